@@ -1,0 +1,48 @@
+"""Sequences of different lengths in one tensor."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Padded:
+    """Variable-length sequences padded with zeros to the longest; ``mask`` is True on real frames.
+
+    The mask is a prefix: real frames first, padding behind them.
+    """
+
+    x: Float[Tensor, "batch time feat"]
+    mask: Bool[Tensor, "batch time"]
+
+    @property
+    def lengths(self) -> Int[Tensor, " batch"]:
+        """Number of real frames of each sequence."""
+        return self.mask.sum(dim=1)
+
+    def __len__(self) -> int:
+        """Number of sequences."""
+        return len(self.x)
+
+    def to(self, device: torch.device | str, **kwargs: bool) -> "Padded":
+        """The same sequences on ``device``."""
+        return replace(self, x=self.x.to(device, **kwargs), mask=self.mask.to(device, **kwargs))
+
+    def pin_memory(self) -> "Padded":
+        """The same sequences in page-locked memory, for asynchronous copies to a GPU."""
+        return replace(self, x=self.x.pin_memory(), mask=self.mask.pin_memory())
+
+
+def mask_of(lengths: Sequence[int] | Int[Tensor, " batch"]) -> Bool[Tensor, "batch time"]:
+    """True on the first ``lengths[i]`` positions of row i; as wide as the longest."""
+    lengths = torch.as_tensor(lengths)
+    return torch.arange(int(lengths.max()), device=lengths.device) < lengths[:, None]
+
+
+def pad(sequences: Sequence[Float[Tensor, "_ feat"]]) -> Padded:
+    """Sequences stacked into one padded batch."""
+    x = torch.nn.utils.rnn.pad_sequence(list(sequences), batch_first=True)
+    return Padded(x, mask_of([len(s) for s in sequences]).to(x.device))
