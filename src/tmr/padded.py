@@ -27,9 +27,13 @@ class Padded:
         """Number of sequences."""
         return len(self.x)
 
-    def to(self, device: torch.device | str, **kwargs: bool) -> "Padded":
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> "Padded":
         """The same sequences on ``device``."""
-        return replace(self, x=self.x.to(device, **kwargs), mask=self.mask.to(device, **kwargs))
+        return replace(
+            self,
+            x=self.x.to(device, non_blocking=non_blocking),
+            mask=self.mask.to(device, non_blocking=non_blocking),
+        )
 
     def pin_memory(self) -> "Padded":
         """The same sequences in page-locked memory, for asynchronous copies to a GPU."""

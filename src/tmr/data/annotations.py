@@ -1,0 +1,126 @@
+"""Captions of motions and the splits they belong to, as they lie on disk."""
+
+import gzip
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+import orjson
+
+from tmr.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """What a person wrote of the seconds [start, end) of a motion."""
+
+    text: str
+    start: float
+    end: float
+
+    @property
+    def seconds(self) -> float:
+        """Length of the described part."""
+        return self.end - self.start
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """One annotated motion: ``path`` is relative to the feature folder and has no extension."""
+
+    key: str
+    path: str
+    duration: float
+    captions: tuple[Caption, ...]
+
+
+def read_annotations(folder: Path) -> dict[str, Annotation]:
+    """Every annotation of a data set, by key, from ``annotations.json`` or its ``.gz``.
+
+    Raises:
+        InputError: no such file, not JSON, or an entry that lacks a field; the entry is named.
+    """
+    path = folder / "annotations.json"
+    packed = folder / "annotations.json.gz"
+    if path.is_file():
+        content = path.read_bytes()
+    elif packed.is_file():
+        path, content = packed, gzip.decompress(packed.read_bytes())
+    else:
+        raise InputError(
+            f"no annotations at {path}; put the data set's annotations.json and splits/ there "
+            "(datasets/README.md says how), or run `python -m prepare.synthesize` "
+            "and use data=synthetic"
+        )
+    try:
+        entries = orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        raise InputError(f"{path} is not valid JSON: {error}") from error
+    if not isinstance(entries, dict):
+        raise InputError(f"{path} holds a {type(entries).__name__}; expected {{key: annotation}}")
+    return {key: _parse(key, entry, path) for key, entry in entries.items()}
+
+
+def _parse(key: str, entry: object, source: Path) -> Annotation:
+    if not isinstance(entry, Mapping):
+        raise InputError(f"{source}, key {key!r}: expected an object with path and annotations")
+    captions = _field(entry, "annotations", list, key, source)
+    if not all(isinstance(caption, Mapping) for caption in captions):
+        raise InputError(f"{source}, key {key!r}: every annotation must be an object with text")
+    return Annotation(
+        key=key,
+        path=_field(entry, "path", str, key, source),
+        duration=float(_field(entry, "duration", (int, float), key, source)),
+        captions=tuple(
+            Caption(
+                text=_field(caption, "text", str, key, source),
+                start=float(_field(caption, "start", (int, float), key, source)),
+                end=float(_field(caption, "end", (int, float), key, source)),
+            )
+            for caption in captions
+        ),
+    )
+
+
+def _field(entry: Mapping, name: str, kind: type | tuple[type, ...], key: str, source: Path):
+    if name not in entry:
+        near = get_close_matches(name, entry.keys(), n=1, cutoff=0.5)
+        hint = f"; did you mean {name!r} where it says {near[0]!r}?" if near else ""
+        raise InputError(
+            f"{source}, key {key!r}: no field {name!r}, found {sorted(entry.keys())}{hint}"
+        )
+    if not isinstance(entry[name], kind):
+        raise InputError(
+            f"{source}, key {key!r}: field {name!r} has the wrong type: {entry[name]!r}"
+        )
+    return entry[name]
+
+
+def read_split(folder: Path, split: str) -> list[str]:
+    """Keys of a split, in the order of its file, one a line.
+
+    Raises:
+        InputError: no such split; those that exist are named.
+    """
+    path = folder / "splits" / f"{split}.txt"
+    if not path.is_file():
+        found = sorted(p.stem for p in path.parent.glob("*.txt"))
+        raise InputError(f"no split {split!r} at {path}; splits found: {found or 'none'}")
+    return path.read_text(encoding="utf-8").split()
+
+
+def has_split(folder: Path, split: str) -> bool:
+    """Whether the data set has this split."""
+    return (folder / "splits" / f"{split}.txt").is_file()
+
+
+def is_test(split: str) -> bool:
+    """Whether captions of every length count in this split (``test``, ``nsim_test``)."""
+    return split == "test" or split.endswith("_test")
+
+
+def within(annotation: Annotation, shortest: float, longest: float) -> Annotation:
+    """The annotation with only those captions that describe ``shortest`` to ``longest`` seconds."""
+    captions = tuple(c for c in annotation.captions if shortest <= c.seconds <= longest)
+    return Annotation(annotation.key, annotation.path, annotation.duration, captions)

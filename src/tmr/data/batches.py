@@ -1,0 +1,83 @@
+"""Batches of similar length, in a random order that a seed and an epoch determine."""
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from torch.utils.data import DataLoader, Sampler
+
+from tmr.data.dataset import TextMotionDataset, collate
+
+
+class LengthBucketSampler(Sampler[list[tuple[int, int]]]):
+    """Batches of (motion, caption) indices; one random caption of each motion an epoch.
+
+    Motions are shuffled, cut into pools of ``pool`` batches, sorted by length inside a pool, cut
+    into batches, and the batches are shuffled. A pool of one batch is plain shuffling.
+    """
+
+    def __init__(
+        self, lengths: Sequence[Sequence[int]], batch_size: int, pool: int, seed: int
+    ) -> None:
+        self.lengths = lengths
+        self.counts = np.array([len(captions) for captions in lengths])
+        self.batch_size = batch_size
+        self.pool = pool
+        self.seed = seed
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the order of an epoch; the same seed and epoch give the same batches."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        """Number of batches, the last partial one included."""
+        return math.ceil(len(self.lengths) / self.batch_size)
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        """Batches of this epoch."""
+        random = np.random.default_rng((self.seed, self.epoch))
+        captions = random.integers(self.counts)
+        lengths = np.array([self.lengths[i][c] for i, c in enumerate(captions)])
+        order = random.permutation(len(self.lengths))
+        size = self.pool * self.batch_size
+        batches = [
+            batch
+            for start in range(0, len(order), size)
+            for batch in self._cut(order[start : start + size], lengths)
+        ]
+        for i in random.permutation(len(batches)):
+            yield [(int(motion), int(captions[motion])) for motion in batches[i]]
+
+    def _cut(self, pool: np.ndarray, lengths: np.ndarray) -> list[np.ndarray]:
+        by_length = pool[np.argsort(lengths[pool], kind="stable")]
+        return [
+            by_length[start : start + self.batch_size]
+            for start in range(0, len(pool), self.batch_size)
+        ]
+
+
+def training_loader(
+    dataset: TextMotionDataset, batch_size: int, pool: int, seed: int, pin_memory: bool = False
+) -> DataLoader:
+    """Batches for training; call ``loader.batch_sampler.set_epoch`` before each epoch.
+
+    Motions are in memory, so a batch is a few slices: worker processes would only add a copy.
+    """
+    sampler = LengthBucketSampler(dataset.lengths(), batch_size, pool, seed)
+    return DataLoader(dataset, batch_sampler=sampler, collate_fn=collate, pin_memory=pin_memory)
+
+
+def validation_loader(dataset: TextMotionDataset, batch_size: int) -> DataLoader:
+    """Batches of first captions in the order of the split: losses that compare samples of a batch
+    need batches of mixed lengths, and the same ones every epoch."""
+    return DataLoader(dataset, batch_size=batch_size, collate_fn=collate)
+
+
+def ordered_loader(dataset: TextMotionDataset, batch_size: int) -> DataLoader:
+    """Batches of first captions from the longest motion to the shortest: little padding, and
+    a batch that is too large for the memory fails at once."""
+    lengths = [captions[0] for captions in dataset.lengths()]
+    order = [int(i) for i in np.argsort(lengths, kind="stable")[::-1]]
+    batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+    return DataLoader(dataset, batch_sampler=batches, collate_fn=collate)

@@ -1,0 +1,245 @@
+"""Motions with their captions, ready for a model."""
+
+import logging
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from tmr.data.annotations import (
+    Annotation,
+    Caption,
+    is_test,
+    read_annotations,
+    read_split,
+    within,
+)
+from tmr.data.normalizer import Normalizer
+from tmr.errors import InputError
+from tmr.motion.guofeats import NUM_FEATURES
+from tmr.motion.skeleton import FPS
+from tmr.padded import Padded, pad
+from tmr.text import EmbeddingCache
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One caption and its part of a motion (normalised features, 20 frames a second)."""
+
+    key: str
+    caption: str
+    motion: Float[Tensor, "time feat"]
+    tokens: Float[Tensor, "words dim"]
+    sentence: Float[Tensor, " sdim"]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Samples padded to the longest: what a step of training or encoding takes."""
+
+    keys: tuple[str, ...]
+    captions: tuple[str, ...]
+    motion: Padded
+    text: Padded
+    sentences: Float[Tensor, "batch sdim"]
+
+    def __len__(self) -> int:
+        """Number of samples."""
+        return len(self.keys)
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> "Batch":
+        """The same batch on ``device``."""
+        return replace(
+            self,
+            motion=self.motion.to(device, non_blocking),
+            text=self.text.to(device, non_blocking),
+            sentences=self.sentences.to(device, non_blocking=non_blocking),
+        )
+
+    def pin_memory(self) -> "Batch":
+        """The same batch in page-locked memory, for asynchronous copies to a GPU."""
+        return replace(
+            self,
+            motion=self.motion.pin_memory(),
+            text=self.text.pin_memory(),
+            sentences=self.sentences.pin_memory(),
+        )
+
+
+def collate(samples: list[Sample]) -> Batch:
+    """Samples as one padded batch."""
+    return Batch(
+        keys=tuple(s.key for s in samples),
+        captions=tuple(s.caption for s in samples),
+        motion=pad([s.motion for s in samples]),
+        text=pad([s.tokens for s in samples]),
+        sentences=torch.stack([s.sentence for s in samples]),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A motion of a split with the captions that count there and their frames [begin, end)."""
+
+    key: str
+    path: str
+    captions: tuple[Caption, ...]
+    frames: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TextMotionData:
+    """Where a data set lies: annotations and splits, motion features, their statistics.
+
+    Captions of ``min_seconds`` to ``max_seconds`` are used, except in test splits, where all are.
+    """
+
+    name: str
+    annotations: str
+    motions: str
+    stats: str
+    min_seconds: float = 2.0
+    max_seconds: float = 10.0
+
+    def annotations_of(self, split: str) -> list[Annotation]:
+        """Annotations of a split's keys, filtered by length; keys without any are left out."""
+        entries = read_annotations(Path(self.annotations))
+        keys = read_split(Path(self.annotations), split)
+        known = [entries[key] for key in keys if key in entries]
+        if not is_test(split):
+            known = [within(a, self.min_seconds, self.max_seconds) for a in known]
+        found = [a for a in known if a.captions]
+        _report(split, len(keys), "no annotation", len(keys) - len(known))
+        _report(split, len(keys), "no caption of a usable length", len(known) - len(found))
+        return found
+
+    def motion_file(self, path: str) -> Path:
+        """Feature file of an annotation's ``path``."""
+        return Path(self.motions) / f"{path}.npy"
+
+    def normalizer(self) -> Normalizer:
+        """Statistics of the training split."""
+        remedy = f"make them with `python -m prepare.motion_stats data={self.name}`"
+        return Normalizer.load(Path(self.stats), remedy)
+
+    def present(self, split: str) -> list[Annotation]:
+        """Annotations of a split whose motion file exists; InputError when there is none."""
+        annotations = self.annotations_of(split)
+        found = [a for a in annotations if self.motion_file(a.path).is_file()]
+        _report(split, len(annotations), "no motion file", len(annotations) - len(found))
+        if not found:
+            example = (
+                f", for example {self.motion_file(annotations[0].path)}" if annotations else ""
+            )
+            raise InputError(
+                f"split {split!r} of {self.name!r} has no motion with a caption: "
+                f"{len(annotations)} annotations, 0 feature files under {self.motions}{example}; "
+                "make them with `python -m prepare.compute_guoh3dfeats`"
+            )
+        return found
+
+    def split(
+        self, split: str, embeddings: EmbeddingCache, normalizer: Normalizer
+    ) -> "TextMotionDataset":
+        """The motions of a split with captions, features in memory and normalised."""
+        return TextMotionDataset(self, self.present(split), embeddings, normalizer)
+
+
+def _report(split: str, total: int, what: str, count: int) -> None:
+    if count:
+        log.warning("split %s: %d of %d keys left out: %s", split, count, total, what)
+
+
+def read_features(path: Path) -> Float[np.ndarray, "frames feat"]:
+    """Features of one motion file.
+
+    Raises:
+        InputError: not a NumPy file, not 263 columns, or not finite.
+    """
+    try:
+        features = np.load(path)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{path} cannot be read as a .npy file: {error}") from error
+    if features.ndim != 2 or features.shape[1] != NUM_FEATURES:
+        raise InputError(
+            f"{path}: expected (frames, {NUM_FEATURES}) features, got {features.shape}; "
+            "is this file in HumanML3D layout?"
+        )
+    if not np.isfinite(features).all():
+        raise InputError(
+            f"{path}: holds NaN or infinite values; make it again with "
+            "`python -m prepare.compute_guoh3dfeats`"
+        )
+    return features.astype(np.float32, copy=False)
+
+
+def frames_of(caption: Caption, num_frames: int) -> tuple[int, int]:
+    """First frame and end frame of a caption's [start, end) seconds within a motion."""
+    # 1e-6: seconds come rounded to milliseconds, and 0.29 * 100 is 28.999... in binary.
+    begin, end = (int(seconds * FPS + 1e-6) for seconds in (caption.start, caption.end))
+    return min(begin, num_frames), min(end, num_frames)
+
+
+class TextMotionDataset(Dataset):
+    """Samples indexed by (item, caption); an integer index means the first caption."""
+
+    def __init__(
+        self,
+        data: TextMotionData,
+        annotations: list[Annotation],
+        embeddings: EmbeddingCache,
+        normalizer: Normalizer,
+    ) -> None:
+        self.items: list[Item] = []
+        self.motions: dict[str, Float[Tensor, "time feat"]] = {}
+        self.embeddings = embeddings
+        outside = 0
+        for annotation in annotations:
+            if annotation.path not in self.motions:
+                features = torch.from_numpy(read_features(data.motion_file(annotation.path)))
+                self.motions[annotation.path] = normalizer(features)
+            spans = [
+                (c, frames_of(c, len(self.motions[annotation.path]))) for c in annotation.captions
+            ]
+            kept = [(c, (begin, end)) for c, (begin, end) in spans if begin < end]
+            outside += len(spans) - len(kept)
+            if kept:
+                captions, frames = zip(*kept, strict=True)
+                self.items.append(Item(annotation.key, annotation.path, captions, frames))
+        if outside:
+            log.warning("%d captions left out: they begin after the end of their motion", outside)
+        embeddings.prefetch([c.text for item in self.items for c in item.captions])
+
+    def __len__(self) -> int:
+        """Number of motions."""
+        return len(self.items)
+
+    def __getitem__(self, index: int | tuple[int, int]) -> Sample:
+        """The sample of a motion with one of its captions."""
+        motion, caption = index if isinstance(index, tuple) else (index, 0)
+        item = self.items[motion]
+        begin, end = item.frames[caption]
+        text = item.captions[caption].text
+        embedding = self.embeddings[text]
+        return Sample(
+            key=item.key,
+            caption=text,
+            motion=self.motions[item.path][begin:end],
+            tokens=torch.from_numpy(np.asarray(embedding.tokens)),
+            sentence=torch.from_numpy(np.asarray(embedding.sentence)),
+        )
+
+    def lengths(self) -> list[list[int]]:
+        """Frames of every caption of every motion."""
+        return [[end - begin for begin, end in item.frames] for item in self.items]
+
+    def caption_counts(self) -> Counter[str]:
+        """How many motions have each first caption; more than one is a tie no model can break."""
+        return Counter(item.captions[0].text for item in self.items)
