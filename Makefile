@@ -1,0 +1,60 @@
+# `make quickstart`: from a fresh machine to a trained model, its figures and a search.
+# `make test`: from a fresh machine through lint and the whole test suite.
+PYTHON ?= python3
+BIN := .venv/bin
+RUN := outputs/quickstart
+ANNOTATIONS := datasets/annotations/synthetic/annotations.json
+STATS := stats/synthetic/guoh3dfeats/std.pt
+CHECKPOINT := $(RUN)/logs/checkpoints/last.ckpt
+WEIGHTS := $(RUN)/last_weights/motion_encoder.pt
+# The CPU in five minutes: fewer epochs at a higher learning rate than the paper's.
+TRAINING := data=synthetic model=tmr_small text=minilm run_dir=$(RUN) \
+            lr=1e-3 batch_size=64 trainer.max_epochs=12
+
+.PHONY: quickstart test lint pytest format clean-quickstart
+.DELETE_ON_ERROR:
+
+quickstart: $(WEIGHTS)
+	$(BIN)/python retrieval.py run_dir=$(RUN)
+	$(BIN)/python search.py run_dir=$(RUN) text="a person waves with the left hand"
+
+test: lint pytest
+
+lint: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+pytest: .venv/dev
+	$(BIN)/python -m pytest
+
+format: .venv/dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.venv/run: requirements.txt pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet -r requirements.txt
+	touch $@
+
+.venv/dev: requirements-dev.txt .venv/run
+	$(BIN)/pip install --quiet -r requirements-dev.txt
+	touch $@
+
+$(ANNOTATIONS): | .venv/run
+	$(BIN)/python -m prepare.synthesize
+
+$(STATS): $(ANNOTATIONS)
+	$(BIN)/python -m prepare.compute_guoh3dfeats name=synthetic
+	$(BIN)/python -m prepare.text_embeddings data=synthetic text=minilm
+	$(BIN)/python -m prepare.motion_stats data=synthetic
+
+# An interrupted training goes on where it stopped.
+$(WEIGHTS): | $(STATS)
+	if [ -f $(CHECKPOINT) ]; then $(BIN)/python train.py resume_dir=$(RUN); \
+	else $(BIN)/python train.py $(TRAINING); fi
+	$(BIN)/python extract.py run_dir=$(RUN)
+
+clean-quickstart:
+	rm -rf $(RUN)
