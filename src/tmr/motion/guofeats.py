@@ -29,8 +29,8 @@ _CONTACT_THRESHOLD = 0.002  # square metres a frame
 def checked_joints(joints: np.ndarray) -> Float[np.ndarray, "frames 22 3"]:
     """The first 22 joints of a clip as float64.
 
-    Raises InputError when they cannot be turned into features: wrong shape, fewer than two
-    frames, a value that is not finite, or a joint in the same place as its parent.
+    Raises InputError when they cannot be turned into features: wrong shape or type, fewer than
+    two frames, a value that is not finite, or a joint in the same place as its parent.
     """
     if joints.ndim != 3 or joints.shape[1] < NUM_JOINTS or joints.shape[2] != 3:
         raise InputError(
@@ -38,6 +38,8 @@ def checked_joints(joints: np.ndarray) -> Float[np.ndarray, "frames 22 3"]:
         )
     if len(joints) < 2:
         raise InputError(f"found {len(joints)} frame(s), expected at least 2: features need steps")
+    if joints.dtype.kind not in "fiu":
+        raise InputError(f"found values of type {joints.dtype}, expected numbers")
     joints = joints[:, :NUM_JOINTS].astype(np.float64)
     finite = np.isfinite(joints)
     if not finite.all():

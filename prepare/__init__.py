@@ -1,0 +1,1 @@
+"""The steps before training, each a thin command over the package."""

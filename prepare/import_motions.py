@@ -1,0 +1,20 @@
+"""Motion files to joints of the 22-joint skeleton: see configs/import_motions.yaml."""
+
+from pathlib import Path
+
+import hydra
+from omegaconf import DictConfig
+
+from tmr.motion.corpus import import_folder
+from tmr.run.command import one_line_errors
+
+
+@one_line_errors
+@hydra.main(config_path="../configs", config_name="import_motions", version_base="1.3")
+def main(cfg: DictConfig) -> None:
+    """Import every motion file below the source folder."""
+    import_folder(cfg.source, Path(cfg.base_folder, cfg.name), cfg.profile, cfg.processes)
+
+
+if __name__ == "__main__":
+    main()
