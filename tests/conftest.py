@@ -1,4 +1,4 @@
-"""Shape checks on for the package, one thread, and the folder of shared data."""
+"""Shape checks on for the package, the folder of shared data, and a quickstart in small."""
 
 import os
 from pathlib import Path
@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from jaxtyping import install_import_hook
 
+from tests.workspace import ROOT, Workspace
+
 # Before the first import of the package: the hook checks every annotated shape at call time.
 install_import_hook("tmr", "beartype.beartype")
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(scope="session")
@@ -25,3 +25,11 @@ def shared() -> Path:
     if not (folder / "golden").is_dir():
         pytest.skip(f"no shared data at {folder}: set TMR_SHARED to the folder that has it")
     return folder
+
+
+@pytest.fixture(scope="session")
+def quickstart(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, str]:
+    """A workspace after ``make quickstart`` with few motions and epochs, and what it printed."""
+    workspace = Workspace(tmp_path_factory.mktemp("quickstart"))
+    printed = workspace.succeed("make quickstart MOTIONS=120 EPOCHS=2")
+    return workspace, printed

@@ -1,0 +1,117 @@
+"""Retrieval metrics as pure functions of a score matrix (rows: queries, columns: gallery)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+RECALLS = (1, 2, 3, 5, 10)
+# Scores nearer than this count as equal: rounding differs with batch size, padding and device.
+TIE_TOLERANCE = 1e-5
+
+
+def cosine_similarity(
+    queries: Float[Tensor, "q dim"], gallery: Float[Tensor, "g dim"]
+) -> Float[Tensor, "q g"]:
+    """Cosine of every query with every gallery item, in [-1, 1]."""
+    return F.normalize(queries, dim=-1) @ F.normalize(gallery, dim=-1).mT
+
+
+def shown_score(cosine: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
+    """The score people see: cosine mapped from [-1, 1] to [0, 1]."""
+    return (cosine + 1) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where the best right answer of each query stands.
+
+    ``better`` items score higher, ``tied`` items (right ones included) score the same, and
+    ``right`` of those tied are right answers.
+    """
+
+    better: Int[Tensor, " q"]
+    tied: Int[Tensor, " q"]
+    right: Int[Tensor, " q"]
+
+    @property
+    def ranks(self) -> Float[Tensor, " q"]:
+        """Zero-based rank of the best right answer; ties share the mean of their ranks."""
+        return self.better + (self.tied - 1) / 2
+
+
+def place(
+    scores: Float[Tensor, "q g"],
+    matches: Bool[Tensor, "q g"] | None = None,
+    tolerance: float = 0.0,
+) -> Placement:
+    """Placement of the best match in each row; without ``matches``, of the diagonal entry.
+
+    Counting comparisons needs no sort. Scores within ``tolerance`` of the best match are tied.
+    """
+    if matches is None:
+        matches = torch.eye(len(scores), dtype=torch.bool, device=scores.device)
+    best = scores.masked_fill(~matches, -torch.inf).amax(dim=1, keepdim=True)
+    tied = (scores - best).abs() <= tolerance
+    return Placement(
+        better=((scores > best) & ~tied).sum(dim=1),
+        tied=tied.sum(dim=1),
+        right=(tied & matches).sum(dim=1),
+    )
+
+
+def hit_probability(placement: Placement, k: int) -> Float[Tensor, " q"]:
+    """Probability that a right answer is among the first ``k`` when ties are broken at random.
+
+    With b better items, t tied and p of those right, m = k - b places fall to the ties, and
+    1 - C(t - p, m) / C(t, m) of the orders put a right one there.
+    """
+    better, tied, right = (x.double() for x in (placement.better, placement.tied, placement.right))
+    miss = torch.ones_like(better)
+    for place_index in range(k):
+        # The place_index-th place of the ties, as long as there are that many.
+        open_place = better + place_index < k
+        factor = (tied - right - place_index).clamp(min=0) / (tied - place_index).clamp(min=1)
+        miss = torch.where(open_place, miss * factor, miss)
+    return 1 - miss
+
+
+def summarise(placement: Placement) -> dict[str, float]:
+    """R@k in percent and the median rank by the original rule.
+
+    Exact ties share the mean of their ranks, and a mean below k is a hit (TMR, ICCV 2023).
+    """
+    ranks = placement.ranks.double()
+    figures = {f"R{k:02d}": 100 * float((ranks < k).double().mean()) for k in RECALLS}
+    return figures | {"MedR": _median(ranks) + 1}
+
+
+def summarise_tie_safe(placement: Placement) -> dict[str, float]:
+    """R@k in percent expected under random tie-breaking, and the median of the mean ranks."""
+    figures = {f"R{k:02d}": 100 * float(hit_probability(placement, k).mean()) for k in RECALLS}
+    return figures | {"MedR": _median(placement.ranks.double()) + 1}
+
+
+def _median(values: Float[Tensor, " n"]) -> float:
+    # torch.median takes the lower of two middle values; the papers average them.
+    return float(torch.quantile(values, 0.5)) if len(values) else float("nan")
+
+
+def both_ways(
+    scores: Float[Tensor, "n n"], matches: Bool[Tensor, "n n"] | None = None, tie_safe: bool = False
+) -> dict[str, float]:
+    """Figures of text to motion (``t2m/...``, rows are texts) and motion to text (``m2t/...``)."""
+    transposed = None if matches is None else matches.mT
+    figures: dict[str, float] = {}
+    for way, matrix, right in (("t2m", scores, matches), ("m2t", scores.mT, transposed)):
+        summary: Mapping[str, float] = (
+            summarise_tie_safe(place(matrix, right, TIE_TOLERANCE))
+            if tie_safe
+            else summarise(place(matrix, right))
+        )
+        figures |= {f"{way}/{name}": value for name, value in summary.items()}
+        figures[f"{way}/len"] = float(len(matrix))
+    return figures

@@ -1,0 +1,55 @@
+"""A checkout of the working tree in which tests run commands as users do."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Workspace:
+    """A checkout of the working tree in a folder of its own, where commands run as users do."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        listed = subprocess.run(
+            ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+            cwd=ROOT, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        for name in filter(None, listed.stdout.split("\0")):
+            if (ROOT / name).is_file():
+                target = folder / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, target)  # with its time, or make would install again
+        (folder / ".venv").symlink_to(ROOT / ".venv")
+
+    def run(self, command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """A command line in the folder, with the project's Python first on the path."""
+        path = f"{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}"
+        return subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", command],
+            cwd=self.folder, capture_output=True, text=True, check=False,
+            env=os.environ | {"PATH": path} | environment,
+        )  # fmt: skip
+
+    def succeed(self, command: str, **environment: str) -> str:
+        """What a command that must succeed prints, without colours."""
+        done = self.run(command, **environment)
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+        return re.sub(r"\x1b\[\d+m", "", done.stdout + done.stderr)
+
+    def refuse(self, command: str) -> str:
+        """The one line by which a command refuses bad input; no other file may appear."""
+        before = self.files()
+        done = self.run(command)
+        assert done.returncode == 2, f"{command}\n{done.stdout}\n{done.stderr}"
+        lines = done.stderr.strip().splitlines()
+        assert len(lines) == 1, done.stderr
+        assert self.files() == before
+        return lines[0].removeprefix("error: ")
+
+    def files(self) -> set[Path]:
+        """Every file in the folder."""
+        return {p for p in self.folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts}
