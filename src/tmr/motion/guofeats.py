@@ -57,7 +57,7 @@ def normalise(joints: Float[np.ndarray, "frames 22 3"]) -> Float[np.ndarray, "fr
     joints = kinematics.resize(joints, BONE_LENGTHS)
     joints[..., 1] -= joints[..., 1].min()
     joints[..., [0, 2]] -= joints[0, 0, [0, 2]]
-    return rotations.rotate(kinematics.heading(kinematics.across(joints[0])), joints)
+    return rotations.rotate_by_yaw(kinematics.heading(kinematics.across(joints[0])), joints)
 
 
 def joints_to_features(joints: np.ndarray) -> Float[np.ndarray, "steps 263"]:
@@ -79,12 +79,13 @@ def joints_to_features(joints: np.ndarray) -> Float[np.ndarray, "steps 263"]:
 
     features = np.empty((len(steps), NUM_FEATURES))
     features[:, TURN_RATE] = np.arcsin(np.clip(turn[:, 2:3], -1, 1))
-    features[:, ROOT_VELOCITY] = rotations.rotate(upcoming, steps[:, 0])[:, [0, 2]]
+    features[:, ROOT_VELOCITY] = rotations.rotate_by_yaw(upcoming, steps[:, 0])[:, [0, 2]]
     features[:, ROOT_HEIGHT] = joints[:-1, 0, 1:2]
-    features[:, POSITIONS] = _flat(rotations.rotate(heading, around[:, 1:]))
+    features[:, POSITIONS] = _flat(rotations.rotate_by_yaw(heading, around[:, 1:]))
     features[:, ROTATIONS] = _flat(rotations.to_6d(local[:-1, 1:]))
-    features[:, VELOCITIES] = _flat(rotations.rotate(heading, steps))
-    features[:, CONTACTS] = (steps[:, _FEET] ** 2).sum(axis=-1) < _CONTACT_THRESHOLD
+    features[:, VELOCITIES] = _flat(rotations.rotate_by_yaw(heading, steps))
+    feet = steps[:, _FEET]
+    features[:, CONTACTS] = np.einsum("fjk,fjk->fj", feet, feet) < _CONTACT_THRESHOLD
     return features
 
 
@@ -102,7 +103,7 @@ def features_to_joints(
     planar = np.zeros((*rate.shape, 3))
     planar[..., [0, 2]] = features[..., ROOT_VELOCITY]
     # A step is seen from the heading after it, so it belongs to the next frame.
-    planar[..., 1:, :] = rotations.rotate(to_world[..., 1:, :], planar[..., :-1, :])
+    planar[..., 1:, :] = rotations.rotate_by_yaw(to_world[..., 1:, :], planar[..., :-1, :])
     planar[..., 0, :] = 0
     path = np.cumsum(planar, axis=-2)
 
@@ -110,7 +111,9 @@ def features_to_joints(
     joints[..., 0, :] = path
     joints[..., 0, 1] = features[..., ROOT_HEIGHT][..., 0]
     around = features[..., POSITIONS].reshape(*rate.shape, NUM_JOINTS - 1, 3)
-    joints[..., 1:, :] = rotations.rotate(to_world[..., None, :], around) + path[..., None, :]
+    joints[..., 1:, :] = (
+        rotations.rotate_by_yaw(to_world[..., None, :], around) + path[..., None, :]
+    )
     return joints
 
 

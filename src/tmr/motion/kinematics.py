@@ -30,7 +30,7 @@ _FORERUNNERS = np.array([_FORERUNNER[j] for j in range(1, NUM_JOINTS)])
 
 def bones(joints: Float[np.ndarray, "*batch 22 3"]) -> Float[np.ndarray, "*batch 21 3"]:
     """Vectors from the parent to each of the joints 1 to 21."""
-    return joints[..., 1:, :] - joints[..., _PARENTS, :]
+    return joints[..., 1:, :] - joints.take(_PARENTS, axis=-2)
 
 
 def across(joints: Float[np.ndarray, "*batch 22 3"]) -> Float[np.ndarray, "*batch 3"]:
@@ -77,7 +77,9 @@ def inverse_kinematics(
     directions /= np.linalg.norm(directions, axis=-1, keepdims=True)
     whole[:, 1:] = rotations.between(REST_DIRECTIONS[1:], directions)
     local = whole.copy()
-    local[:, 1:] = rotations.multiply(rotations.inverse(whole[:, _FORERUNNERS]), whole[:, 1:])
+    local[:, 1:] = rotations.multiply(
+        rotations.inverse(whole.take(_FORERUNNERS, axis=1)), whole[:, 1:]
+    )
     return local
 
 

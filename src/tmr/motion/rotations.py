@@ -14,8 +14,9 @@ def between(
     It is (1 + a.b, a x b), normalised. Opposite vectors leave the axis open: they get the half
     turn about the axis nearest to +Y (about +X where ``a`` is itself vertical).
     """
-    quaternion = np.empty((*np.broadcast_shapes(a.shape, b.shape)[:-1], 4))
-    quaternion[..., 0] = 1 + _dot(a, b)
+    w = 1 + _dot(a, b)
+    quaternion = np.empty((*w.shape, 4))
+    quaternion[..., 0] = w
     quaternion[..., 1:] = _cross(a, b)
     length = np.sqrt(_dot(quaternion, quaternion))[..., None]
     opposite = length < 1e-12
@@ -33,8 +34,9 @@ def multiply(
     """The rotation ``q`` followed by ``p`` (Hamilton product p q)."""
     pw, px, py, pz = (p[..., k] for k in range(4))
     qw, qx, qy, qz = (q[..., k] for k in range(4))
-    product = np.empty(np.broadcast_shapes(p.shape, q.shape))
-    product[..., 0] = pw * qw - px * qx - py * qy - pz * qz
+    w = pw * qw - px * qx - py * qy - pz * qz
+    product = np.empty((*w.shape, 4))
+    product[..., 0] = w
     product[..., 1] = pw * qx + px * qw + py * qz - pz * qy
     product[..., 2] = pw * qy - px * qz + py * qw + pz * qx
     product[..., 3] = pw * qz + px * qy - py * qx + pz * qw
@@ -63,6 +65,21 @@ def yaw(half_angle: Float[np.ndarray, "*batch"]) -> Float[np.ndarray, "*batch 4"
     return quaternion
 
 
+def rotate_by_yaw(
+    q: Float[np.ndarray, "*#batch 4"], v: Float[np.ndarray, "*#batch 3"]
+) -> Float[np.ndarray, "*batch 3"]:
+    """The vectors ``v`` turned by quaternions about Y; much faster than :func:`rotate`."""
+    w, y = q[..., 0], q[..., 2]
+    cos, sin = w * w - y * y, 2 * w * y
+    vx, vz = v[..., 0], v[..., 2]
+    x = cos * vx + sin * vz
+    turned = np.empty((*x.shape, 3))
+    turned[..., 0] = x
+    turned[..., 1] = v[..., 1]
+    turned[..., 2] = cos * vz - sin * vx
+    return turned
+
+
 def to_6d(q: Float[np.ndarray, "*batch 4"]) -> Float[np.ndarray, "*batch 6"]:
     """The first two columns of the rotation matrix, column after column (Zhou et al., 2019)."""
     w, x, y, z = (q[..., k] for k in range(4))
@@ -82,10 +99,11 @@ def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     # np.cross spends more time on its own axis bookkeeping than on a clip of this size.
-    product = np.empty(np.broadcast_shapes(a.shape, b.shape))
     ax, ay, az = a[..., 0], a[..., 1], a[..., 2]
     bx, by, bz = b[..., 0], b[..., 1], b[..., 2]
-    product[..., 0] = ay * bz - az * by
+    x = ay * bz - az * by
+    product = np.empty((*x.shape, 3))
+    product[..., 0] = x
     product[..., 1] = az * bx - ax * bz
     product[..., 2] = ax * by - ay * bx
     return product
