@@ -9,7 +9,7 @@ from tmr.motion.skeleton import FPS
 
 
 def resample(
-    joints: Float[np.ndarray, "frames joints 3"], fps: float
+    joints: Float[np.ndarray, "frames joints 3"], fps: float | int
 ) -> Float[np.ndarray, "resampled joints 3"]:
     """Joint positions at 20 frames a second: frame i is linearly interpolated at i/20 seconds.
 

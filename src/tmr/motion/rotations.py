@@ -15,10 +15,10 @@ def between(
     turn about the axis nearest to +Y (about +X where ``a`` is itself vertical).
     """
     w = 1 + _dot(a, b)
-    quaternion = np.empty((*w.shape, 4))
-    quaternion[..., 0] = w
+    quaternion = np.empty((*w.shape[:-1], 4))
+    quaternion[..., :1] = w
     quaternion[..., 1:] = _cross(a, b)
-    length = np.sqrt(_dot(quaternion, quaternion))[..., None]
+    length = np.sqrt(_dot(quaternion, quaternion))
     opposite = length < 1e-12
     if opposite.any():
         half_turn = np.zeros_like(quaternion)
@@ -94,7 +94,7 @@ def to_6d(q: Float[np.ndarray, "*batch 4"]) -> Float[np.ndarray, "*batch 6"]:
 
 
 def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return np.einsum("...k,...k->...", a, b)
+    return np.einsum("...k,...k->...", a, b)[..., None]
 
 
 def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -112,6 +112,6 @@ def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def _perpendicular(a: np.ndarray) -> np.ndarray:
     """A unit vector at a right angle to ``a``: as near to +Y as can be, or else +X."""
     upright = np.array([0.0, 1.0, 0.0]) - a[..., 1:2] * a
-    length = np.sqrt(_dot(upright, upright))[..., None]
+    length = np.sqrt(_dot(upright, upright))
     vertical = length < 1e-6
     return np.where(vertical, [1.0, 0.0, 0.0], upright / np.where(vertical, 1.0, length))

@@ -39,7 +39,7 @@ class Bvh:
     def fps(self) -> float:
         """Frames a second, rounded to a whole number where the frame time has lost digits."""
         fps = 1 / self.frame_time
-        return round(fps) if abs(fps - round(fps)) < 1e-4 * fps else fps
+        return float(round(fps)) if abs(fps - round(fps)) < 1e-4 * fps else fps
 
     def without_first_frame(self) -> "Bvh":
         """The same file without its first frame, which in some collections is a T-pose."""
