@@ -1,0 +1,1 @@
+"""The embedded data set: people animated by formulas, with captions from a grammar."""
