@@ -1,0 +1,87 @@
+"""ACTOR-style transformers (Petrovich et al., ICCV 2021) as TEMOS and TMR use them."""
+
+import torch
+from einops import rearrange, repeat
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from tmr.model.gaussian import Gaussian
+from tmr.model.layers import DecoderLayer, EncoderLayer, Positions, dropout, padding_bias
+from tmr.padded import Padded
+
+
+class ActorEncoder(nn.Module):
+    """A sequence to a Gaussian: two learnt tokens in front of it come out as mu and logvar."""
+
+    def __init__(
+        self,
+        nfeats: int,
+        latent_dim: int,
+        ff_size: int,
+        num_layers: int,
+        num_heads: int,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        self.dropout = dropout
+        self.projection = nn.Linear(nfeats, latent_dim)
+        self.tokens = nn.Parameter(torch.randn(2, latent_dim))
+        self.positions = Positions(latent_dim)
+        self.layers = nn.ModuleList(
+            EncoderLayer(latent_dim, ff_size, num_heads, dropout) for _ in range(num_layers)
+        )
+
+    def forward(self, sequence: Padded) -> Gaussian:
+        """One Gaussian for each sequence; what stands in the padding does not matter.
+
+        The last layer computes only the two rows that are read.
+        """
+        x = self.projection(sequence.x)
+        tokens = repeat(self.tokens, "two dim -> batch two dim", batch=len(x)).to(x.dtype)
+        x = torch.cat([tokens, x], dim=1)
+        x = x + self.positions(x.shape[1])
+        if self.training:
+            x = dropout(x, self.dropout)
+        always = sequence.mask.new_ones(len(x), 2)
+        bias = padding_bias(torch.cat([always, sequence.mask], dim=1))
+        for layer in self.layers[:-1]:
+            x = layer(x, bias)
+        mu, logvar = rearrange(
+            self.layers[-1](x, bias, rows=2), "batch two dim -> two batch dim"
+        ).float()
+        return Gaussian(mu, logvar)
+
+
+class ActorDecoder(nn.Module):
+    """A latent to a sequence: positional encodings attend to each other and to the latent."""
+
+    def __init__(
+        self,
+        nfeats: int,
+        latent_dim: int,
+        ff_size: int,
+        num_layers: int,
+        num_heads: int,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        self.dropout = dropout
+        self.positions = Positions(latent_dim)
+        self.layers = nn.ModuleList(
+            DecoderLayer(latent_dim, ff_size, num_heads, dropout) for _ in range(num_layers)
+        )
+        self.final_layer = nn.Linear(latent_dim, nfeats)
+
+    def forward(
+        self, latent: Float[Tensor, "batch dim"], mask: Bool[Tensor, "batch time"]
+    ) -> Float[Tensor, "batch time nfeats"]:
+        """A sequence as long as the mask says for each latent; zero on padding."""
+        queries = self.positions(mask.shape[1])
+        x = repeat(queries, "time dim -> batch time dim", batch=len(latent))
+        if self.training:
+            x = dropout(x, self.dropout)
+        bias = padding_bias(mask)
+        for layer in self.layers:
+            x = layer(x, latent, bias)
+        x = self.final_layer(x)
+        return x if bias is None else x * rearrange(mask, "batch time -> batch time 1")
