@@ -51,36 +51,35 @@ class Bvh:
         Position channels take the place of the OFFSET of their joint, axis by axis. Rotation
         channels multiply in the order in which they are listed.
         """
-        places = np.tile(self.offsets, (len(self.values), 1, 1))
-        columns: list[tuple[list[int], list[int], list[int]]] = []
+        # Joints are the first axis here, so that those of one step are copied as whole blocks.
+        places = np.repeat(self.offsets[:, None], len(self.values), axis=1)
+        rotating: list[list[tuple[int, int, int]]] = []
         used = [0] * len(self.names)
         for column, (joint, kind, axis) in enumerate(self.channels):
             if kind == "position":
-                places[:, joint, axis] = self.values[:, column]
+                places[joint, :, axis] = self.values[:, column]
                 continue
-            if used[joint] == len(columns):
-                columns.append(([], [], []))
-            for entry, item in zip(columns[used[joint]], (joint, axis, column), strict=True):
-                entry.append(item)
+            if used[joint] == len(rotating):
+                rotating.append([])
+            rotating[used[joint]].append((joint, axis, column))
             used[joint] += 1
 
         # All joints' first rotation channels together, then the second, then the third.
-        turns = np.zeros((*places.shape[:2], 4))
-        turns[..., 0] = 1
-        for joints, axes, chosen in columns:
-            half = np.deg2rad(self.values[:, chosen]) / 2
+        turns = np.tile(rotations.IDENTITY, (*places.shape[:2], 1))
+        for step in rotating:
+            joints, axes, columns = (np.array(part) for part in zip(*step, strict=True))
+            half = np.deg2rad(self.values.T[columns]) / 2
             turn = np.zeros((*half.shape, 4))
             turn[..., 0] = np.cos(half)
-            turn[:, np.arange(len(joints)), 1 + np.array(axes)] = np.sin(half)
-            turns[:, joints] = rotations.multiply(turns[:, joints], turn)
+            turn[np.arange(len(joints)), :, 1 + axes] = np.sin(half)
+            turns[joints] = rotations.multiply(turns[joints], turn)
 
         # Joints at the same depth together, from the root outwards.
         for joints, parents in self._levels():
-            places[:, joints] = places[:, parents] + rotations.rotate(
-                turns[:, parents], places[:, joints]
-            )
-            turns[:, joints] = rotations.multiply(turns[:, parents], turns[:, joints])
-        return places
+            whole = turns[parents]
+            places[joints] = places[parents] + rotations.rotate(whole, places[joints])
+            turns[joints] = rotations.multiply(whole, turns[joints])
+        return places.swapaxes(0, 1)
 
     def _levels(self) -> list[tuple[list[int], list[int]]]:
         """(joints, their parents) of every depth below the root."""
