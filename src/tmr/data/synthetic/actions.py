@@ -15,6 +15,7 @@ from tmr.data.synthetic.take import (
     REST,
     Actor,
     Gait,
+    Number,
     Place,
     Pose,
     Spec,
@@ -300,7 +301,7 @@ def _jump(actor: Actor) -> Take:
     return _cut(take, now + 0.15)
 
 
-def _swing_arms(take: Take, marks: list[tuple[float, float]], raised: float) -> None:
+def _swing_arms(take: Take, marks: list[tuple[float, float]], raised: Number) -> None:
     keys: list[tuple[float, Pose]] = [(0.05, REST)]
     back = arm("both", flex=-42, abduct=14, inward=10, elbow=20)
     up = arm("both", flex=raised, abduct=18, inward=10, elbow=35)
@@ -625,7 +626,7 @@ def _stretch(actor: Actor) -> Take:
 # Arms
 
 
-def _waving(side: str, high: float, bent: float) -> Pose:
+def _waving(side: str, high: float, bent: Number) -> Pose:
     """Forearm up beside the shoulder, or (``high`` above 1) the whole arm above the head."""
     if high > 1:
         return arm(side, abduct=146, flex=8, inward=-85, elbow=bent - 70)
@@ -926,7 +927,7 @@ def _drums(actor: Actor) -> Take:
 
 @action("dance_sway", tempos=ANY_TEMPO)
 def _dance_sway(actor: Actor) -> Take:
-    def swayed(sign: float) -> Pose:
+    def swayed(sign: Number) -> Pose:
         low, high = ("left", "right") if sign > 0 else ("right", "left")
         return _merge(
             {"shift": 0.11 * sign, "roll": 9 * sign, "tilt": -14 * sign, "height": -0.05,
@@ -941,7 +942,7 @@ def _dance_sway(actor: Actor) -> Take:
 
 @action("dance_twist", tempos=("", "fast"))
 def _dance_twist(actor: Actor) -> Take:
-    def twisted(sign: float) -> Pose:
+    def twisted(sign: Number) -> Pose:
         return _merge(
             {"turn": 30 * sign, "twist": -58 * sign, "height": -0.14, "bend": 8, "look": 26 * sign,
              "pitch": 6},

@@ -92,13 +92,19 @@ def plan(size: CorpusSize, seed: int) -> list[Entry]:
     rng = np.random.default_rng([seed, 0])
     specs = {name: action.specs(name) for name, action in ACTIONS.items()}
     train: list[Composition] = [(spec,) for spec in _cover(specs, rng)]
+    wanted = size.motions - size.test - size.val
+    if len(train) > wanted:
+        raise InputError(
+            f"found motions={size.motions}, of which {wanted} to train on; expected at least "
+            f"{len(train)}, which show every action with every value of its attributes"
+        )
     kept = {canonical(composition) for composition in train}
     held: set[Composition] = set()
     cores = set()
     chosen: dict[str, list[Composition]] = {"test": [], "val": []}
-    for split, wanted in (("test", size.test), ("val", size.val)):
-        for _ in range(400 * wanted):
-            if len(chosen[split]) == wanted:
+    for split, keys in (("test", size.test), ("val", size.val)):
+        for _ in range(20 * keys):
+            if len(chosen[split]) == keys:
                 break
             composition = _draw(specs, size, rng)
             one = canonical(composition)
@@ -111,10 +117,10 @@ def plan(size: CorpusSize, seed: int) -> list[Entry]:
         else:
             raise InputError(
                 f"found only {len(chosen[split])} compositions for the {split} split with actions="
-                f"{list(size.actions)}; expected {wanted}: give sequences of two or three "
+                f"{list(size.actions)}; expected {keys}: give sequences of two or three "
                 f"actions a larger share, or ask for fewer with size.{split}"
             )
-    while len(train) < size.motions - size.test - size.val:
+    while len(train) < wanted:
         composition = _draw(specs, size, rng)
         if canonical(composition) not in held:
             train.append(composition)

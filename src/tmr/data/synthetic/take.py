@@ -10,7 +10,8 @@ from scipy.ndimage import gaussian_filter1d
 from tmr.data.synthetic.pose import CHANNELS, INDEX, SIDES, Track, about_y
 from tmr.motion.skeleton import FPS
 
-Pose = Mapping[str, float]  # channel to value, in degrees and metres; what is missing is at rest
+Number = float | int
+Pose = Mapping[str, Number]  # channel to value, in degrees and metres; what is missing is at rest
 Place = tuple[float, float, float]  # x and z in metres, heading in radians
 
 _METRES = {"x", "z", "shift", "height", "ahead", "left_free", "right_free"}
@@ -103,12 +104,12 @@ def values(pose: Pose) -> Float[np.ndarray, " channels"]:
     return row * _UNIT
 
 
-def arm(side: str, **angles: float) -> dict[str, float]:
+def arm(side: str, **angles: Number) -> dict[str, Number]:
     """Arm angles of one side, or of ``both``."""
     return {f"{one}_{name}": v for one in both(side) for name, v in angles.items()}
 
 
-def leg(side: str, **angles: float) -> dict[str, float]:
+def leg(side: str, **angles: Number) -> dict[str, Number]:
     """Angles of a leg that is lifted from the floor."""
     return {f"{side}_free": 1.0} | {f"{side}_{name}": v for name, v in angles.items()}
 
@@ -127,7 +128,7 @@ def reach(
     side: str,
     target: tuple[float, float, float],
     elbow: tuple[float, float, float] = (0.5, -1.0, -0.3),
-) -> dict[str, float]:
+) -> dict[str, Number]:
     """Arm angles that bring the wrist to ``target``, the elbow on the side of ``elbow``.
 
     Both are seen from the shoulder: outwards, up, forward, in metres.
@@ -234,10 +235,10 @@ class Take:
         end: float,
         ball: Float[np.ndarray, "3"],
         yaw: float,
-        lift: float = 0.06,
-        off: float = 28.0,
-        land: float = -10.0,
-        stay: float = 0.0,
+        lift: Number = 0.06,
+        off: Number = 28.0,
+        land: Number = -10.0,
+        stay: Number = 0.0,
     ) -> None:
         """Swing a foot to a new place between two seconds; it stays there afterwards.
 
