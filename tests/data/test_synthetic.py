@@ -325,7 +325,7 @@ def test_sizes_that_cannot_be_made_are_refused(tmp_path):
     with pytest.raises(InputError, match="of which 15 to train on"):
         plan(CorpusSize(motions=20, test=3, val=2), seed=0)
     with pytest.raises(InputError, match="larger share"):
-        plan(CorpusSize(motions=700, test=300, actions=[1.0, 0.0, 0.0]), seed=0)
+        plan(CorpusSize(motions=700, test=270, actions=[1.0, 0.0, 0.0]), seed=0)
     folder = tmp_path / "motions/joints/synthetic"
     folder.mkdir(parents=True)
     np.save(folder / "mine.npy", np.zeros((2, 22, 3)))

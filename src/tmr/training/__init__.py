@@ -1,0 +1,5 @@
+"""Training with Lightning."""
+
+from tmr.training.fit import fit
+
+__all__ = ["fit"]

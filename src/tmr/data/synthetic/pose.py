@@ -177,12 +177,18 @@ def _foot(side: str) -> Float[np.ndarray, "3"]:
 
 
 def _ankle(
-    track: Track, foot: int, pitch: Float[np.ndarray, " frames"]
-) -> tuple[Float[np.ndarray, "frames 3"], Float[np.ndarray, "frames 3"]]:
+    track: Track, foot: int, pitch: Float[np.ndarray, "*tries frames"]
+) -> tuple[Float[np.ndarray, "*tries frames 3"], Float[np.ndarray, "*tries frames 3"]]:
     """Ankle, and the vector from it to the ball, of a foot that rolls over its ball or heel."""
-    flat, yaw = _foot(SIDES[foot]), about_y(track.yaw[:, foot])
-    ankle = track.toes[:, foot] - yaw @ about_x(np.maximum(pitch, 0)) @ flat
-    return ankle, yaw @ about_x(pitch) @ flat
+    _, drop, length = _foot(SIDES[foot])
+    yaw = track.yaw[:, foot]
+
+    def ball(angle: Float[np.ndarray, "*tries frames"]) -> Float[np.ndarray, "*tries frames 3"]:
+        cos, sin = np.cos(angle), np.sin(angle)
+        ahead = drop * sin + length * cos
+        return np.stack([np.sin(yaw) * ahead, drop * cos - length * sin, np.cos(yaw) * ahead], -1)
+
+    return track.toes[:, foot] - ball(np.maximum(pitch, 0)), ball(pitch)
 
 
 def _leg_length(side: str) -> float:
@@ -255,9 +261,7 @@ def _rise(
     plan = track.pitch[:, foot]
     shares = np.linspace(0, 1, 10)
     tries = plan + (np.maximum(plan, _UP_ON_TOES) - plan) * shares[:, None]
-    away = np.stack(
-        [np.linalg.norm(_ankle(track, foot, pitch)[0] - hip, axis=-1) - reach for pitch in tries]
-    )
+    away = np.linalg.norm(_ankle(track, foot, tries)[0] - hip, axis=-1) - reach
     first = np.where((away <= 0).any(axis=0), (away <= 0).argmax(axis=0), len(shares) - 1)
     frames = np.arange(len(track))
     before = np.maximum(first - 1, 0)

@@ -1,0 +1,18 @@
+"""Feature statistics for normalisation: `python -m prepare.motion_stats --help`."""
+
+import hydra
+from omegaconf import DictConfig
+
+from tmr.run.command import one_line_errors
+from tmr.run.statistics import motion_stats
+
+
+@one_line_errors
+@hydra.main(config_path="../configs", config_name="motion_stats", version_base="1.3")
+def main(cfg: DictConfig) -> None:
+    """Write mean and standard deviation."""
+    motion_stats(cfg)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,18 @@
+"""Evaluate a run folder by the retrieval protocols: `python retrieval.py --help`."""
+
+import hydra
+from omegaconf import DictConfig
+
+from tmr.run.command import one_line_errors
+from tmr.run.evaluate import retrieval
+
+
+@one_line_errors
+@hydra.main(config_path="configs", config_name="retrieval", version_base="1.3")
+def main(cfg: DictConfig) -> None:
+    """Print and write the figures."""
+    retrieval(cfg)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,18 @@
+"""Search a split by a sentence: `python search.py --help`."""
+
+import hydra
+from omegaconf import DictConfig
+
+from tmr.run.command import one_line_errors
+from tmr.run.evaluate import search
+
+
+@one_line_errors
+@hydra.main(config_path="configs", config_name="search", version_base="1.3")
+def main(cfg: DictConfig) -> None:
+    """Print the best motions."""
+    search(cfg)
+
+
+if __name__ == "__main__":
+    main()

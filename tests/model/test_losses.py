@@ -1,0 +1,112 @@
+"""Loss terms against loops, closed forms and torch.distributions."""
+
+import math
+
+import pytest
+import torch
+from torch.distributions import Normal, kl_divergence
+
+from tmr.errors import InputError
+from tmr.model.gaussian import Gaussian
+from tmr.model.losses import contrastive, kl, kl_terms, reconstruction, same_caption, weigh
+from tmr.padded import mask_of
+
+
+def gaussian(seed: int) -> Gaussian:
+    torch.manual_seed(seed)
+    return Gaussian(torch.randn(5, 8), torch.randn(5, 8))
+
+
+def normal(g: Gaussian) -> Normal:
+    return Normal(g.mu, (g.logvar / 2).exp())
+
+
+def test_kl_is_that_of_torch_distributions() -> None:
+    q, p = gaussian(1), gaussian(2)
+    torch.testing.assert_close(kl(q, p), kl_divergence(normal(q), normal(p)).mean())
+
+
+def test_kl_terms_are_the_four_of_temos() -> None:
+    motion, text = gaussian(1), gaussian(2)
+    unit = Normal(torch.zeros(5, 8), torch.ones(5, 8))
+    pairs = [
+        (normal(text), normal(motion)),
+        (normal(motion), normal(text)),
+        (normal(motion), unit),
+        (normal(text), unit),
+    ]
+    expected = torch.stack([kl_divergence(q, p).mean() for q, p in pairs]).sum()
+    torch.testing.assert_close(kl_terms(motion, text), expected)
+
+
+def test_samples_have_the_mean_and_spread_of_the_gaussian() -> None:
+    g = Gaussian(torch.full((50_000, 1), 3.0), torch.full((50_000, 1), math.log(4.0)))
+    draws = g.sample(torch.Generator().manual_seed(0))
+    assert float(draws.mean()) == pytest.approx(3, abs=0.05)
+    assert float(draws.std()) == pytest.approx(2, abs=0.05)
+    assert torch.equal(draws, g.sample(torch.Generator().manual_seed(0)))
+
+
+def loop_contrastive(text, motion, sentences, temperature: float, threshold: float) -> float:
+    """InfoNCE one query at a time, in double precision."""
+    cosine = torch.nn.functional.cosine_similarity
+    total = 0.0
+    for queries, gallery in ((text, motion), (motion, text)):
+        for i in range(len(queries)):
+            kept = []
+            for j in range(len(gallery)):
+                score = (1 + float(cosine(sentences[i], sentences[j], dim=0))) / 2
+                if i == j or score <= threshold:
+                    kept.append(float(cosine(queries[i], gallery[j], dim=0)) / temperature)
+            match = float(cosine(queries[i], gallery[i], dim=0)) / temperature
+            total += math.log(sum(math.exp(k) for k in kept)) - match
+    return total / (2 * len(text))
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.5, 0.8, 1.0])
+def test_contrastive_agrees_with_a_loop(threshold: float) -> None:
+    torch.manual_seed(0)
+    text, motion, sentences = torch.randn(3, 9, 6, dtype=torch.float64)
+    sentences[4] = sentences[2] + 0.1 * sentences[4]
+    expected = loop_contrastive(text, motion, sentences, 0.1, threshold)
+    measured = contrastive(text, motion, sentences, 0.1, threshold)
+    assert float(measured) == pytest.approx(expected, rel=1e-5)
+
+
+def test_equal_captions_are_no_negatives_of_each_other() -> None:
+    sentences = torch.tensor([[1.0, 0], [0, 1], [2, 0]])
+    pairs = same_caption(sentences, 0.8)
+    assert pairs.nonzero().tolist() == [[0, 2], [2, 0]]
+    latents = torch.eye(3)
+    wrong = latents[[2, 1, 0]]  # the motions of the two equal captions changed places
+    assert float(contrastive(latents, latents, sentences, 0.1, 0.8)) < 1e-3
+    assert float(contrastive(latents[:1], wrong[2:], sentences[:1], 0.1, 0.8)) == 0
+    alone = contrastive(latents, wrong, sentences, 0.1, 0.8)
+    with_negatives = contrastive(latents, wrong, sentences, 0.1, 1.0)
+    assert float(alone) < 1
+    assert float(with_negatives) > 5
+
+
+def test_reconstruction_is_smooth_l1_over_all_padded_entries_of_each_copy() -> None:
+    torch.manual_seed(0)
+    mask = mask_of([3, 1])
+    motion, decoded = torch.randn(2, 3, 4), 3 * torch.randn(2, 2, 3, 4)
+    total = 0.0
+    for copy in decoded:
+        for b, length in enumerate([3, 1]):
+            for error in (copy - motion)[b, :length].flatten().abs().tolist():
+                total += error**2 / 2 if error < 1 else error - 0.5
+    expected = total / motion.numel()
+    assert float(reconstruction(decoded, motion, mask)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_weigh_sums_and_refuses_names_that_do_not_match_both_ways() -> None:
+    terms = {"recons": torch.tensor(2.0), "kl": torch.tensor(3.0)}
+    assert float(weigh(terms, {"kl": 0.1, "recons": 1.0})) == pytest.approx(2.3)
+    for weights in (
+        {"recons": 1.0},
+        {"recons": 1.0, "lk": 0.1},
+        {"recons": 1.0, "kl": 1.0, "x": 1.0},
+    ):
+        with pytest.raises(InputError, match="recons"):
+            weigh(terms, weights)

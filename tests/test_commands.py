@@ -1,0 +1,122 @@
+"""Commands as people type them, on the embedded data, in a checkout of their own."""
+
+import csv
+import json
+import shutil
+
+import pytest
+import torch
+
+from tests.workspace import Workspace
+
+RUN = "outputs/quickstart"
+
+
+@pytest.fixture
+def workspace(quickstart) -> Workspace:
+    return quickstart[0]
+
+
+def test_quickstart_ends_with_the_table_and_a_search(quickstart):
+    _, printed = quickstart
+    assert "protocol" in printed
+    for protocol in ("normal", "threshold_0.95", "nsim", "guo"):
+        assert f"\n{protocol}" in printed
+    found = printed.split('"a person waves with the left hand"\n')[1].splitlines()
+    scores = [float(line.split()[0]) for line in found[:5]]
+    assert scores == sorted(scores, reverse=True)
+    assert all(0 <= score <= 1 for score in scores)
+
+
+def test_quickstart_again_has_nothing_to_train(quickstart):
+    workspace, _ = quickstart
+    assert "epoch" not in workspace.succeed("make quickstart MOTIONS=120 EPOCHS=2")
+
+
+def test_a_run_folder_is_complete(workspace):
+    run = workspace.folder / RUN
+    config = json.loads((run / "config.json").read_text())
+    assert config["data"]["name"] == "synthetic"
+    assert config["text"]["name"] == "minilm"
+    environment = json.loads((run / "environment.json").read_text())
+    assert torch.__version__ in json.dumps(environment)
+    for name in ("motion_encoder", "text_encoder", "motion_decoder"):
+        assert (run / "last_weights" / f"{name}.pt").is_file()
+        assert (run / "last_weights" / f"{name}.safetensors").is_file()
+    for name in ("mean", "std"):
+        ours = torch.load(run / "stats" / f"{name}.pt", weights_only=True)
+        theirs = torch.load(
+            workspace.folder / "stats/synthetic/guoh3dfeats" / f"{name}.pt", weights_only=True
+        )
+        assert torch.equal(ours, theirs)
+    assert {p.name for p in (run / "logs" / "checkpoints").iterdir()} == {"last.ckpt", "best.ckpt"}
+
+
+def test_each_epoch_is_logged(workspace):
+    (path,) = (workspace.folder / RUN / "logs" / "csv").glob("*/metrics.csv")
+    rows = [row for row in csv.DictReader(path.open()) if row["train/loss"]]
+    assert [row["epoch"] for row in rows] == ["0", "1"]
+    assert float(rows[1]["train/loss"]) < float(rows[0]["train/loss"])
+    assert list((workspace.folder / RUN / "logs" / "tensorboard").rglob("events*"))
+
+
+def test_a_run_folder_copied_elsewhere_gives_the_same_figures(workspace, tmp_path):
+    copy = tmp_path / "elsewhere"
+    shutil.copytree(workspace.folder / RUN, copy)
+    shutil.rmtree(copy / "contrastive_metrics")
+    workspace.succeed(f"python retrieval.py run_dir={copy}")
+    for path in sorted((workspace.folder / RUN / "contrastive_metrics").iterdir()):
+        assert (copy / "contrastive_metrics" / path.name).read_text() == path.read_text()
+
+
+def test_training_goes_on_where_it_stopped(workspace, tmp_path):
+    """One epoch and a resumed second one end in the same weights as two epochs at a stretch."""
+    copy = tmp_path / "resumed"
+    options = (
+        "data=synthetic model=tmr_small text=minilm batch_size=64 lr=1e-3 "
+        f"trainer.max_epochs=1 run_dir={copy}"
+    )
+    workspace.succeed(f"python train.py {options}")
+    printed = workspace.succeed(f"python train.py resume_dir={copy} trainer.max_epochs=2")
+    assert "epoch 2/2" in printed
+    assert "epoch 1/2" not in printed
+    ours, theirs = (
+        torch.load(run / "logs/checkpoints/last.ckpt", map_location="cpu", weights_only=True)
+        for run in (copy, workspace.folder / RUN)
+    )
+    for name, weight in theirs["state_dict"].items():
+        assert torch.allclose(ours["state_dict"][name], weight, atol=1e-6), name
+
+
+def test_help_shows_what_a_command_does_and_its_options(workspace):
+    shown = workspace.succeed("python train.py --help")
+    assert "Train TMR or TEMOS" in shown
+    assert "python train.py data=kitml" in shown
+    assert "batch_size: 32" in shown
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("python train.py data=kitlm", "data=kitlm: no such option; did you mean kitml?"),
+        ("python train.py batchsize=3", "unknown option batchsize; did you mean batch_size?"),
+        ("python train.py data=kitml", "python -m prepare.motion_stats data=kitml"),
+        ("python retrieval.py", "for example: python retrieval.py run_dir="),
+        ("python retrieval.py run_dir=nowhere", "nowhere"),
+        ("python search.py run_dir=nowhere text=x", "nowhere"),
+        ("python -m prepare.motion_stats data=kitml", "no annotations at datasets/annotations/kit"),
+        (f"python train.py data=synthetic run_dir={RUN}", f"resume_dir={RUN}"),
+        (f"python train.py resume_dir={RUN} data=kitml", "leave out data=kitml"),
+        ("python train.py resume_dir=nowhere", "nowhere"),
+    ],
+)
+def test_bad_input_is_refused_in_one_line(workspace, command, message):
+    assert message in workspace.refuse(command)
+
+
+def test_a_run_without_weights_says_to_extract_them(workspace, tmp_path):
+    copy = tmp_path / "bare"
+    shutil.copytree(workspace.folder / RUN, copy)
+    shutil.rmtree(copy / "last_weights")
+    refusal = workspace.refuse(f"python retrieval.py run_dir={copy}")
+    assert f"python extract.py run_dir={copy}" in refusal

@@ -1,0 +1,18 @@
+"""Train TMR or TEMOS: `python train.py --help`."""
+
+import hydra
+from omegaconf import DictConfig
+
+from tmr.run.command import one_line_errors
+from tmr.run.train import train
+
+
+@one_line_errors
+@hydra.main(config_path="configs", config_name="train", version_base="1.3")
+def main(cfg: DictConfig) -> float:
+    """Train; the mean validation recall goes back to Hydra's sweepers."""
+    return train(cfg)
+
+
+if __name__ == "__main__":
+    main()
