@@ -135,7 +135,7 @@ def solve(track: Track) -> Float[np.ndarray, "frames 22 3"]:
     hips = {side: pelvis @ _offset(f"{side}_hip") for side in SIDES}
     root[:, 1] -= _out_of_reach(track, {side: root + hips[side] for side in SIDES})
 
-    def place(name: str, parent: str, vector: Float[np.ndarray, "frames 3"]) -> None:
+    def place(name: str, parent: str, vector: np.ndarray) -> None:
         joints[:, JOINTS.index(name)] = joints[:, JOINTS.index(parent)] + vector
 
     joints[:, 0] = root
@@ -183,7 +183,7 @@ def _ankle(
     _, drop, length = _foot(SIDES[foot])
     yaw = track.yaw[:, foot]
 
-    def ball(angle: Float[np.ndarray, "*tries frames"]) -> Float[np.ndarray, "*tries frames 3"]:
+    def ball(angle: np.ndarray) -> np.ndarray:
         cos, sin = np.cos(angle), np.sin(angle)
         ahead = drop * sin + length * cos
         return np.stack([np.sin(yaw) * ahead, drop * cos - length * sin, np.cos(yaw) * ahead], -1)
