@@ -31,5 +31,5 @@ def shared() -> Path:
 def quickstart(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, str]:
     """A workspace after ``make quickstart`` with few motions and epochs, and what it printed."""
     workspace = Workspace(tmp_path_factory.mktemp("quickstart"))
-    printed = workspace.succeed("make quickstart MOTIONS=120 EPOCHS=2")
+    printed = workspace.succeed("make quickstart MOTIONS=450 EPOCHS=2")
     return workspace, printed

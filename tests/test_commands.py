@@ -30,7 +30,7 @@ def test_quickstart_ends_with_the_table_and_a_search(quickstart):
 
 def test_quickstart_again_has_nothing_to_train(quickstart):
     workspace, _ = quickstart
-    assert "epoch" not in workspace.succeed("make quickstart MOTIONS=120 EPOCHS=2")
+    assert "epoch" not in workspace.succeed("make quickstart MOTIONS=450 EPOCHS=2")
 
 
 def test_a_run_folder_is_complete(workspace):

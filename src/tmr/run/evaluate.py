@@ -54,18 +54,27 @@ class Evaluation:
 
 
 def retrieval(cfg: DictConfig) -> None:
-    """Print the protocols' table and write one YAML file a protocol."""
+    """Print the protocols' table and write one YAML file a protocol.
+
+    With another ``split`` than test, that split takes its place, and the files go to a folder of
+    their own; the nsim protocol has its own split and is then left out.
+    """
     evaluation = Evaluation(cfg)
+    annotations, folder = Path(evaluation.data.annotations), evaluation.run.contrastive_metrics
+    if cfg.split != "test":
+        folder = folder / cfg.split
 
     def encode(split: str) -> Encoded | None:
-        if has_split(Path(evaluation.data.annotations), split):
+        if split == "test":
+            return evaluation.encode(cfg.split)
+        if cfg.split == "test" and has_split(annotations, split):
             return evaluation.encode(split)
-        log.warning("%s has no split %s: that protocol is left out", evaluation.data.name, split)
+        log.warning("%s: no split %s to evaluate, its protocol is left out", cfg.run_dir, split)
         return None
 
     original, tie_safe = evaluate_all(encode)
     print(table(original, tie_safe))
-    for path in write_yaml(evaluation.run.contrastive_metrics, original):
+    for path in write_yaml(folder, original):
         log.info("wrote %s", path)
 
 
