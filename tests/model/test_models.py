@@ -138,14 +138,16 @@ class ModelContract:
             loss = model.losses(*batch)["loss"]
             loss.backward()
             optimizer.step()
-            totals.append(float(loss))
+            totals.append(loss.item())
         assert totals[-1] < 0.5 * totals[0]
 
     def test_a_misnamed_loss_weight_is_refused(self, model) -> None:
         wrong = dict(model.loss_weights)
         wrong["reconstruction"] = wrong.pop("recons")
-        parts = dict(model.named_children())
-        extra = {"temperature": 0.1, "threshold_selfsim": 0.8} if isinstance(model, TMR) else {}
+        parts: dict[str, Any] = dict(model.named_children())
+        extra: dict[str, Any] = (
+            {"temperature": 0.1, "threshold_selfsim": 0.8} if isinstance(model, TMR) else {}
+        )
         with pytest.raises(InputError, match=r"reconstruction.*each needs a weight"):
             type(model)(**parts, loss_weights=wrong, **extra)
 

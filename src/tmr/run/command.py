@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import ConfigCompositionException, MissingConfigException, OverrideParseException
 from hydra.experimental.callback import Callback
@@ -35,6 +33,10 @@ def setup(seed: int | None) -> None:
 
     With ``seed=None`` every run differs.
     """
+    # Imported here: help pages and refusals of light commands need not wait for torch.
+    import numpy as np  # noqa: PLC0415
+    import torch  # noqa: PLC0415
+
     torch.set_float32_matmul_precision("high")
     if seed is None:
         return
@@ -71,7 +73,7 @@ def one_line_errors(main: Callable[..., Any]) -> Callable[..., Any]:
 class RefuseInput(Callback):
     """Ends the job on bad input before Hydra adds lines of its own to stderr (see base.yaml)."""
 
-    def on_job_end(self, config: DictConfig, job_return: Any, **kwargs: Any) -> None:
+    def on_job_end(self, config: Any, job_return: Any, **kwargs: Any) -> None:
         """Exit with code 2 and one line when the job failed on bad input."""
         outcome = vars(job_return)["_return_value"]  # the property prints before it raises
         if isinstance(outcome, Exception):
@@ -164,7 +166,7 @@ def _config_file(hydra: Any) -> tuple[list[str], list[str]]:
     return [line.removeprefix("#").removeprefix(" ") for line in head], options
 
 
-def _example(config: DictConfig) -> str | None:
+def _example(config: Any) -> str | None:
     head, _ = _config_file(config.hydra)
     return next((line.strip() for line in head if line.strip().startswith("python ")), None)
 
