@@ -63,7 +63,8 @@ manner: kindly
 def folder(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Path:
     folder = tmp_path_factory.mktemp("command")
     (folder / "configs" / "animal").mkdir(parents=True)
-    (folder / "configs" / "base.yaml").write_text((root / "configs" / "base.yaml").read_text())
+    (base,) = (root / "configs").rglob("base.yaml")
+    (folder / "configs" / "base.yaml").write_text(base.read_text())
     (folder / "configs" / "greet.yaml").write_text(CONFIG)
     (folder / "configs" / "animal" / "cat.yaml").write_text("name: cat\nlegs: 4\n")
     (folder / "configs" / "animal" / "bird.yaml").write_text("name: bird\nlegs: 2\n")
