@@ -11,7 +11,7 @@ MOTIONS := 1500
 # Five minutes on two CPU cores: a smaller model, fewer epochs, a higher learning rate than the
 # paper's.
 EPOCHS := 8
-TRAINING := data=synthetic model=tmr_small text=minilm run_dir=$(RUN) lr=1e-3 batch_size=64 \
+TRAINING := data=synthetic model=tmr_small text=minilm run_dir=$(RUN) lr=1e-3 batch_size=32 \
             model.motion_encoder.num_layers=2 model.motion_encoder.ff_size=256 \
             trainer.max_epochs=$(EPOCHS)
 

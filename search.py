@@ -8,7 +8,7 @@ from tmr.run.evaluate import search
 
 
 @one_line_errors
-@hydra.main(config_path="configs", config_name="search", version_base="1.3")
+@hydra.main(config_path="configs/inference", config_name="search", version_base="1.3")
 def main(cfg: DictConfig) -> None:
     """Print the best motions."""
     search(cfg)

@@ -50,3 +50,17 @@ def pad(sequences: Sequence[Float[Tensor, "_ feat"]]) -> Padded:
     """Sequences stacked into one padded batch."""
     x = torch.nn.utils.rnn.pad_sequence(list(sequences), batch_first=True)
     return Padded(x, mask_of([len(s) for s in sequences]).to(x.device))
+
+
+def pieces(sequences: Padded, size: int) -> list[tuple[Int[Tensor, " piece"], Padded]]:
+    """The sequences from long to short in groups of ``size``, each cut to its own longest.
+
+    With each group come the rows that its sequences have in the batch.
+    """
+    rows = sequences.lengths.argsort(descending=True, stable=True).split(size)
+    groups = []
+    for index in rows:
+        longest = int(sequences.lengths[index[0]])
+        group = Padded(sequences.x[index, :longest], sequences.mask[index, :longest])
+        groups.append((index, group))
+    return groups

@@ -1,18 +1,20 @@
 """TEMOS (Petrovich et al., ECCV 2022): text and motion share one latent space and one decoder."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from einops import rearrange
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor, nn
 
 from tmr.model.gaussian import Gaussian
 from tmr.model.losses import check_names, kl_terms, reconstruction, weigh
-from tmr.padded import Padded
+from tmr.padded import Padded, pieces
+
+GROUP_SIZE = 8  # of 4, 8 and 16, the fastest on two cores at a batch of 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,26 +84,45 @@ class TEMOS(nn.Module):
         """Losses and latents of a batch of motions with their captions.
 
         Latents are sampled in training, with ``generator`` if given, and are the means in
-        evaluation. Both are decoded in one call. ``sentences`` are the captions' sentence vectors.
+        evaluation. Both are decoded in one call a group. ``sentences`` are the captions' sentence
+        vectors.
         """
-        from_motion, from_text = self.encode_motion(motion), self.encode_text(text)
+        groups = self.groups(motion)
+        from_motion = in_batch_order([(rows, self.encode_motion(group)) for rows, group in groups])
+        from_text = self.encode_text(text)
         if self.training:
             of_text, of_motion = from_text.sample(generator), from_motion.sample(generator)
         else:
             of_text, of_motion = from_text.mu, from_motion.mu
-        decoded = rearrange(
-            self.decode(torch.cat([of_text, of_motion]), torch.cat([motion.mask] * 2)),
-            "(copies batch) time feat -> copies batch time feat",
-            copies=2,
-        )
+        recons = motion.x.new_zeros(())
+        for rows, group in groups:
+            decoded = rearrange(
+                self.decode(
+                    torch.cat([of_text[rows], of_motion[rows]]), torch.cat([group.mask] * 2)
+                ),
+                "(copies batch) time feat -> copies batch time feat",
+                copies=2,
+            )
+            share = group.x.numel() / motion.x.numel()  # the mean is over all padded entries
+            recons = recons + share * reconstruction(decoded, group.x, group.mask)
         terms = {
-            "recons": reconstruction(decoded, motion.x, motion.mask),
+            "recons": recons,
             "kl": kl_terms(from_motion, from_text),
             "latent": F.smooth_l1_loss(of_text, of_motion),
             **self.more_terms(of_text, of_motion, sentences),
         }
         losses = {**terms, "loss": weigh(terms, self.loss_weights)}
         return Step(losses, from_motion.mu, from_text.mu)
+
+    def groups(self, motion: Padded) -> list[tuple[Int[Tensor, " piece"], Padded]]:
+        """The motions as they go through the transformers: on the CPU in groups of like length.
+
+        A batch of random motions is half padding. Groups leave that out without a change to the
+        losses or to which motions meet in a batch. A GPU is filled better by the whole batch.
+        """
+        if motion.x.device.type == "cpu":
+            return pieces(motion, GROUP_SIZE)
+        return [(torch.arange(len(motion), device=motion.x.device), motion)]
 
     def more_terms(
         self,
@@ -111,3 +132,10 @@ class TEMOS(nn.Module):
     ) -> dict[str, Float[Tensor, ""]]:
         """Terms that a model adds to those of TEMOS, of the latents of text and motion."""
         return {}
+
+
+def in_batch_order(parts: Sequence[tuple[Int[Tensor, " piece"], Gaussian]]) -> Gaussian:
+    """Gaussians of groups as those of the whole batch, given each group's rows."""
+    order = torch.cat([rows for rows, _ in parts]).argsort()
+    mu = torch.cat([gaussian.mu for _, gaussian in parts])[order]
+    return Gaussian(mu, torch.cat([gaussian.logvar for _, gaussian in parts])[order])
