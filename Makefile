@@ -7,7 +7,7 @@ ANNOTATIONS := datasets/annotations/synthetic/annotations.json
 STATS := stats/synthetic/guoh3dfeats/std.pt
 CHECKPOINT := $(RUN)/logs/checkpoints/last.ckpt
 WEIGHTS := $(RUN)/last_weights/motion_encoder.pt
-MOTIONS := 1500
+MOTIONS := size.motions=1500
 # Five minutes on two CPU cores: a smaller model, fewer epochs, a higher learning rate than the
 # paper's.
 EPOCHS := 8
@@ -47,7 +47,7 @@ format: .venv/dev
 	touch $@
 
 $(ANNOTATIONS): | .venv/run
-	$(BIN)/python -m prepare.synthesize size.motions=$(MOTIONS)
+	$(BIN)/python -m prepare.synthesize $(MOTIONS)
 
 $(STATS): $(ANNOTATIONS)
 	$(BIN)/python -m prepare.compute_guoh3dfeats name=synthetic

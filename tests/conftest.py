@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from jaxtyping import install_import_hook
 
-from tests.workspace import ROOT, Workspace
+from tests.workspace import ROOT, SMALL, Workspace
 
 # Before the first import of the package: the hook checks every annotated shape at call time.
 install_import_hook("tmr", "beartype.beartype")
@@ -31,5 +31,5 @@ def shared() -> Path:
 def quickstart(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, str]:
     """A workspace after ``make quickstart`` with few motions and epochs, and what it printed."""
     workspace = Workspace(tmp_path_factory.mktemp("quickstart"))
-    printed = workspace.succeed("make quickstart MOTIONS=450 EPOCHS=2")
+    printed = workspace.succeed(f"make quickstart {SMALL}")
     return workspace, printed

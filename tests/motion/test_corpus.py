@@ -8,8 +8,9 @@ import pytest
 from tests.motion.bvh_text import person_bvh
 from tmr.errors import InputError
 from tmr.motion.corpus import compute_features, import_folder
-from tmr.motion.guofeats import features_to_joints, joints_to_features
+from tmr.motion.guofeats import features_to_joints
 from tmr.motion.mirror import mirror_joints
+from tmr.motion.published import published_features
 
 WALK = person_bvh([(0, 90, 3 * t) for t in range(31)])
 STAND = person_bvh([(0, 90, 0)] * 31)
@@ -52,8 +53,8 @@ def test_a_folder_becomes_joints_then_features_with_the_same_paths(takes, tmp_pa
     features = np.load(tmp_path / "features/mine/walk.npy")
     mirrored = np.load(tmp_path / "features/M/mine/walk.npy")
     assert features.dtype == mirrored.dtype == np.float32
-    assert np.array_equal(features, joints_to_features(joints).astype(np.float32))
-    expected = joints_to_features(mirror_joints(joints.astype(float))).astype(np.float32)
+    assert np.array_equal(features, published_features(joints))
+    expected = published_features(mirror_joints(joints.astype(float)))
     assert np.array_equal(mirrored, expected)
 
 
@@ -154,14 +155,14 @@ def test_x_is_negated_again_for_files_of_humanml3ds_notebook(tmp_path):
         (folder / part).mkdir(parents=True)
         np.save(folder / part / "clip.npy", content)
     compute_features(folder, tmp_path / "features")
-    expected = joints_to_features(joints).astype(np.float32)
-    mirrored = joints_to_features(mirror_joints(joints)).astype(np.float32)
+    expected = published_features(joints)
+    mirrored = published_features(mirror_joints(joints))
     for part in ("ACCAD", "humanact12"):
         assert np.array_equal(np.load(tmp_path / "features" / part / "clip.npy"), expected)
         assert np.array_equal(np.load(tmp_path / "features" / "M" / part / "clip.npy"), mirrored)
 
     compute_features(folder, tmp_path / "as_they_are", x_negated=False)
-    plain = joints_to_features(negated).astype(np.float32)
+    plain = published_features(negated)
     assert np.array_equal(np.load(tmp_path / "as_they_are" / "ACCAD" / "clip.npy"), plain)
 
 

@@ -18,10 +18,11 @@ from tqdm import tqdm
 
 from tmr.errors import InputError
 from tmr.files import save_array
-from tmr.motion.guofeats import checked_joints, joints_to_features
+from tmr.motion.guofeats import checked_joints
 from tmr.motion.importing import READERS, read_motion
 from tmr.motion.mirror import mirror_joints
 from tmr.motion.profiles import profile_named
+from tmr.motion.published import published_features
 
 MIRRORED = "M"  # the folder of mirrored features, beside those of the data sets
 
@@ -131,8 +132,8 @@ def _compute_file(source: Path, target: Path, mirrored_target: Path, x_negated: 
         return Outcome(source, problem=f"{source}: {error}")
     if x_negated:
         joints = joints * np.array([-1.0, 1.0, 1.0])
-    features = joints_to_features(joints)
-    mirrored = joints_to_features(mirror_joints(joints))
+    features = published_features(joints)
+    mirrored = published_features(mirror_joints(joints))
     save_array(target, features.astype(np.float32))
     save_array(mirrored_target, mirrored.astype(np.float32))
     return Outcome(source, frames=len(features))

@@ -22,8 +22,8 @@ ROTATIONS = slice(67, 193)  # joints 1 to 21, two columns of the local rotation 
 VELOCITIES = slice(193, 259)  # joints 0 to 21, metres a frame, heading undone
 CONTACTS = slice(259, 263)  # left ankle and toes, right ankle and toes: 1.0 when they stand still
 
-_FEET = [joint(name) for name in ("left_ankle", "left_foot", "right_ankle", "right_foot")]
-_CONTACT_THRESHOLD = 0.002  # square metres a frame
+CONTACT_JOINTS = [joint(name) for name in ("left_ankle", "left_foot", "right_ankle", "right_foot")]
+CONTACT_THRESHOLD = 0.002  # square metres a frame
 
 
 def checked_joints(joints: np.ndarray) -> Float[np.ndarray, "frames 22 3"]:
@@ -84,8 +84,8 @@ def joints_to_features(joints: np.ndarray) -> Float[np.ndarray, "steps 263"]:
     features[:, POSITIONS] = _flat(rotations.rotate_by_yaw(heading, around[:, 1:]))
     features[:, ROTATIONS] = _flat(rotations.to_6d(local[:-1, 1:]))
     features[:, VELOCITIES] = _flat(rotations.rotate_by_yaw(heading, steps))
-    feet = steps[:, _FEET]
-    features[:, CONTACTS] = np.einsum("fjk,fjk->fj", feet, feet) < _CONTACT_THRESHOLD
+    feet = steps[:, CONTACT_JOINTS]
+    features[:, CONTACTS] = np.einsum("fjk,fjk->fj", feet, feet) < CONTACT_THRESHOLD
     return features
 
 

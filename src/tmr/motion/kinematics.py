@@ -22,7 +22,7 @@ from tmr.motion.skeleton import (
 )
 
 _FORWARD = np.array([0.0, 0.0, 1.0])
-_SMOOTHING_SIGMA = 20  # frames
+SMOOTHING_SIGMA = 20  # frames
 _PARENTS = np.array(PARENTS[1:])
 _FORERUNNER = {j: before for chain in CHAINS for before, j in pairwise((0, *chain[1:]))}
 _FORERUNNERS = np.array([_FORERUNNER[j] for j in range(1, NUM_JOINTS)])
@@ -52,7 +52,7 @@ def heading(
     forward[..., 2] = -across[..., 0]
     forward = _normalised(forward, np.linalg.norm(across, axis=-1, keepdims=True))
     if smooth:
-        forward = gaussian_filter1d(forward, _SMOOTHING_SIGMA, axis=0, mode="nearest")
+        forward = gaussian_filter1d(forward, SMOOTHING_SIGMA, axis=0, mode="nearest")
     length = np.linalg.norm(forward, axis=-1, keepdims=True)
     forward = np.where(length > 0, _normalised(forward, length), _FORWARD)
     return rotations.between(forward, _FORWARD)

@@ -54,7 +54,7 @@ def fit(
     )
     on_gpu = lightning.strategy.root_device.type == "cuda"
     lightning.fit(
-        Training(model, lr),
+        Training(model, lr, seed),
         training_loader(train, batch_size, pool, seed, pin_memory=on_gpu),
         validation_loader(val, batch_size),
         ckpt_path=resume_from,

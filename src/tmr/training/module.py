@@ -17,10 +17,11 @@ class Training(pl.LightningModule):
     whole validation split, and ``val/recall``, the mean of R@1, 2, 3, 5 and 10 both ways.
     """
 
-    def __init__(self, model: TEMOS, lr: float) -> None:
+    def __init__(self, model: TEMOS, lr: float, seed: int) -> None:
         super().__init__()
         self.model = model
         self.lr = lr
+        self.seed = seed
         self.encoded: list[Encoded] = []
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
@@ -34,7 +35,8 @@ class Training(pl.LightningModule):
         return batch.to(device, non_blocking=True)
 
     def on_train_epoch_start(self) -> None:
-        """Choose this epoch's captions and batches."""
+        """Choose this epoch's captions, batches and random numbers, the same after a resume."""
+        torch.manual_seed(self.seed + self.current_epoch)
         loader = self.trainer.train_dataloader
         if loader is not None:
             loader.batch_sampler.set_epoch(self.current_epoch)
