@@ -35,7 +35,7 @@ class Training(pl.LightningModule):
         return batch.to(device, non_blocking=True)
 
     def on_train_epoch_start(self) -> None:
-        """Choose this epoch's captions, batches and random numbers, the same after a resume."""
+        """Choose this epoch's captions, batches and random numbers by seed and epoch."""
         torch.manual_seed(self.seed + self.current_epoch)
         loader = self.trainer.train_dataloader
         if loader is not None:
