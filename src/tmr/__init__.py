@@ -1,1 +1,16 @@
 """Text-to-motion retrieval: TMR and TEMOS, their data, their metrics and their search."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tmr.api import Model, load
+
+__all__ = ["Model", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    """The Python API at first use: ``import tmr`` alone loads neither torch nor models."""
+    if name in __all__:
+        return getattr(import_module("tmr.api"), name)
+    raise AttributeError(f"module 'tmr' has no attribute {name!r}")

@@ -19,9 +19,14 @@ def data_of(config: Config) -> TextMotionData:
     return instantiate(config["data"], _convert_="all")
 
 
+def text_model_of(config: Config, device: str = "cpu") -> TextModel:
+    """The frozen language models that a config names, loaded at first use."""
+    return instantiate(config["text"], _convert_="all", device=device)
+
+
 def embeddings_of(config: Config, data: TextMotionData, device: str = "cpu") -> EmbeddingCache:
     """Cached text embeddings of a data set by the config's text model."""
-    text: TextModel = instantiate(config["text"], _convert_="all", device=device)
+    text = text_model_of(config, device)
     return EmbeddingCache(embeddings_folder(data.annotations, text.name), text)
 
 

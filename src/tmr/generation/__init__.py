@@ -1,0 +1,1 @@
+"""Generated motion: what tells how good it is."""
