@@ -2,7 +2,7 @@
 
 import gzip
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -27,12 +27,16 @@ class Caption:
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """One annotated motion: ``path`` is relative to the feature folder and has no extension."""
+    """One annotated motion: ``path`` is relative to the feature folder and has no extension.
+
+    ``segments`` are texts of parts of the motion, where a data set keeps them beside its captions.
+    """
 
     key: str
     path: str
     duration: float
     captions: tuple[Caption, ...]
+    segments: tuple[Caption, ...] = ()
 
 
 def read_annotations(folder: Path) -> dict[str, Annotation]:
@@ -65,21 +69,26 @@ def read_annotations(folder: Path) -> dict[str, Annotation]:
 def _parse(key: str, entry: object, source: Path) -> Annotation:
     if not isinstance(entry, Mapping):
         raise InputError(f"{source}, key {key!r}: expected an object with path and annotations")
-    captions = _field(entry, "annotations", list, key, source)
-    if not all(isinstance(caption, Mapping) for caption in captions):
-        raise InputError(f"{source}, key {key!r}: every annotation must be an object with text")
     return Annotation(
         key=key,
         path=_field(entry, "path", str, key, source),
         duration=float(_field(entry, "duration", (int, float), key, source)),
-        captions=tuple(
-            Caption(
-                text=_field(caption, "text", str, key, source),
-                start=float(_field(caption, "start", (int, float), key, source)),
-                end=float(_field(caption, "end", (int, float), key, source)),
-            )
-            for caption in captions
-        ),
+        captions=_captions(entry, "annotations", key, source),
+        segments=_captions(entry, "segments", key, source) if "segments" in entry else (),
+    )
+
+
+def _captions(entry: Mapping, name: str, key: str, source: Path) -> tuple[Caption, ...]:
+    captions = _field(entry, name, list, key, source)
+    if not all(isinstance(caption, Mapping) for caption in captions):
+        raise InputError(f"{source}, key {key!r}: every annotation must be an object with text")
+    return tuple(
+        Caption(
+            text=_field(caption, "text", str, key, source),
+            start=float(_field(caption, "start", (int, float), key, source)),
+            end=float(_field(caption, "end", (int, float), key, source)),
+        )
+        for caption in captions
     )
 
 
@@ -123,4 +132,4 @@ def is_test(split: str) -> bool:
 def within(annotation: Annotation, shortest: float, longest: float) -> Annotation:
     """The annotation with only those captions that describe ``shortest`` to ``longest`` seconds."""
     captions = tuple(c for c in annotation.captions if shortest <= c.seconds <= longest)
-    return Annotation(annotation.key, annotation.path, annotation.duration, captions)
+    return replace(annotation, captions=captions)
