@@ -31,7 +31,7 @@ lint: .venv/dev
 	$(BIN)/lint-imports
 
 pytest: .venv/dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses=4 --dist=loadgroup
 
 format: .venv/dev
 	$(BIN)/ruff check --fix .

@@ -3,6 +3,9 @@
 import os
 from pathlib import Path
 
+# Tests run side by side, a process a core: more threads would only take turns.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
 from jaxtyping import install_import_hook
 
@@ -10,6 +13,15 @@ from tests.workspace import ROOT, SMALL, Workspace
 
 # Before the first import of the package: the hook checks every annotated shape at call time.
 install_import_hook("tmr", "beartype.beartype")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a file's tests in one process, and all that share the quickstart, which go first."""
+    for item in items:
+        shares = "quickstart" in getattr(item, "fixturenames", ())
+        group = "quickstart" if shares else str(item.path.relative_to(ROOT))
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: "quickstart" not in getattr(item, "fixturenames", ()))
 
 
 @pytest.fixture(scope="session")
