@@ -3,10 +3,12 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from tmr.api import Model, load
+from tmr.errors import InputError
 
-__all__ = ["Model", "load"]
+if TYPE_CHECKING:
+    from tmr.api import Model, evaluate_generation, load
+
+__all__ = ["InputError", "Model", "evaluate_generation", "load"]
 
 
 def __getattr__(name: str) -> Any:

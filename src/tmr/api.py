@@ -9,18 +9,21 @@ from typing import Any
 
 import numpy as np
 import torch
+from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from tmr.data import Normalizer
 from tmr.errors import InputError
+from tmr.generation import metrics
 from tmr.model import TEMOS
 from tmr.motion.guofeats import NUM_FEATURES
 from tmr.motion.published import published_features
 from tmr.motion.skeleton import NUM_JOINTS
-from tmr.padded import pad
+from tmr.padded import mask_of, pad
 from tmr.retrieval import cosine_similarity, shown_score
 from tmr.run.folder import RunDir
+from tmr.run.hub import publish, run_at
 from tmr.run.objects import data_of, device_of, text_model_of
 from tmr.run.weights import load_model
 from tmr.text import TextModel
@@ -31,16 +34,18 @@ Motion = np.ndarray | Tensor
 def load(run_dir: str | Path, device: str = "cpu", ckpt: str = "last") -> "Model":
     """The model of a run folder, ready to encode.
 
-    ``device`` is ``cpu``, ``cuda``, ``cuda:1`` ..., or ``auto``: a GPU where there is one. ``ckpt``
-    names the weights: those in ``RUN_DIR/<ckpt>_weights``.
+    ``run_dir`` is a folder, ours or published, or ``hf://user/repo`` (``hf://user/repo@revision``)
+    on the Hugging Face hub. ``device`` is ``cpu``, ``cuda``, ``cuda:1`` ..., or ``auto``: a GPU
+    where there is one. ``ckpt`` names the weights: those in ``RUN_DIR/<ckpt>_weights``.
 
     Raises:
         InputError: no such folder, weights missing or damaged, or no such device.
     """
     device = device_of(device)
-    run = RunDir(Path(run_dir))
+    run = run_at(run_dir)
     config = run.read_config()
-    return Model(run, config, load_model(run, ckpt, device), text_model_of(config, device))
+    network = load_model(run, ckpt, device)
+    return Model(run, ckpt, config, network, text_model_of(config, device))
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,7 @@ class Model:
     """
 
     run: RunDir
+    ckpt: str
     config: Mapping[str, Any]
     network: TEMOS
     text_model: TextModel
@@ -119,6 +125,31 @@ class Model:
         cosine = cosine_similarity(self.encode_texts(texts), self.encode_motions(motions))
         return shown_score(cosine)
 
+    @torch.no_grad()
+    def decode(
+        self, latents: Float[Tensor, "motions dim"], frames: Sequence[int]
+    ) -> list[Float[Tensor, "_ 263"]]:
+        """The motion that the decoder sees in each latent: unnormalised features on the CPU.
+
+        ``frames`` are their lengths at 20 frames a second.
+        """
+        mask = mask_of(frames).to(self.device)
+        with evaluating(self.network):
+            decoded = self.network.decode(latents.to(self.device), mask).float().cpu()
+        return [self.normalizer.inverse(x[:n]) for x, n in zip(decoded, frames, strict=True)]
+
+    def push_to_hub(self, repo: str, private: bool = False) -> str:
+        """The address of the commit that publishes this run as ``user/repo``.
+
+        ``tmr.load("hf://user/repo")`` then loads it anywhere: config, weights (``.pt`` and
+        safetensors), statistics, metrics, and a README where the run has none. The repository is
+        made where there is none.
+
+        Raises:
+            InputError: not logged in, not allowed, no network, or a name that the hub refuses.
+        """
+        return publish(self.run, self.network, self.normalizer, repo, private, self.ckpt)
+
     def _encode(self, sequences: Sequence[Tensor], encoder: Any, batch_size: int) -> Tensor:
         order = sorted(range(len(sequences)), key=lambda i: -len(sequences[i]))
         latents = []
@@ -127,6 +158,59 @@ class Model:
                 batch = pad([sequences[i] for i in order[start : start + batch_size]])
                 latents.append(encoder(batch.to(self.device)).mu.float())
         return torch.cat(latents)[torch.as_tensor(order).argsort()]
+
+
+def evaluate_generation(
+    model: Model,
+    texts: Sequence[str] | Float[Tensor, "texts dim"],
+    generated: Sequence[Motion | Sequence[Motion]] | Float[Tensor, "texts *generations dim"],
+    reference: Sequence[Motion] | Float[Tensor, "texts dim"],
+) -> dict[str, float]:
+    """How good generated motions are, judged by ``model``: figures by name.
+
+    ``generated[i]`` is one motion of ``texts[i]``, or a list of several, for every text as many;
+    ``reference[i]`` is the real motion of that text. In place of each, its latents (from
+    ``encode_texts`` and ``encode_motions``) may be given: those of texts and reference need to be
+    computed only once in a training loop. Compare with the figures of real motions,
+    ``evaluate_generation(model, texts, reference, reference)``.
+
+    The same input gives the same figures: nothing is drawn at random. With t_i, m_i, r_i the
+    unit latents of text, generated and real motion:
+
+    - ``r_precision_1, _2, _3``: share of motions whose text is among the nearest 1, 2, 3 of a
+      batch of 32 (Guo et al., CVPR 2022), the mean over all batches; more is better.
+    - ``matching_score``: mean |t_i - m_i|, also MM-distance (Guo et al.); less is better.
+    - ``fid``: |mu_m - mu_r|^2 + tr(S_m + S_r - 2 (S_m S_r)^(1/2)) (Heusel et al., NeurIPS 2017);
+      less is better, 0 for the same set.
+    - ``diversity``: mean |m_i - m_j| over texts i != j (Guo et al.); best near the real one.
+    - ``multimodality``: mean |m_ia - m_ib| over motions a != b of one text (Guo et al.); only with
+      several motions a text.
+    - ``text_score``: TMR score, mean (1 + cos(t_i, m_i)) / 2; more is better.
+    - ``motion_score``: mean (1 + cos(r_i, m_i)) / 2 (Petrovich et al., "Multi-Track Timeline
+      Control", 2024); more is better.
+
+    Formulas in full: `tmr.generation.metrics`.
+
+    Raises:
+        InputError: fewer than 32 texts, numbers that differ, or input that cannot be encoded.
+    """
+    text = texts if isinstance(texts, Tensor) else model.encode_texts(texts)
+    real = reference if isinstance(reference, Tensor) else model.encode_motions(reference)
+    return metrics.evaluate(text, _latents_by_text(model, generated), real)
+
+
+def _latents_by_text(
+    model: Model,
+    generated: Sequence[Motion | Sequence[Motion]] | Float[Tensor, "texts *generations dim"],
+) -> Float[Tensor, "texts generations dim"]:
+    if isinstance(generated, Tensor):
+        return generated if generated.ndim == 3 else rearrange(generated, "n dim -> n 1 dim")
+    lists = [[m] if isinstance(m, np.ndarray | Tensor) else m for m in generated]
+    counts = sorted({len(motions) for motions in lists})
+    if len(counts) > 1:
+        raise InputError(f"found {counts} generated motions for a text; expected as many for each")
+    latents = model.encode_motions([motion for motions in lists for motion in motions])
+    return rearrange(latents, "(texts generations) dim -> texts generations dim", texts=len(lists))
 
 
 def features_of(motion: Motion) -> Float[Tensor, "frames 263"]:

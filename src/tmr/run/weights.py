@@ -62,13 +62,18 @@ def extract(run: RunDir, ckpt: str = "last") -> Path:
     if missing:
         raise InputError(f"{source} has no weights of {', '.join(missing)}: no checkpoint of TMR?")
     folder = run.weights(ckpt)
-    for module in MODULES:
-        state = to_published(module, states[module])
-        with atomic_path(folder / f"{module}.safetensors") as temporary:
-            save_file(state, temporary)
-        with atomic_path(folder / f"{module}.pt") as temporary:
-            torch.save(state, temporary)
+    save_weights(folder, states)
     return folder
+
+
+def save_weights(folder: Path, states: Mapping[str, Mapping[str, Tensor]]) -> None:
+    """Write ``split_modules`` of a model, one ``.pt`` and one ``.safetensors`` file a module."""
+    for module, state in states.items():
+        published = {n: t.cpu().contiguous() for n, t in to_published(module, state).items()}
+        with atomic_path(folder / f"{module}.safetensors") as temporary:
+            save_file(published, temporary)
+        with atomic_path(folder / f"{module}.pt") as temporary:
+            torch.save(published, temporary)
 
 
 def split_modules(state: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
@@ -77,7 +82,7 @@ def split_modules(state: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
     for name, tensor in state.items():
         module, _, rest = name.removeprefix("model.").partition(".")
         if module in states:
-            states[module][rest] = tensor.contiguous()
+            states[module][rest] = tensor
     return {module: from_published(module, states[module]) for module in MODULES}
 
 
