@@ -2,9 +2,11 @@ import numpy as np
 import pytest
 
 from tmr.errors import InputError
-from tmr.motion.guofeats import TURN_RATE, joints_to_features
+from tmr.motion.guofeats import TURN_RATE, checked_joints, joints_to_features
 from tmr.motion.mirror import mirror_joints
-from tmr.motion.published import published_features
+from tmr.motion.published import published_features, published_pair
+from tmr.motion.rotations import rotate_by_yaw
+from tmr.motion.skeleton import BONE_LENGTHS, PARENTS, REST_DIRECTIONS
 
 CLIPS = (
     "000000",
@@ -33,6 +35,25 @@ def test_they_are_the_features_in_double_precision_but_for_rounding(shared):
     golden = np.load(shared / "golden" / "features.npz")
     joints = golden["000021.joints"][:, :22]
     assert np.abs(published_features(joints) - joints_to_features(joints)).max() < 1e-4
+
+
+@pytest.mark.parametrize("clip", CLIPS)
+def test_a_pair_is_the_features_of_the_clip_and_of_the_mirrored_clip(shared, clip):
+    golden = np.load(shared / "golden" / "features.npz")
+    joints = checked_joints(golden[f"{clip}.joints"])
+    features, mirrored = published_pair(joints)
+    assert features.tobytes() == published_features(joints).tobytes()
+    assert mirrored.tobytes() == published_features(mirror_joints(joints)).tobytes()
+
+
+def test_who_faces_straight_back_is_turned_round_upright():
+    rest = np.zeros((3, 22, 3))
+    for j, parent in enumerate(PARENTS[1:], start=1):
+        rest[:, j] = rest[:, parent] + BONE_LENGTHS[j] * REST_DIRECTIONS[j]
+    turned = rotate_by_yaw(np.array([0.0, 0.0, 1.0, 0.0]), rest)
+    assert np.array_equal(turned[0, :3, 0], -rest[0, :3, 0])
+    for function in (published_features, joints_to_features):
+        assert np.allclose(function(turned)[0, 4:67], function(rest)[0, 4:67], atol=1e-6)
 
 
 def test_a_person_who_lies_along_the_up_axis_has_finite_features():

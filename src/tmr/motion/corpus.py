@@ -20,9 +20,8 @@ from tmr.errors import InputError
 from tmr.files import save_array
 from tmr.motion.guofeats import checked_joints
 from tmr.motion.importing import READERS, read_motion
-from tmr.motion.mirror import mirror_joints
 from tmr.motion.profiles import profile_named
-from tmr.motion.published import published_features
+from tmr.motion.published import published_pair
 
 MIRRORED = "M"  # the folder of mirrored features, beside those of the data sets
 
@@ -132,10 +131,9 @@ def _compute_file(source: Path, target: Path, mirrored_target: Path, x_negated: 
         return Outcome(source, problem=f"{source}: {error}")
     if x_negated:
         joints = joints * np.array([-1.0, 1.0, 1.0])
-    features = published_features(joints)
-    mirrored = published_features(mirror_joints(joints))
-    save_array(target, features.astype(np.float32))
-    save_array(mirrored_target, mirrored.astype(np.float32))
+    features, mirrored = published_pair(joints)
+    save_array(target, features)
+    save_array(mirrored_target, mirrored)
     return Outcome(source, frames=len(features))
 
 

@@ -5,9 +5,9 @@ from jaxtyping import Float
 
 from tmr.motion.skeleton import LEFT_RIGHT, NUM_JOINTS
 
-_SWAPPED = np.arange(NUM_JOINTS)
+MIRRORED_JOINTS = np.arange(NUM_JOINTS)
 for _left, _right in LEFT_RIGHT:
-    _SWAPPED[[_left, _right]] = _right, _left
+    MIRRORED_JOINTS[[_left, _right]] = _right, _left
 
 
 def mirror_joints(joints: Float[np.ndarray, "*batch 22 3"]) -> Float[np.ndarray, "*batch 22 3"]:
@@ -15,4 +15,4 @@ def mirror_joints(joints: Float[np.ndarray, "*batch 22 3"]) -> Float[np.ndarray,
 
     Mirrored features are the features of mirrored joints.
     """
-    return joints[..., _SWAPPED, :] * np.array([-1, 1, 1], dtype=joints.dtype)
+    return joints[..., MIRRORED_JOINTS, :] * np.array([-1, 1, 1], dtype=joints.dtype)

@@ -7,12 +7,14 @@ are those of rounding noise, normalised features are that noise, and a model tra
 learnt its distribution: exact features move its figures by up to 1.4 points of R@1. So files are
 written with the same sums in the same order; each comment names a choice that the golden features
 decide. Algebraic tidying of this module changes its results.
+
+Inside, the coordinates are the first axis and the frames the last, so that every operation runs
+over whole rows of memory: vectors are (3, joints, clips, frames), rotations (4, joints, clips,
+frames), and a yaw, a rotation (w, 0, y, 0) about the vertical, is (2, clips, frames).
 """
 
-from itertools import pairwise
-
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Float64
+from jaxtyping import Bool, Float, Float32
 from scipy.ndimage import gaussian_filter1d
 
 from tmr.motion.guofeats import (
@@ -29,7 +31,8 @@ from tmr.motion.guofeats import (
     checked_joints,
 )
 from tmr.motion.kinematics import SMOOTHING_SIGMA
-from tmr.motion.skeleton import CHAINS, NUM_JOINTS, REST_DIRECTIONS
+from tmr.motion.mirror import MIRRORED_JOINTS
+from tmr.motion.skeleton import CHAINS, PARENTS, REST_DIRECTIONS
 
 # The reference skeleton as the published features have it: it differs from frame 0 of clip 000021
 # by a few units in the last place.
@@ -42,11 +45,22 @@ LENGTHS = np.array(
     ],
     dtype=np.float32,
 )
-_REST = REST_DIRECTIONS.astype(np.float32)
-_CONJUGATE = np.array([1, -1, -1, -1], dtype=np.float32)
-_IDENTITY = np.array([1, 0, 0, 0], dtype=np.float32)
-_FORWARD = np.array([0, 0, 1], dtype=np.float32)
-_UP = np.array([[0.0, 1.0, 0.0]])
+_REST = REST_DIRECTIONS[1:].T[..., None, None].astype(np.float32)
+_BONES = LENGTHS[1:, None, None] * _REST
+# Opposite vectors have no shortest rotation. A half turn about Y, or about X where the bone rests
+# along Y, is one of them.
+_HALF_TURNS = np.stack([0 * _REST[1], abs(_REST[1]), 1 - abs(_REST[1]), 0 * _REST[1]])
+_CONJUGATE = np.array([1, -1, -1, -1], dtype=np.float32)[:, None, None, None]
+_MIRRORED_TURN = np.array([1, 1, -1, -1], dtype=np.float32)[:, None, None, None]
+_MIRRORED_PLACE = np.array([-1, 1, 1], dtype=np.float32)[:, None, None, None]
+_ONE, _TWO = np.float32(1), np.float32(2)
+
+# (joints, their forerunners) of each step along all chains together; all chains start with the
+# rotation of the pelvis, those of the arms too.
+_LEVELS = [
+    ([c[k] for c in CHAINS if len(c) > k], [c[k - 1] if k > 1 else 0 for c in CHAINS if len(c) > k])
+    for k in range(1, max(map(len, CHAINS)))
+]
 
 
 def published_features(joints: np.ndarray) -> Float32[np.ndarray, "steps 263"]:
@@ -55,154 +69,201 @@ def published_features(joints: np.ndarray) -> Float32[np.ndarray, "steps 263"]:
     ``joints`` is (T, 22 or more, 3) in metres, Y up, at 20 frames a second. Raises InputError for
     what `tmr.motion.guofeats.checked_joints` refuses.
     """
-    joints = _normalised(checked_joints(joints).astype(np.float32))
-    local = _inverse_kinematics(joints, smooth=True)
-    root, steps = local[:, 0], np.diff(joints, axis=0)
-    around = joints.copy()
-    around[..., [0, 2]] -= joints[:, :1, [0, 2]]
-    heading = np.broadcast_to(root[:, None], (*joints.shape[:2], 4))
-    turn = _multiply(root[1:], root[:-1] * _CONJUGATE)
+    places = _coordinates_first(checked_joints(joints))
+    return _features(places, _inverse_kinematics(places, smooth=False)[1])[0]
 
-    features = np.empty((len(steps), NUM_FEATURES), dtype=np.float32)
-    features[:, TURN_RATE] = np.arcsin(np.clip(turn[:, 2:3], -1, 1))
-    features[:, ROOT_VELOCITY] = _rotate(root[1:], steps[:, 0])[:, [0, 2]]
-    features[:, ROOT_HEIGHT] = joints[:-1, 0, 1:2]
-    features[:, POSITIONS] = _flat(_rotate(heading[:-1], around[:-1])[:, 1:])
-    features[:, ROTATIONS] = _flat(_to_6d(local[:-1, 1:]))
-    features[:, VELOCITIES] = _flat(_rotate(heading[:-1], steps))
-    features[:, CONTACTS] = _still(steps[:, CONTACT_JOINTS])
+
+def published_pair(
+    joints: Float[np.ndarray, "frames 22 3"],
+) -> tuple[Float32[np.ndarray, "steps 263"], Float32[np.ndarray, "steps 263"]]:
+    """The :func:`published_features` of a clip of checked joints, and those of the mirrored clip.
+
+    The mirrored rotations follow from the others without a rounding; the reference skeleton is
+    not symmetric, so all that comes after them is computed twice.
+    """
+    places = _coordinates_first(joints)
+    turns = _inverse_kinematics(places, smooth=False)[1]
+    features, mirrored = _features(
+        np.concatenate([places, _MIRRORED_PLACE * places[:, MIRRORED_JOINTS]], axis=2),
+        np.concatenate([turns, _MIRRORED_TURN * turns[:, MIRRORED_JOINTS]], axis=2),
+    )
+    return features, mirrored
+
+
+def _coordinates_first(
+    joints: Float[np.ndarray, "frames 22 3"],
+) -> Float32[np.ndarray, "3 22 1 frames"]:
+    return np.ascontiguousarray(joints.astype(np.float32).transpose(2, 1, 0))[:, :, None]
+
+
+def _features(
+    places: Float32[np.ndarray, "3 22 clips frames"],
+    turns: Float32[np.ndarray, "4 22 clips frames"],
+) -> Float32[np.ndarray, "clips steps 263"]:
+    """Features of clips of equal length, from joints and the whole rotations of bones."""
+    places = _normalised(places, turns)
+    local, turns = _inverse_kinematics(places, smooth=True)
+    steps = np.diff(places, axis=-1)
+    places, local = places[..., :-1], local[:, 1:, :, :-1]
+    around = places.copy()
+    around[[0, 2]] -= places[[0, 2], :1]
+    (w, y), (next_w, next_y) = turns[::2, 0, :, :-1], turns[::2, 0, :, 1:]
+
+    features = np.empty((*steps.shape[2:], NUM_FEATURES), dtype=np.float32)
+    features[..., TURN_RATE] = np.arcsin(np.clip(next_y * w - next_w * y, -1, 1))[..., None]
+    features[..., ROOT_VELOCITY] = np.moveaxis(
+        _turned((next_w, next_y), steps[:, 0])[[0, 2]], 0, -1
+    )
+    features[..., ROOT_HEIGHT] = places[1, 0, ..., None]
+    features[..., POSITIONS] = _flat(_turned((w, y), around[:, 1:]))
+    features[..., ROTATIONS] = _flat(_to_6d(local))
+    features[..., VELOCITIES] = _flat(_turned((w, y), steps))
+    features[..., CONTACTS] = np.moveaxis(_still(steps[:, CONTACT_JOINTS]), 0, -1)
     return features
 
 
-def _normalised(joints: Float32[np.ndarray, "frames 22 3"]) -> Float32[np.ndarray, "frames 22 3"]:
-    thigh, shin = joints[0, 5] - joints[0, 2], joints[0, 8] - joints[0, 5]
-    scale = (LENGTHS[5] + LENGTHS[8]) / (_norm(thigh) + _norm(shin))
+def _normalised(
+    places: Float32[np.ndarray, "3 22 clips frames"],
+    turns: Float32[np.ndarray, "4 22 clips frames"],
+) -> Float32[np.ndarray, "3 22 clips frames"]:
+    """The clips on the reference skeleton, on the floor, starting at the origin and facing +Z."""
+    hip, knee, ankle = (places[:, j, :, 0] for j in (2, 5, 8))
+    scale = (LENGTHS[5] + LENGTHS[8]) / (_norm(knee - hip) + _norm(ankle - knee))
     # Bones are float32, their sums along the skeleton float64.
-    placed = _forward_kinematics(_inverse_kinematics(joints, smooth=False), joints[:, 0] * scale)
-    placed[..., 1] -= placed[..., 1].min()
-    placed -= placed[0, 0] * np.array([1, 0, 1])
-    first = placed[0]
-    turn = _heading(((first[2] - first[1]) + (first[17] - first[16]))[None])
-    whole = np.broadcast_to(turn[:, None], (*placed.shape[:2], 4))
-    return _rotate(whole, placed.astype(np.float32))
+    placed = np.empty(places.shape)
+    placed[:, 0] = places[:, 0] * scale[:, None]
+    bones = _rotated(turns[:, 1:], _BONES)
+    for j, parent in enumerate(PARENTS[1:], start=1):
+        placed[:, j] = bones[:, j - 1] + placed[:, parent]
+    placed[1] -= placed[1].min(axis=(0, 2), keepdims=True)
+    placed[[0, 2]] -= placed[[0, 2], :1, :, :1]
+    first = placed[..., :1]
+    turn = _heading((first[:, 2] - first[:, 1]) + (first[:, 17] - first[:, 16]))
+    return _turned(turn, placed.astype(np.float32))
 
 
 def _inverse_kinematics(
-    joints: Float32[np.ndarray, "frames 22 3"], smooth: bool
-) -> Float32[np.ndarray, "frames 22 4"]:
-    local = np.zeros((len(joints), NUM_JOINTS, 4), dtype=np.float32)
-    across = (joints[:, 1] - joints[:, 2]) + (joints[:, 17] - joints[:, 16])
-    local[:, 0] = _heading(across, smooth)
-    local[0, 0] = _IDENTITY
-    for chain in CHAINS:
-        whole = local[:, 0]
-        for parent, j in pairwise(chain):
-            bone = joints[:, j] - joints[:, parent]
-            rest = np.broadcast_to(_REST[j], bone.shape)
-            total = _between(rest, bone / _norm(bone))
-            local[:, j] = _multiply(whole * _CONJUGATE, total)
-            whole = _multiply(whole, local[:, j])
-    return local
-
-
-def _forward_kinematics(
-    local: Float32[np.ndarray, "frames 22 4"], root: Float32[np.ndarray, "frames 3"]
-) -> Float64[np.ndarray, "frames 22 3"]:
-    joints = np.zeros((len(local), NUM_JOINTS, 3))
-    joints[:, 0] = root
-    for chain in CHAINS:
-        whole = local[:, 0]
-        for parent, j in pairwise(chain):
-            whole = _multiply(whole, local[:, j])
-            bone = np.broadcast_to(LENGTHS[j] * _REST[j], root.shape)
-            joints[:, j] = _rotate(whole, bone) + joints[:, parent]
-    return joints
+    places: Float32[np.ndarray, "3 22 clips frames"], smooth: bool
+) -> tuple[Float32[np.ndarray, "4 22 clips frames"], Float32[np.ndarray, "4 22 clips frames"]]:
+    """Rotations of all bones, as seen from their forerunner and as seen from the world."""
+    local = np.zeros((4, *places.shape[1:]), dtype=np.float32)
+    across = (places[:, 1] - places[:, 2]) + (places[:, 17] - places[:, 16])
+    local[::2, 0] = _heading(across, smooth)
+    local[:, 0, :, 0] = [[1], [0], [0], [0]]
+    bones = places[:, 1:] - places[:, PARENTS[1:]]
+    total = _from_rest(bones / _norm(bones))
+    whole = local.copy()
+    for joints, forerunners in _LEVELS:
+        before = whole[:, forerunners]
+        local[:, joints] = _multiply(before * _CONJUGATE, total[:, np.array(joints) - 1])
+        whole[:, joints] = _multiply(before, local[:, joints])
+    return local, whole
 
 
 def _heading(
-    across: Float[np.ndarray, "frames 3"], smooth: bool = False
-) -> Float32[np.ndarray, "frames 4"]:
+    across: Float[np.ndarray, "3 clips frames"], smooth: bool = False
+) -> Float32[np.ndarray, "2 clips frames"]:
+    """The yaw that turns the forward direction of a body, up x across, to +Z."""
     # ``across`` is normalised in its own type; from the cross product on it is float64.
     length = _norm(across)
-    forward = np.cross(_UP, across / np.where(length > 0, length, 1))
+    x, _, z = across / np.where(length > 0, length, 1)
+    forward = np.array([z, -x], dtype=np.float64)
     if smooth:
-        forward = gaussian_filter1d(forward, SMOOTHING_SIGMA, axis=0, mode="nearest")
+        forward = gaussian_filter1d(forward, SMOOTHING_SIGMA, mode="nearest")
     length = _norm(forward)
-    forward = np.where(length > 0, forward / np.where(length > 0, length, 1), _FORWARD)
-    forward = forward.astype(np.float32)
-    return _between(forward, np.broadcast_to(_FORWARD, forward.shape))
+    x, z = (forward / np.where(length > 0, length, 1)).astype(np.float32)
+    z[length == 0] = 1
+    yaw = np.stack([np.sqrt(x**2 + z**2) + z, -x])
+    length = _norm(yaw)
+    # Whoever faces -Z gets half a turn.
+    half_turn = np.array([0, 1], dtype=np.float32)[:, None, None]
+    return np.where(length > 0, yaw / np.where(length > 0, length, _ONE), half_turn)
 
 
-def _between(
-    a: Float32[np.ndarray, "n 3"], b: Float32[np.ndarray, "n 3"]
-) -> Float32[np.ndarray, "n 4"]:
-    w = np.sqrt((a**2).sum(-1) * (b**2).sum(-1)) + (a * b).sum(-1)
-    q = np.concatenate([w[..., None], _cross(a, b)], axis=-1)
-    length = _norm(q)
-    # Opposite vectors have no shortest rotation; half a turn about X is one of them.
-    opposite = np.array([0, 1, 0, 0], dtype=np.float32)
-    return np.where(length > 0, q / np.where(length > 0, length, np.float32(1)), opposite)
+def _from_rest(
+    bones: Float32[np.ndarray, "3 21 clips frames"],
+) -> Float32[np.ndarray, "4 21 clips frames"]:
+    """The shortest rotations that take the rest directions to unit vectors."""
+    w = np.sqrt((bones**2).sum(axis=0)) + (_REST * bones).sum(axis=0)
+    turns = np.concatenate([w[None], _cross_with_axis(_REST, bones)])
+    length = _norm(turns)
+    return np.where(length > 0, turns / np.where(length > 0, length, _ONE), _HALF_TURNS)
 
 
-def _cross(
-    a: Float32[np.ndarray, "*n 3"], b: Float32[np.ndarray, "*n 3"]
-) -> Float32[np.ndarray, "*n 3"]:
-    # The first product is fused: round(x y - round(u v)).
-    a0, a1, a2 = np.moveaxis(a, -1, 0)
-    b0, b1, b2 = np.moveaxis(b, -1, 0)
+def _rotated(
+    turns: Float32[np.ndarray, "4 21 clips frames"], bones: Float32[np.ndarray, "3 21 1 1"]
+) -> Float32[np.ndarray, "3 21 clips frames"]:
+    """Vectors along the axes, turned."""
+    w, axes = turns[0], turns[1:]
+    once = _cross_with_axis(axes, bones)
+    return bones + _TWO * (w * once + _cross(axes, once))
+
+
+def _turned(
+    yaw: tuple[np.ndarray, np.ndarray] | Float32[np.ndarray, "2 clips frames"],
+    v: Float32[np.ndarray, "3 *n"],
+) -> Float32[np.ndarray, "3 *n"]:
+    """Vectors turned about the vertical: what is left of the general rotation without its zeros."""
+    w, y = yaw
+    x, height, z = v
+    once_x, once_z = y * z, -(y * x)
     return np.stack(
-        [
-            _fused(a1, b2, a2, b1),
-            _fused(a2, b0, a0, b2),
-            _fused(a0, b1, a1, b0),
-        ],
-        axis=-1,
+        [x + _TWO * (w * once_x + y * once_z), height, z + _TWO * (w * once_z - y * once_x)]
     )
 
 
-def _fused(x: np.ndarray, y: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    return (x.astype(np.float64) * y.astype(np.float64) - u * v).astype(np.float32)
+def _cross_with_axis(a: np.ndarray, b: np.ndarray) -> Float32[np.ndarray, "3 *n"]:
+    # One of the two is along an axis, so nothing but the products is rounded.
+    return np.stack(
+        [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
+    )
+
+
+def _cross(
+    a: Float32[np.ndarray, "3 *n"], b: Float32[np.ndarray, "3 *n"]
+) -> Float32[np.ndarray, "3 *n"]:
+    # The first product is fused: round(x y - round(u v)). Float64 holds x y exactly.
+    u, v = a.astype(np.float64), b.astype(np.float64)
+    product = np.empty_like(a)
+    for i, j, k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
+        product[i] = u[j] * v[k] - a[k] * b[j]
+    return product
 
 
 def _multiply(
-    q: Float32[np.ndarray, "n 4"], r: Float32[np.ndarray, "n 4"]
-) -> Float32[np.ndarray, "n 4"]:
-    a, b, c, d = np.moveaxis(q, -1, 0)
-    e, f, g, h = np.moveaxis(r, -1, 0)
+    q: Float32[np.ndarray, "4 *n"], r: Float32[np.ndarray, "4 *n"]
+) -> Float32[np.ndarray, "4 *n"]:
+    a, b, c, d = q
+    e, f, g, h = r
     return np.stack(
         [
             a * e - b * f - c * g - d * h,
             a * f + b * e - d * g + c * h,
             c * e + d * f + a * g - b * h,
             d * e - c * f + b * g + a * h,
-        ],
-        axis=-1,
+        ]
     )
 
 
-def _rotate(
-    q: Float32[np.ndarray, "*n 4"], v: Float32[np.ndarray, "*n 3"]
-) -> Float32[np.ndarray, "*n 3"]:
-    once = _cross(q[..., 1:], v)
-    return v + np.float32(2) * (q[..., :1] * once + _cross(q[..., 1:], once))
-
-
-def _to_6d(q: Float32[np.ndarray, "*n 4"]) -> Float32[np.ndarray, "*n 6"]:
-    r, i, j, k = np.moveaxis(q, -1, 0)
-    s = np.float32(2) / (q * q).sum(-1)
+def _to_6d(q: Float32[np.ndarray, "4 *n"]) -> Float32[np.ndarray, "6 *n"]:
+    r, i, j, k = q
+    s = _TWO / (q * q).sum(axis=0)
     first = [1 - s * (j * j + k * k), s * (i * j + k * r), s * (i * k - j * r)]
     second = [s * (i * j - k * r), 1 - s * (i * i + k * k), s * (j * k + i * r)]
-    return np.stack(first + second, axis=-1)
+    return np.stack(first + second)
 
 
-def _still(steps: Float32[np.ndarray, "steps 4 3"]) -> Bool[np.ndarray, "steps 4"]:
-    squares = steps**2
-    return (squares[..., 0] + squares[..., 1]) + squares[..., 2] < CONTACT_THRESHOLD
+def _still(
+    steps: Float32[np.ndarray, "3 4 clips frames"],
+) -> Bool[np.ndarray, "4 clips frames"]:
+    return (steps**2).sum(axis=0) < CONTACT_THRESHOLD
 
 
-def _norm(v: Float[np.ndarray, "*n k"]) -> Float[np.ndarray, "*n 1"]:
-    return np.sqrt((v**2).sum(-1, keepdims=True))
+def _norm(v: Float[np.ndarray, "k *n"]) -> Float[np.ndarray, "*n"]:
+    return np.sqrt((v**2).sum(axis=0))
 
 
-def _flat(values: Float32[np.ndarray, "steps joints k"]) -> Float32[np.ndarray, "steps joints*k"]:
-    return values.reshape(len(values), -1)
+def _flat(
+    values: Float32[np.ndarray, "k joints clips steps"],
+) -> Float32[np.ndarray, "clips steps joints*k"]:
+    return values.transpose(2, 3, 1, 0).reshape(*values.shape[2:], -1)
