@@ -1,0 +1,20 @@
+"""Latents of a split: `python encode_dataset.py --help`."""
+
+import hydra
+from omegaconf import DictConfig
+
+from tmr.run.command import one_line_errors
+from tmr.run.inference import encode_dataset
+from tmr.run.sentences import as_typed
+
+
+@as_typed
+@one_line_errors
+@hydra.main(config_path="configs", config_name="encode_dataset", version_base="1.3")
+def main(cfg: DictConfig) -> None:
+    """Write the latents and their index."""
+    encode_dataset(cfg)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,20 @@
+"""The latent of a motion file: `python encode_motion.py --help`."""
+
+import hydra
+from omegaconf import DictConfig
+
+from tmr.run.command import one_line_errors
+from tmr.run.inference import encode_motion
+from tmr.run.sentences import as_typed
+
+
+@as_typed
+@one_line_errors
+@hydra.main(config_path="configs", config_name="encode_motion", version_base="1.3")
+def main(cfg: DictConfig) -> None:
+    """Write the latent."""
+    encode_motion(cfg)
+
+
+if __name__ == "__main__":
+    main()

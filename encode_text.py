@@ -1,0 +1,20 @@
+"""Latents of texts: `python encode_text.py --help`."""
+
+import hydra
+from omegaconf import DictConfig
+
+from tmr.run.command import one_line_errors
+from tmr.run.inference import encode_text
+from tmr.run.sentences import as_typed
+
+
+@as_typed
+@one_line_errors
+@hydra.main(config_path="configs/inference", config_name="encode_text", version_base="1.3")
+def main(cfg: DictConfig) -> None:
+    """Write the latents."""
+    encode_text(cfg)
+
+
+if __name__ == "__main__":
+    main()

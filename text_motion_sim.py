@@ -1,0 +1,20 @@
+"""Scores of texts and motions: `python text_motion_sim.py --help`."""
+
+import hydra
+from omegaconf import DictConfig
+
+from tmr.run.command import one_line_errors
+from tmr.run.inference import text_motion_sim
+from tmr.run.sentences import as_typed
+
+
+@as_typed
+@one_line_errors
+@hydra.main(config_path="configs/inference", config_name="text_motion_sim", version_base="1.3")
+def main(cfg: DictConfig) -> None:
+    """Print the scores."""
+    text_motion_sim(cfg)
+
+
+if __name__ == "__main__":
+    main()
