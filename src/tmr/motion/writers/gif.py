@@ -1,0 +1,140 @@
+"""Animated GIFs: a clip as a moving skeleton, for slides and web pages."""
+
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+from PIL import Image, ImageDraw, ImageFont
+from scipy.ndimage import gaussian_filter1d
+
+from tmr.errors import InputError
+from tmr.files import atomic_path
+from tmr.motion.render import LEFT, RIGHT, TRUNK, project
+from tmr.motion.skeleton import FPS, JOINTS, PARENTS, joint
+
+_BACKGROUND, _GRID, _SHADOW, _TRAIL, _TEXT = "#ffffff", "#e3e7eb", "#d3d8dd", "#2a9d8f", "#212529"
+_FINER = 2  # drawn so many times larger and then scaled down: smooth edges
+_METRES = 2.5  # height of the picture
+_FLOOR = 0.72  # of the height, from the top, to the point below the pelvis
+_CELL, _CELLS = 0.5, 6  # metres a grid cell; cells from the middle to the edge
+_LIMB, _HEAD = 0.05, 0.1  # metres: thickness of a limb, radius of the head
+_FOLLOW_SIGMA = 10  # frames: the camera follows the pelvis smoothly
+_COLORS = 64
+
+_Picture = tuple[ImageDraw.ImageDraw, float]  # and its pixels a metre
+
+
+def write_gif(
+    path: Path | str,
+    joints: Float[np.ndarray, "frames 22 3"],
+    caption: str = "",
+    size: int = 400,
+) -> None:
+    """Write a clip (metres, Y up, 20 frames a second) as an endless GIF at 20 frames a second.
+
+    The camera follows the pelvis; left limbs are orange, right ones blue; the path walked so far
+    is drawn on the floor. ``size`` is the width and height in pixels. Raises InputError for a
+    clip without frames.
+    """
+    if not len(joints):
+        raise InputError("found no frame to draw; expected a clip of at least one frame")
+    middle = joints[:, 0] * np.array([1.0, 0.0, 1.0])
+    middle = gaussian_filter1d(middle.astype(np.float64), _FOLLOW_SIGMA, axis=0, mode="nearest")
+    pictures = [
+        _draw(joints[: frame + 1] - middle[frame], middle[frame], caption, size)
+        for frame in range(len(joints))
+    ]
+    # One palette for all frames: colours that differ a little from frame to frame would flicker.
+    palette = pictures[len(pictures) // 2].quantize(_COLORS)
+    frames = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
+    with atomic_path(path) as temporary:
+        frames[0].save(
+            temporary,
+            format="GIF",
+            save_all=True,
+            append_images=frames[1:],
+            duration=1000 // FPS,
+            loop=0,
+        )
+
+
+def _draw(
+    past: Float[np.ndarray, "past 22 3"], middle: Float[np.ndarray, "3"], caption: str, size: int
+) -> Image.Image:
+    """One frame, the last of ``past``, whose origin is ``middle``, the centre of the picture."""
+    scale = size * _FINER / _METRES
+    image = Image.new("RGB", (size * _FINER, size * _FINER), _BACKGROUND)
+    picture = ImageDraw.Draw(image), scale
+    _draw_grid(picture, middle)
+    trail = past[:, 0] * np.array([1.0, 0.0, 1.0])
+    _line(picture, trail, _TRAIL, 0.02)
+    _draw_figure(picture, past[-1])
+    if caption:
+        _write(picture[0], caption, size * _FINER)
+    return image.resize((size, size), Image.Resampling.LANCZOS)
+
+
+def _draw_grid(picture: _Picture, middle: Float[np.ndarray, "3"]) -> None:
+    steps = _CELL * np.arange(-_CELLS, _CELLS + 1)
+    reach = _CELL * _CELLS
+    for axis, other in ((0, 2), (2, 0)):
+        for step in steps - np.mod(middle[axis], _CELL):
+            ends = np.zeros((2, 3))
+            ends[:, axis] = step
+            ends[:, other] = -reach, reach
+            _line(picture, ends, _GRID, 0.008)
+
+
+def _draw_figure(picture: _Picture, joints: Float[np.ndarray, "22 3"]) -> None:
+    for j, parent in enumerate(PARENTS[1:], start=1):
+        _line(picture, joints[[parent, j]] * np.array([1.0, 0.0, 1.0]), _SHADOW, _LIMB)
+    toward = project(joints)[:, 1] - joints[:, 1]  # the camera looks down: nearer is lower
+    far_to_near = sorted(
+        range(1, len(JOINTS)), key=lambda j: -float(toward[j] + toward[PARENTS[j]])
+    )
+    for j in far_to_near:
+        limb = joints[[PARENTS[j], j]]
+        _line(picture, limb, _BACKGROUND, 1.5 * _LIMB)  # a rim keeps crossing limbs apart
+        _line(picture, limb, _color(JOINTS[j]), _LIMB)
+    head, neck = joints[joint("head")], joints[joint("neck")]
+    _dot(picture, head + 0.35 * (head - neck), TRUNK, _HEAD)
+
+
+def _color(name: str) -> str:
+    return LEFT if name.startswith("left") else RIGHT if name.startswith("right") else TRUNK
+
+
+def _line(
+    picture: _Picture, points: Float[np.ndarray, "points 3"], color: str, width: float
+) -> None:
+    """A line of a thickness in metres through points, with round ends."""
+    drawing, scale = picture
+    pixels = [tuple(pixel) for pixel in _pixels(points, scale)]
+    drawing.line(pixels, fill=color, width=max(round(width * scale), 1), joint="curve")
+    for end in (points[0], points[-1]):
+        _dot(picture, end, color, width / 2)
+
+
+def _dot(picture: _Picture, point: Float[np.ndarray, "3"], color: str, radius: float) -> None:
+    drawing, scale = picture
+    x, y = _pixels(point[None], scale)[0]
+    r = radius * scale
+    drawing.ellipse((x - r, y - r, x + r, y + r), fill=color)
+
+
+def _pixels(points: Float[np.ndarray, "points 3"], scale: float) -> list[list[float]]:
+    flat = project(points) * np.array([1.0, -1.0]) + _METRES * np.array([0.5, _FLOOR])
+    return (flat * scale).tolist()
+
+
+def _write(drawing: ImageDraw.ImageDraw, caption: str, size: int) -> None:
+    """The caption at the bottom, small enough to fit on one line or cut with an ellipsis."""
+    for height in (size // 20, size // 26):
+        font = ImageFont.load_default(height)
+        if drawing.textlength(caption, font) < 0.94 * size:
+            break
+    else:
+        while drawing.textlength(f"{caption}...", font) >= 0.94 * size:
+            caption = caption[:-1]
+        caption = f"{caption.rstrip()}..."
+    drawing.text((size / 2, 0.95 * size), caption, fill=_TEXT, font=font, anchor="mm")
