@@ -1,5 +1,7 @@
 """ACTOR-style transformers (Petrovich et al., ICCV 2021) as TEMOS and TMR use them."""
 
+from dataclasses import replace
+
 import torch
 from einops import rearrange, repeat
 from jaxtyping import Bool, Float
@@ -32,11 +34,15 @@ class ActorEncoder(nn.Module):
         )
 
     def forward(self, sequence: Padded) -> Gaussian:
-        """One Gaussian for each sequence; what stands in the padding does not matter.
+        """One Gaussian for each sequence; what stands in the padding does not matter."""
+        return self.encode_projected(replace(sequence, x=self.projection(sequence.x)))
+
+    def encode_projected(self, sequence: Padded) -> Gaussian:
+        """``forward`` behind the projection: overlapping sequences can share that of their frames.
 
         The last layer computes only the two rows that are read.
         """
-        x = self.projection(sequence.x)
+        x = sequence.x
         tokens = repeat(self.tokens, "two dim -> batch two dim", batch=len(x)).to(x.dtype)
         x = torch.cat([tokens, x], dim=1)
         x = x + self.positions(x.shape[1])

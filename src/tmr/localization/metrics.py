@@ -1,0 +1,93 @@
+"""How well segments were found: recall, mean IoU and mean average precision, with intervals."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from tmr.localization.segments import overlap
+
+IOUS = (0.1, 0.3, 0.5, 0.7)
+TOPS = (1, 5)
+FIGURES = (
+    *(f"R@{top} IoU {iou}" for top in TOPS for iou in IOUS),
+    "mean IoU",
+    *(f"AP IoU {iou}" for iou in IOUS),
+    "mAP",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A mean with its 95% bootstrap interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+def query_figures(
+    found: Float[np.ndarray, "found 2"], truths: Float[np.ndarray, "truths 2"]
+) -> Float[np.ndarray, " figures"]:
+    """One query's values of ``FIGURES``, each from 0 to 1.
+
+    ``found`` are segments from the best down, ``truths`` where the sentence really happens. R@k is
+    whether one of the first k segments overlaps a truth by at least the IoU; mean IoU is that of
+    the first segment with its best truth; mAP is the mean of the four average precisions.
+    """
+    overlaps = overlap(found, truths)
+    best = np.concatenate([overlaps.max(axis=1), np.zeros(max(TOPS))])
+    hits = [float(best[:top].max() >= iou) for top in TOPS for iou in IOUS]
+    precisions = [average_precision(overlaps, iou) for iou in IOUS]
+    return np.array([*hits, best[0], *precisions, np.mean(precisions)])
+
+
+def average_precision(overlaps: Float[np.ndarray, "found truths"], iou: float) -> float:
+    """Mean over the truths of the precision at the rank where each is found, 0 if it is not.
+
+    From the best segment down, each takes the truth it overlaps most, if none took it before.
+    """
+    free = overlaps.copy()
+    right, total = 0, 0.0
+    for rank, row in enumerate(free, start=1):
+        truth = int(row.argmax())
+        if row[truth] >= iou:
+            right += 1
+            total += right / rank
+            free[:, truth] = -1
+    return total / overlaps.shape[1]
+
+
+def with_intervals(
+    values: Float[np.ndarray, "queries figures"],
+    groups: Int[np.ndarray, " queries"],
+    seed: int = 0,
+    resamples: int = 1000,
+) -> list[Interval]:
+    """The mean of each column with its 95% interval.
+
+    Queries of one sequence are not independent, so whole ``groups`` are drawn again, not queries.
+    """
+    numbers, members = np.unique(groups, return_inverse=True)
+    sums = np.zeros((len(numbers), values.shape[1]))
+    np.add.at(sums, members, values)
+    counts = np.bincount(members)
+    rng = np.random.default_rng(seed)
+    drawn = rng.integers(len(numbers), size=(resamples, len(numbers)))
+    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1, keepdims=True)
+    low, high = np.percentile(means, [2.5, 97.5], axis=0)
+    return [Interval(*map(float, row)) for row in zip(values.mean(axis=0), low, high, strict=True)]
+
+
+def table(rows: dict[str, Sequence[Interval]]) -> str:
+    """Every figure of every row, in percent with its interval, a figure a line."""
+    width = 24
+    lines = [f"{'':<14}" + "".join(f"{name:>{width}}" for name in rows)]
+    for i, figure in enumerate(FIGURES):
+        cells = [
+            f"{100 * r[i].mean:6.2f} [{100 * r[i].low:6.2f},{100 * r[i].high:6.2f}]"
+            for r in rows.values()
+        ]
+        lines.append(f"{figure:<14}" + "".join(f"{cell:>{width}}" for cell in cells))
+    return "\n".join(lines)

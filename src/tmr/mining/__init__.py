@@ -1,0 +1,1 @@
+"""Mining a library: near duplicates, pairs, captions that do not fit, clusters."""

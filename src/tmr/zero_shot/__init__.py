@@ -1,0 +1,1 @@
+"""Zero-shot recognition: actions named by sentences, without training on labels."""
