@@ -1,5 +1,6 @@
 """Animated GIFs: a clip as a moving skeleton, for slides and web pages."""
 
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -10,16 +11,17 @@ from scipy.ndimage import gaussian_filter1d
 from tmr.errors import InputError
 from tmr.files import atomic_path
 from tmr.motion.render import LEFT, RIGHT, TRUNK, project
-from tmr.motion.skeleton import FPS, JOINTS, PARENTS, joint
+from tmr.motion.skeleton import CHAINS, FPS, JOINTS, joint
 
-_BACKGROUND, _GRID, _SHADOW, _TRAIL, _TEXT = "#ffffff", "#e3e7eb", "#d3d8dd", "#2a9d8f", "#212529"
+_BACKGROUND, _GRID, _SHADOW, _TRAIL, _TEXT = "#ffffff", "#e3e7eb", "#dde1e5", "#2a9d8f", "#212529"
 _FINER = 2  # drawn so many times larger and then scaled down: smooth edges
-_METRES = 2.5  # height of the picture
-_FLOOR = 0.72  # of the height, from the top, to the point below the pelvis
+_METRES = 2.9  # height of the picture
+_FLOOR = 0.74  # of the height, from the top, to the point below the pelvis
 _CELL, _CELLS = 0.5, 6  # metres a grid cell; cells from the middle to the edge
 _LIMB, _HEAD = 0.05, 0.1  # metres: thickness of a limb, radius of the head
 _FOLLOW_SIGMA = 10  # frames: the camera follows the pelvis smoothly
 _COLORS = 64
+_LINE_LENGTH = 48  # letters of the caption
 
 _Picture = tuple[ImageDraw.ImageDraw, float]  # and its pixels a metre
 
@@ -66,12 +68,11 @@ def _draw(
     image = Image.new("RGB", (size * _FINER, size * _FINER), _BACKGROUND)
     picture = ImageDraw.Draw(image), scale
     _draw_grid(picture, middle)
-    trail = past[:, 0] * np.array([1.0, 0.0, 1.0])
-    _line(picture, trail, _TRAIL, 0.02)
+    _line(picture, past[:, 0] * np.array([1.0, 0.0, 1.0]), _TRAIL, 0.02)
     _draw_figure(picture, past[-1])
     if caption:
         _write(picture[0], caption, size * _FINER)
-    return image.resize((size, size), Image.Resampling.LANCZOS)
+    return image.reduce(_FINER)
 
 
 def _draw_grid(picture: _Picture, middle: Float[np.ndarray, "3"]) -> None:
@@ -86,18 +87,16 @@ def _draw_grid(picture: _Picture, middle: Float[np.ndarray, "3"]) -> None:
 
 
 def _draw_figure(picture: _Picture, joints: Float[np.ndarray, "22 3"]) -> None:
-    for j, parent in enumerate(PARENTS[1:], start=1):
-        _line(picture, joints[[parent, j]] * np.array([1.0, 0.0, 1.0]), _SHADOW, _LIMB)
-    toward = project(joints)[:, 1] - joints[:, 1]  # the camera looks down: nearer is lower
-    far_to_near = sorted(
-        range(1, len(JOINTS)), key=lambda j: -float(toward[j] + toward[PARENTS[j]])
-    )
-    for j in far_to_near:
-        limb = joints[[PARENTS[j], j]]
+    for chain in CHAINS:
+        _line(picture, joints[list(chain)] * np.array([1.0, 0.0, 1.0]), _SHADOW, _LIMB)
+    # The camera looks down: what is nearer appears lower than its height.
+    farther = project(joints)[:, 1] - joints[:, 1]
+    for chain in sorted(CHAINS, key=lambda chain: -float(farther[list(chain)].mean())):
+        limb = joints[list(chain)]
         _line(picture, limb, _BACKGROUND, 1.5 * _LIMB)  # a rim keeps crossing limbs apart
-        _line(picture, limb, _color(JOINTS[j]), _LIMB)
-    head, neck = joints[joint("head")], joints[joint("neck")]
-    _dot(picture, head + 0.35 * (head - neck), TRUNK, _HEAD)
+        _line(picture, limb, _color(JOINTS[chain[-1]]), _LIMB)
+        if chain[-1] == joint("head"):
+            _dot(picture, limb[-1] + 0.35 * (limb[-1] - limb[-2]), TRUNK, _HEAD)
 
 
 def _color(name: str) -> str:
@@ -128,13 +127,9 @@ def _pixels(points: Float[np.ndarray, "points 3"], scale: float) -> list[list[fl
 
 
 def _write(drawing: ImageDraw.ImageDraw, caption: str, size: int) -> None:
-    """The caption at the bottom, small enough to fit on one line or cut with an ellipsis."""
-    for height in (size // 20, size // 26):
-        font = ImageFont.load_default(height)
-        if drawing.textlength(caption, font) < 0.94 * size:
-            break
-    else:
-        while drawing.textlength(f"{caption}...", font) >= 0.94 * size:
-            caption = caption[:-1]
-        caption = f"{caption.rstrip()}..."
-    drawing.text((size / 2, 0.95 * size), caption, fill=_TEXT, font=font, anchor="mm")
+    """The caption at the bottom, on at most two lines."""
+    lines = textwrap.wrap(caption, _LINE_LENGTH, max_lines=2, placeholder=" ...")
+    font = ImageFont.load_default(size / 26)
+    drawing.multiline_text(
+        (size / 2, 0.98 * size), "\n".join(lines), _TEXT, font, anchor="md", align="center"
+    )
