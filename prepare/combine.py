@@ -1,0 +1,20 @@
+"""Several data sets as one to train on: see configs/combine.yaml."""
+
+from pathlib import Path
+
+import hydra
+from omegaconf import DictConfig
+
+from tmr.run.combine import combine_data_sets
+from tmr.run.command import one_line_errors
+
+
+@one_line_errors
+@hydra.main(config_path="../configs", config_name="combine", version_base="1.3")
+def main(cfg: DictConfig) -> None:
+    """Write the combined annotations and splits."""
+    combine_data_sets(Path(cfg.root), list(cfg.sets), cfg.name, cfg.allowed, cfg.overwrite)
+
+
+if __name__ == "__main__":
+    main()

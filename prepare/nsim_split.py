@@ -1,0 +1,21 @@
+"""The split of dissimilar captions: see configs/nsim_split.yaml."""
+
+import hydra
+from omegaconf import DictConfig
+
+from tmr.run.command import one_line_errors
+from tmr.run.nsim_split import nsim_split
+from tmr.run.objects import data_of, device_of, embeddings_of
+
+
+@one_line_errors
+@hydra.main(config_path="../configs", config_name="nsim_split", version_base="1.3")
+def main(cfg: DictConfig) -> None:
+    """Choose and write the keys."""
+    data = data_of(cfg)
+    embeddings = embeddings_of(cfg, data, device_of(cfg.device))
+    nsim_split(data, embeddings, cfg.split, cfg.size, cfg.output, cfg.overwrite)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+"""Files of a release: text members of folders and zip archives, index tables, split files."""
+
+import csv
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path, PurePosixPath
+
+from tmr.data.annotations import read_annotations
+from tmr.errors import InputError
+from tmr.motion.skeleton import FPS
+
+SPLITS = ("train", "val", "test", "train_val", "all", "nsim_test")
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The part of a motion file that a key stands for: seconds [start, end)."""
+
+    path: str
+    start: float
+    end: float
+
+
+def find_part(release: Path, *names: str) -> Path | None:
+    """The first of ``names`` that exists in the release or in the one folder inside it."""
+    inside = [p for p in release.iterdir() if p.is_dir()] if release.is_dir() else []
+    for folder in [release, *sorted(inside)]:
+        for name in names:
+            if (folder / name).exists():
+                return folder / name
+    return None
+
+
+def text_members(place: Path, suffix: str) -> Iterator[tuple[str, str]]:
+    """Name without ``suffix``, and text, of each such file in a folder or zip archive, by name.
+
+    Raises:
+        InputError: a damaged archive, or a file that is not UTF-8; it is named.
+    """
+    for name, content in _members(place, suffix):
+        try:
+            text = content.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise InputError(f"{place}, {name}: not UTF-8 text: {error}") from None
+        yield PurePosixPath(name).name.removesuffix(suffix), text
+
+
+def _members(place: Path, suffix: str) -> Iterator[tuple[str, bytes]]:
+    if place.is_dir():
+        for file in sorted(place.rglob(f"*{suffix}")):
+            if not file.name.startswith("."):
+                yield file.relative_to(place).as_posix(), file.read_bytes()
+        return
+    try:
+        with zipfile.ZipFile(place) as archive:
+            for name in sorted(archive.namelist()):
+                # Archives made on a Mac carry a hidden twin of each file.
+                if name.endswith(suffix) and not PurePosixPath(name).name.startswith("."):
+                    yield name, archive.read(name)
+    except (zipfile.BadZipFile, OSError) as error:
+        raise InputError(
+            f"{place} is neither a folder nor a whole zip archive ({error}); download it again"
+        ) from None
+
+
+def read_rows(path: Path, *needed: str) -> Iterator[tuple[int, dict[str, str]]]:
+    """Line number and fields of each row of a CSV file with a header; blanks around are dropped.
+
+    Raises:
+        InputError: no such file, or a column of ``needed`` is missing; those found are named.
+    """
+    if not path.is_file():
+        raise InputError(f"no file {path}")
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = csv.DictReader(file, skipinitialspace=True, strict=True)
+        columns = [str(name).strip() for name in rows.fieldnames or []]
+        check_fields(columns, needed, str(path))
+        try:
+            for row in rows:
+                cells = [str(cell or "").strip() for name, cell in row.items() if name is not None]
+                if None in row:
+                    raise InputError(
+                        f"{path}, line {rows.line_num}: {len(columns)} columns expected, more "
+                        'found; put a text with commas into "quotation marks"'
+                    )
+                yield rows.line_num, dict(zip(columns, cells, strict=True))
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise InputError(f"{path}, line {rows.line_num}: {error}") from None
+
+
+def check_fields(found: list[str], needed: tuple[str, ...], place: str) -> None:
+    """InputError when a needed field is not among those found; a misspelled one is pointed out."""
+    for name in needed:
+        if name not in found:
+            near = get_close_matches(name, found, n=1, cutoff=0.5)
+            hint = f"; did you mean {name!r} where it says {near[0]!r}?" if near else ""
+            raise InputError(
+                f"{place}: no field {name!r}, found {', '.join(found) or 'none'}{hint}"
+            )
+
+
+def seconds(text: str, place: str) -> float:
+    """A number of seconds, at least 0; InputError that names the place otherwise."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise InputError(f"{place}: {text!r} is not a number of seconds")
+    return value
+
+
+def read_index(path: Path) -> dict[str, Window]:
+    """Which part of which motion file each key stands for.
+
+    Three forms: HumanML3D's ``index.csv`` (``source_path,start_frame,end_frame,new_name``, frames
+    at 20 a second), a CSV with ``key,path,start,end`` in seconds, or another ``annotations.json``.
+
+    Raises:
+        InputError: no such file, columns that are in none of these forms, or a bad row.
+    """
+    if path.suffix == ".json":
+        known = read_annotations(path.parent).items()
+        return {key: Window(a.path, 0.0, a.duration) for key, a in known}
+    windows = {}
+    for line, row in read_rows(path):
+        place = f"{path}, line {line}"
+        if "source_path" in row:
+            check_fields(list(row), ("start_frame", "end_frame", "new_name"), str(path))
+            start, end = (
+                round(seconds(row[name], place) / FPS, 3) for name in ("start_frame", "end_frame")
+            )
+            key, source = PurePosixPath(row["new_name"]).stem, row["source_path"]
+        else:
+            check_fields(list(row), ("key", "path", "start", "end"), str(path))
+            start, end = seconds(row["start"], place), seconds(row["end"], place)
+            key, source = row["key"], row["path"]
+        if end <= start:
+            raise InputError(f"{place}: the window ends at {end} s, at or before its start {start}")
+        windows[key] = Window(motion_path(source), start, end)
+    if not windows:
+        raise InputError(f"{path} has no rows")
+    return windows
+
+
+def motion_path(source: str) -> str:
+    """A file name of a release as the path of an annotation: below the motions, no extension."""
+    path = PurePosixPath(source.replace("\\", "/"))
+    known = path.suffix.lower() in (".npy", ".npz", ".bvh")
+    parts = (path.with_suffix("") if known else path).parts
+    return "/".join(part for part in parts if part not in (".", "pose_data"))
+
+
+def read_splits(folder: Path) -> dict[str, list[str]]:
+    """The release's split files in ``folder``, by name; ``all`` is made where it is missing.
+
+    Raises:
+        InputError: ``train``, ``val`` or ``test`` is not there.
+    """
+    files = {name: folder / f"{name}.txt" for name in SPLITS}
+    missing = [name for name in ("train", "val", "test") if not files[name].is_file()]
+    if missing:
+        raise InputError(
+            f"no {', '.join(f'{name}.txt' for name in missing)} in {folder}; "
+            "put the release's split files there"
+        )
+    splits = {
+        name: file.read_text("utf-8").split() for name, file in files.items() if file.exists()
+    }
+    every = [key for name in ("train", "val", "test") for key in splits[name]]
+    return splits if "all" in splits else splits | {"all": every}
