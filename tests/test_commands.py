@@ -70,7 +70,7 @@ def test_a_run_folder_copied_elsewhere_gives_the_same_figures(workspace, tmp_pat
 
 
 def test_training_goes_on_where_it_stopped(workspace, tmp_path):
-    """A resumed run keeps its config, trains only the epochs that are missing, and saves them."""
+    """A resumed run trains only the missing epochs, and ends with an undisturbed run's weights."""
     copy = tmp_path / "resumed"
     options = (
         "data=synthetic model=tmr_small text=minilm lr=1e-3 model.motion_encoder.num_layers=2 "
@@ -80,10 +80,13 @@ def test_training_goes_on_where_it_stopped(workspace, tmp_path):
     printed = workspace.succeed(f"python train.py resume_dir={copy} trainer.max_epochs=2")
     assert "epoch 2/2" in printed
     assert "epoch 1/2" not in printed
-    checkpoint = torch.load(
-        copy / "logs/checkpoints/last.ckpt", map_location="cpu", weights_only=True
-    )
-    assert checkpoint["epoch"] == 1
+    states = [
+        torch.load(run / "logs/checkpoints/last.ckpt", map_location="cpu", weights_only=True)
+        for run in (copy, workspace.folder / RUN)
+    ]
+    resumed, undisturbed = (state["state_dict"] for state in states)
+    assert states[0]["epoch"] == states[1]["epoch"] == 1
+    assert all(torch.equal(resumed[name], undisturbed[name]) for name in undisturbed)
 
 
 def test_help_shows_what_a_command_does_and_its_options(workspace):

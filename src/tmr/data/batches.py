@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import torch
 from torch.utils.data import DataLoader, Sampler
 
 from tmr.data.dataset import TextMotionDataset, collate
@@ -29,6 +30,11 @@ class LengthBucketSampler(Sampler[list[tuple[int, int]]]):
     def set_epoch(self, epoch: int) -> None:
         """Choose the order of an epoch; the same seed and epoch give the same batches."""
         self.epoch = epoch
+
+    @property
+    def sampler(self) -> "LengthBucketSampler":
+        """Itself: where Lightning looks for ``set_epoch``, and calls it before each epoch."""
+        return self
 
     def __len__(self) -> int:
         """Number of batches, the last partial one included."""
@@ -60,12 +66,20 @@ class LengthBucketSampler(Sampler[list[tuple[int, int]]]):
 def training_loader(
     dataset: TextMotionDataset, batch_size: int, pool: int, seed: int, pin_memory: bool = False
 ) -> DataLoader:
-    """Batches for training; call ``loader.batch_sampler.set_epoch`` before each epoch.
+    """Batches for training; Lightning calls ``loader.batch_sampler.set_epoch`` before each epoch.
 
-    Motions are in memory, so a batch is a few slices: worker processes would only add a copy.
+    Motions are in memory, so a batch is a few slices: worker processes would only add a copy. The
+    loader has a generator of its own, because it draws a seed whenever it starts, in a resumed run
+    at another moment than in an undisturbed one.
     """
     sampler = LengthBucketSampler(dataset.lengths(), batch_size, pool, seed)
-    return DataLoader(dataset, batch_sampler=sampler, collate_fn=collate, pin_memory=pin_memory)
+    return DataLoader(
+        dataset,
+        batch_sampler=sampler,
+        collate_fn=collate,
+        pin_memory=pin_memory,
+        generator=torch.Generator(),
+    )
 
 
 def validation_loader(dataset: TextMotionDataset, batch_size: int) -> DataLoader:

@@ -38,13 +38,12 @@ class EpochLine(pl.Callback):
 
 
 def checkpoints(folder: Path) -> list[ModelCheckpoint]:
-    """``last.ckpt`` of every epoch and ``best.ckpt`` by mean validation recall."""
-    last = ModelCheckpoint(dirpath=folder, filename="last", enable_version_counter=False)
-    best = ModelCheckpoint(
-        dirpath=folder,
-        filename="best",
-        monitor="val/recall",
-        mode="max",
-        enable_version_counter=False,
-    )
+    """``last.ckpt`` of every epoch and ``best.ckpt`` by mean validation recall.
+
+    They are saved when an epoch is over, not after its validation inside it: only then does a
+    resumed run begin with the next epoch's batches.
+    """
+    shared = {"dirpath": folder, "enable_version_counter": False, "save_on_train_epoch_end": True}
+    last = ModelCheckpoint(filename="last", **shared)
+    best = ModelCheckpoint(filename="best", monitor="val/recall", mode="max", **shared)
     return [last, best]

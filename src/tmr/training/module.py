@@ -35,11 +35,8 @@ class Training(pl.LightningModule):
         return batch.to(device, non_blocking=True)
 
     def on_train_epoch_start(self) -> None:
-        """Choose this epoch's captions, batches and random numbers by seed and epoch."""
+        """Choose this epoch's random numbers by seed and epoch: a resumed run draws the same."""
         torch.manual_seed(self.seed + self.current_epoch)
-        loader = self.trainer.train_dataloader
-        if loader is not None:
-            loader.batch_sampler.set_epoch(self.current_epoch)
 
     def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
         """Loss of a batch."""
