@@ -1,16 +1,28 @@
 """Retrieval: metrics, protocols and their report."""
 
-from tmr.retrieval.encoding import encode_dataset
+from tmr.retrieval.encoding import best_precision, encode_dataset, encode_sequences
 from tmr.retrieval.metrics import both_ways, cosine_similarity, shown_score
-from tmr.retrieval.protocols import PROTOCOLS, Encoded, Protocol, evaluate, evaluate_all
+from tmr.retrieval.protocols import (
+    PROTOCOLS,
+    Encoded,
+    Outcome,
+    Protocol,
+    Texts,
+    evaluate,
+    evaluate_all,
+)
 
 __all__ = [
     "PROTOCOLS",
     "Encoded",
+    "Outcome",
     "Protocol",
+    "Texts",
+    "best_precision",
     "both_ways",
     "cosine_similarity",
     "encode_dataset",
+    "encode_sequences",
     "evaluate",
     "evaluate_all",
     "shown_score",

@@ -1,6 +1,5 @@
 """Retrieval metrics as pure functions of a score matrix (rows: queries, columns: gallery)."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -9,8 +8,10 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 RECALLS = (1, 2, 3, 5, 10)
+COLUMNS = (*(f"R{k:02d}" for k in RECALLS), "MedR")
 # Scores nearer than this count as equal: rounding differs with batch size, padding and device.
 TIE_TOLERANCE = 1e-5
+ROWS_AT_ONCE = 1024  # bounds the memory that comparing a large matrix takes
 
 
 def cosine_similarity(
@@ -29,10 +30,11 @@ def shown_score(cosine: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
 class Placement:
     """Where the best right answer of each query stands.
 
-    ``better`` items score higher, ``tied`` items (right ones included) score the same, and
-    ``right`` of those tied are right answers.
+    ``best`` is its score; ``better`` items score higher, ``tied`` items (right ones included)
+    score the same, and ``right`` of those tied are right answers.
     """
 
+    best: Float[Tensor, " q"]
     better: Int[Tensor, " q"]
     tied: Int[Tensor, " q"]
     right: Int[Tensor, " q"]
@@ -50,16 +52,36 @@ def place(
 ) -> Placement:
     """Placement of the best match in each row; without ``matches``, of the diagonal entry.
 
-    Counting comparisons needs no sort. Scores within ``tolerance`` of the best match are tied.
+    Counting comparisons needs no sort. Scores within ``tolerance`` of the best match are tied;
+    those that are not numbers count as better, so a model that diverged has no hits.
     """
     if matches is None:
         matches = torch.eye(len(scores), dtype=torch.bool, device=scores.device)
+    blocks = zip(scores.split(ROWS_AT_ONCE), matches.split(ROWS_AT_ONCE), strict=True)
+    return join_placements([_place_block(*block, tolerance) for block in blocks])
+
+
+def _place_block(
+    scores: Float[Tensor, "q g"], matches: Bool[Tensor, "q g"], tolerance: float
+) -> Placement:
     best = scores.masked_fill(~matches, -torch.inf).amax(dim=1, keepdim=True)
-    tied = (scores - best).abs() <= tolerance
+    ahead = scores - best
+    tied = ahead.abs() <= tolerance
     return Placement(
-        better=((scores > best) & ~tied).sum(dim=1),
+        best=best[:, 0],
+        better=(~(ahead <= tolerance)).sum(dim=1),
         tied=tied.sum(dim=1),
         right=(tied & matches).sum(dim=1),
+    )
+
+
+def join_placements(parts: list[Placement]) -> Placement:
+    """The placements of several groups of queries as one."""
+    return Placement(
+        best=torch.cat([part.best for part in parts]),
+        better=torch.cat([part.better for part in parts]),
+        tied=torch.cat([part.tied for part in parts]),
+        right=torch.cat([part.right for part in parts]),
     )
 
 
@@ -79,25 +101,26 @@ def hit_probability(placement: Placement, k: int) -> Float[Tensor, " q"]:
     return 1 - miss
 
 
-def summarise(placement: Placement) -> dict[str, float]:
-    """R@k in percent and the median rank by the original rule.
+def hits(placement: Placement, tie_safe: bool) -> Float[Tensor, "q recalls"]:
+    """What each query adds to each R@k, between 0 and 1; one column for each of ``RECALLS``.
 
-    Exact ties share the mean of their ranks, and a mean below k is a hit (TMR, ICCV 2023).
+    By the original rule, exact ties share the mean of their ranks, and a mean below k is a hit
+    (TMR, ICCV 2023). ``tie_safe`` is the probability of a hit under random tie-breaking.
     """
-    ranks = placement.ranks.double()
-    figures = {f"R{k:02d}": 100 * float((ranks < k).double().mean()) for k in RECALLS}
-    return figures | {"MedR": _median(ranks) + 1}
+    if tie_safe:
+        return torch.stack([hit_probability(placement, k) for k in RECALLS], dim=1)
+    return torch.stack([(placement.ranks < k).double() for k in RECALLS], dim=1)
 
 
-def summarise_tie_safe(placement: Placement) -> dict[str, float]:
-    """R@k in percent expected under random tie-breaking, and the median of the mean ranks."""
-    figures = {f"R{k:02d}": 100 * float(hit_probability(placement, k).mean()) for k in RECALLS}
-    return figures | {"MedR": _median(placement.ranks.double()) + 1}
+def summarise(placement: Placement, tie_safe: bool = False) -> dict[str, float]:
+    """R@k in percent by either rule (see ``hits``) and the median of the mean ranks."""
+    recalls = (100 * hits(placement, tie_safe).mean(dim=0)).tolist()
+    return dict(zip(COLUMNS, [*recalls, _median(placement.ranks) + 1], strict=True))
 
 
 def _median(values: Float[Tensor, " n"]) -> float:
     # torch.median takes the lower of two middle values; the papers average them.
-    return float(torch.quantile(values, 0.5)) if len(values) else float("nan")
+    return float(torch.quantile(values.double(), 0.5)) if len(values) else float("nan")
 
 
 def both_ways(
@@ -105,13 +128,10 @@ def both_ways(
 ) -> dict[str, float]:
     """Figures of text to motion (``t2m/...``, rows are texts) and motion to text (``m2t/...``)."""
     transposed = None if matches is None else matches.mT
+    tolerance = TIE_TOLERANCE if tie_safe else 0.0
     figures: dict[str, float] = {}
     for way, matrix, right in (("t2m", scores, matches), ("m2t", scores.mT, transposed)):
-        summary: Mapping[str, float] = (
-            summarise_tie_safe(place(matrix, right, TIE_TOLERANCE))
-            if tie_safe
-            else summarise(place(matrix, right))
-        )
+        summary = summarise(place(matrix, right, tolerance), tie_safe)
         figures |= {f"{way}/{name}": value for name, value in summary.items()}
         figures[f"{way}/len"] = float(len(matrix))
     return figures

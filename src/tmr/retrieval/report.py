@@ -1,44 +1,149 @@
-"""Figures as people read them: a table on the screen and one YAML file a protocol."""
+"""Figures as people and programs read them: a table, YAML, JSON, LaTeX, and ranks as CSV."""
 
-from collections.abc import Mapping
+import csv
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from tmr.files import write_text
-from tmr.retrieval.metrics import RECALLS
+from tmr.files import atomic_path, write_json, write_text
+from tmr.retrieval.bootstrap import LEVEL, RESAMPLES, SEED, Interval
+from tmr.retrieval.metrics import COLUMNS, TIE_TOLERANCE
+from tmr.retrieval.protocols import PROTOCOLS, WAYS, Outcome, Ranking
 
-COLUMNS = (*(f"R{k:02d}" for k in RECALLS), "MedR")
-WAYS = {"t2m": "text to motion", "m2t": "motion to text"}
+WAY_NAMES = {"t2m": "text to motion", "m2t": "motion to text"}
+RULES = {"original": False, "tie-safe": True}
+RANK_FIELDS = (
+    "protocol", "direction", "gallery", "query", "caption", "rank_original", "rank_tie_safe",
+    "tied", "score", "retrieved", "retrieved_caption", "retrieved_score",
+)  # fmt: skip
 
-Figures = Mapping[str, float]
+Intervals = Mapping[str, Interval]
 
 
-def table(original: Mapping[str, Figures], tie_safe: Mapping[str, Figures]) -> str:
-    """Every protocol both ways, by the original rule and under random tie-breaking."""
-    heading = f"{'protocol':<15} {'query':<15} {'ties':<9}" + "".join(
-        f"{_heading(c):>7}" for c in COLUMNS
+class Report:
+    """Outcomes with the intervals of their figures, computed once for all that is written."""
+
+    def __init__(self, outcomes: Mapping[str, Outcome], resamples: int = RESAMPLES) -> None:
+        self.outcomes = outcomes
+        self.resamples = resamples
+        self.figures = {name: outcome.figures() for name, outcome in outcomes.items()}
+        self.intervals: dict[str, dict[str, Intervals]] = {
+            name: {rule: outcome.intervals(tie_safe, resamples) for rule, tie_safe in RULES.items()}
+            for name, outcome in outcomes.items()
+        }
+
+    def table(self) -> str:
+        """Every protocol both ways by both rules, each figure with half of its 95% interval.
+
+        Beside a protocol's name stands the tie-safe R@1 that captions shared by several motions
+        leave to a perfect model, for both ways.
+        """
+        lines = [f"{'':<27}" + "".join(f"{_heading(c):>12}" for c in COLUMNS).rstrip()]
+        for name in self.outcomes:
+            lines += ["-" * len(lines[0]), f"{name:<24}{self._size(name)}"]
+            for way in WAYS:
+                for rule in RULES:
+                    found = self.intervals[name][rule]
+                    row = f"  {WAY_NAMES[way] if rule == 'original' else '':<16}{rule:<9}"
+                    lines.append(
+                        row + "".join(f"{_shown(found[f'{way}/{c}']):>12}" for c in COLUMNS)
+                    )
+        return "\n".join(lines)
+
+    def _size(self, name: str) -> str:
+        outcome = self.outcomes[name]
+        texts, motions = (round(self.figures[name][f"{way}/len"]) for way in WAYS)
+        most = " and ".join(f"{outcome.ceiling()[f'{way}/R01']:.2f}" for way in WAYS)
+        galleries = len(outcome.rankings["t2m"])
+        several = f"{galleries} galleries of " if galleries > 1 else ""
+        return f"{several}{texts} texts, {motions} motions; R@1 at most {most}"
+
+    def write(self, yaml_folder: Path, folder: Path, about: Mapping[str, Any]) -> list[Path]:
+        """Write the YAML files and, into ``folder``, the JSON, LaTeX and CSV files; their paths.
+
+        ``about`` goes into the JSON file as it is.
+        """
+        paths = self.write_yaml(yaml_folder)
+        write_json(folder / "metrics.json", self.as_json(about))
+        write_text(folder / "table.tex", self.latex())
+        self.write_ranks(folder / "ranks.csv")
+        return [*paths, *(folder / name for name in ("metrics.json", "table.tex", "ranks.csv"))]
+
+    def write_yaml(self, folder: Path) -> list[Path]:
+        """One file a protocol, figures by the original rule rounded to two digits."""
+        paths = []
+        for protocol, figures in self.figures.items():
+            names = [f"{way}/{c}" for c in (*COLUMNS, "len") for way in WAYS]
+            text = "".join(f"{name}: {round(figures[name], 2)}\n" for name in names)
+            paths.append(folder / f"{protocol}.yaml")
+            write_text(paths[-1], text)
+        return paths
+
+    def as_json(self, about: Mapping[str, Any]) -> dict[str, Any]:
+        """Everything that is known, unrounded."""
+        bootstrap = {"resamples": self.resamples, "seed": SEED, "level": LEVEL, "over": "queries"}
+        return {
+            **about,
+            "bootstrap": bootstrap,
+            "tie_tolerance": TIE_TOLERANCE,
+            "protocols": {
+                name: {
+                    "definition": asdict(PROTOCOLS[name]),
+                    "len": {way: self.figures[name][f"{way}/len"] for way in WAYS},
+                    **{
+                        rule: {figure: asdict(value) for figure, value in found.items()}
+                        for rule, found in self.intervals[name].items()
+                    },
+                    "ceiling": outcome.ceiling(),
+                }
+                for name, outcome in self.outcomes.items()
+            },
+        }
+
+    def latex(self) -> str:
+        """One row a protocol and rule: text to motion, then motion to text, for ``tabular``."""
+        columns = " & ".join(map(_heading, COLUMNS))
+        lines = [f"% protocol & {columns} (text to motion) & {columns} (motion to text) \\\\"]
+        for rule in RULES:
+            lines.append(f"% {rule}: docs/metrics.md says what that means")
+            for name, intervals in self.intervals.items():
+                found = intervals[rule]
+                cells = [f"{found[f'{way}/{c}'].value:.2f}" for way in WAYS for c in COLUMNS]
+                lines.append(" & ".join([name.replace("_", r"\_"), *cells]) + r" \\")
+        return "\n".join(lines) + "\n"
+
+    def write_ranks(self, path: Path) -> None:
+        """A row for each query: its ranks, counted from one, and what stood first."""
+        with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as f:
+            writer = csv.writer(f)
+            writer.writerow(RANK_FIELDS)
+            for name, outcome in self.outcomes.items():
+                for way in WAYS:
+                    for gallery, ranking in enumerate(outcome.rankings[way]):
+                        fixed = (name, way, gallery)
+                        writer.writerows((*fixed, *row) for row in _rank_rows(ranking))
+
+
+def _rank_rows(ranking: Ranking) -> Iterator[tuple[object, ...]]:
+    scores, tops = ranking.original.best.tolist(), ranking.top.tolist()
+    return zip(
+        ranking.keys,
+        ranking.captions,
+        (ranking.original.ranks + 1).tolist(),
+        (ranking.tie_safe.ranks + 1).tolist(),
+        ranking.tie_safe.tied.tolist(),
+        (f"{score:.6f}" for score in scores),
+        ranking.retrieved,
+        ranking.retrieved_captions,
+        (f"{score:.6f}" for score in tops),
+        strict=True,
     )
-    lines = [heading + f"{'n':>6}", "-" * (len(heading) + 6)]
-    for protocol in original:
-        for way, label in WAYS.items():
-            for rule, figures in (("original", original), ("random", tie_safe)):
-                first = rule == "original"
-                row = f"{protocol if first and way == 't2m' else '':<15} "
-                row += f"{label if first else '':<15} {rule:<9}"
-                row += "".join(f"{figures[protocol][f'{way}/{c}']:>7.2f}" for c in COLUMNS)
-                lines.append(row + f"{figures[protocol][f'{way}/len']:>6.0f}")
-    return "\n".join(lines)
 
 
 def _heading(column: str) -> str:
     return f"R@{int(column[1:])}" if column[1:].isdigit() else column
 
 
-def write_yaml(folder: Path, original: Mapping[str, Figures]) -> list[Path]:
-    """One file a protocol, figures by the original rule rounded to two digits."""
-    paths = []
-    for protocol, figures in original.items():
-        names = [f"{way}/{c}" for c in (*COLUMNS, "len") for way in WAYS]
-        text = "".join(f"{name}: {round(figures[name], 2)}\n" for name in names)
-        paths.append(folder / f"{protocol}.yaml")
-        write_text(paths[-1], text)
-    return paths
+def _shown(figure: Interval) -> str:
+    return f"{figure.value:.2f} ±{figure.margin:<4.1f}"

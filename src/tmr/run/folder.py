@@ -56,6 +56,11 @@ class RunDir:
         """One YAML file for each retrieval protocol."""
         return self.root / "contrastive_metrics"
 
+    @property
+    def retrieval_report(self) -> Path:
+        """All else that `retrieval.py` writes: figures with intervals, ranks, pictures."""
+        return self.root / "retrieval_report"
+
     def weights(self, name: str = "last") -> Path:
         """One weight file for each module."""
         return self.root / f"{name}_weights"
