@@ -4,7 +4,7 @@ import hydra
 from omegaconf import DictConfig
 
 from tmr.run.command import one_line_errors
-from tmr.run.evaluate import search
+from tmr.run.search import search
 
 
 @one_line_errors

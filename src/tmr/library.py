@@ -191,12 +191,13 @@ class Library:
     def of_data(
         model: Model,
         data: TextMotionData | None = None,
+        folder: Path | str | None = None,
         splits: Sequence[str] = (),
         progress: Progress = _unseen,
     ) -> "Library":
         """The library of a data set: by default that which the model was trained on."""
         source = DatasetSource(data or data_of(model.config))
-        return Library(model, source, splits=splits, progress=progress)
+        return Library(model, source, folder, splits, progress)
 
     @staticmethod
     def of_folder(
@@ -204,7 +205,7 @@ class Library:
     ) -> "Library":
         """The library of a folder of motion files; ``cache`` keeps joints and galleries."""
         source = FolderSource(Path(folder), Path(cache) / "joints")
-        return Library(model, source, cache, progress=progress)
+        return Library(model, source, cache, (), progress)
 
     @cached_property
     def fingerprint(self) -> str:

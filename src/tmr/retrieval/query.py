@@ -12,6 +12,7 @@ from torch import Tensor
 from tmr.errors import InputError
 
 _TERM = re.compile(r'\s*(?P<sign>[+-]?)\s*(?:(?P<weight>\d*\.?\d+)\s*\*?\s*)?"(?P<text>[^"]*)"\s*')
+_STRAIGHT = str.maketrans("“”„«»", '"' * 5)  # phones type these
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ def parse_query(query: str) -> tuple[Term, ...]:
         InputError: an empty query or sentence, something between the terms that is neither sign
             nor weight, or no term that is wanted.
     """
+    query = query.translate(_STRAIGHT)
     if '"' not in query:
         terms = (Term(query.strip()),)
     else:
