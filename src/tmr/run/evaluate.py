@@ -1,26 +1,22 @@
-"""Evaluate and search with the weights of a run folder."""
+"""Evaluate with the weights of a run folder."""
 
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import torch
 from omegaconf import DictConfig
 
 from tmr.data import TextMotionData, TextMotionDataset
 from tmr.data.annotations import has_split
 from tmr.errors import InputError
 from tmr.model import TEMOS
-from tmr.padded import pad
 from tmr.retrieval import (
     PROTOCOLS,
     Encoded,
     Protocol,
     best_precision,
-    cosine_similarity,
     encode_dataset,
     evaluate_all,
-    shown_score,
 )
 from tmr.retrieval.pictures import draw
 from tmr.retrieval.report import Report
@@ -87,12 +83,6 @@ class Evaluation:
             name: encoded.only(a.key for a in annotations) for name, annotations in present.items()
         }
 
-    @torch.inference_mode()
-    def encode_text(self, text: str) -> torch.Tensor:
-        """Mean latent of one sentence, (1, dim)."""
-        tokens = torch.as_tensor(self.embeddings[text].tokens, device=self.device)
-        return self.model.encode_text(pad([tokens])).mu.float().cpu()
-
 
 def retrieval(cfg: DictConfig) -> None:
     """Print the protocols' table and write figures, ranks and pictures into the run folder.
@@ -139,14 +129,3 @@ def protocols_of(names: Sequence[str] | None) -> dict[str, Protocol]:
     if unknown:
         raise InputError(f"no protocol {unknown[0]!r}; there are {', '.join(PROTOCOLS)}")
     return {name: PROTOCOLS[name] for name in names or PROTOCOLS}
-
-
-def search(cfg: DictConfig) -> None:
-    """Print the motions of a split that fit a sentence best, with score and caption."""
-    evaluation = Evaluation(cfg)
-    gallery = evaluation.encode(cfg.split)
-    scores = shown_score(cosine_similarity(evaluation.encode_text(cfg.text), gallery.motion))[0]
-    best = scores.topk(min(cfg.top, len(gallery)))
-    print(f'"{cfg.text}"')
-    for score, index in zip(best.values.tolist(), best.indices.tolist(), strict=True):
-        print(f"  {score:.3f}  {gallery.keys[index]:<10} {gallery.captions[index]}")
