@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -43,6 +43,7 @@ def _unseen(done: int, total: int) -> None:
     """No progress shown."""
 
 
+@runtime_checkable
 class Source(Protocol):
     """Where the motions of a library lie."""
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import orjson
 import torch
@@ -62,6 +62,7 @@ class Hit:
     item: Item
 
 
+@runtime_checkable
 class Searcher(Protocol):
     """What finds nearest items: a gallery itself, or an index over it."""
 
