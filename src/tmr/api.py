@@ -163,8 +163,8 @@ class Model:
 def evaluate_generation(
     model: Model,
     texts: Sequence[str] | Float[Tensor, "texts dim"],
-    generated: Sequence[Motion | Sequence[Motion]] | Float[Tensor, "texts *generations dim"],
-    reference: Sequence[Motion] | Float[Tensor, "texts dim"],
+    generated: Sequence[Motion | Sequence[Motion]] | Float[Tensor, "generated *generations dim"],
+    reference: Sequence[Motion] | Float[Tensor, "reference dim"],
 ) -> dict[str, float]:
     """How good generated motions are, judged by ``model``: figures by name.
 

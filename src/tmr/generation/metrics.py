@@ -24,8 +24,8 @@ _ROWS = 1024  # of a distance matrix at a time
 
 def evaluate(
     texts: Float[Tensor, "texts dim"],
-    generated: Float[Tensor, "texts generations dim"],
-    reference: Float[Tensor, "texts dim"],
+    generated: Float[Tensor, "generated generations dim"],
+    reference: Float[Tensor, "reference dim"],
 ) -> dict[str, float]:
     """Every figure of generated motions, by name, from latents.
 
