@@ -260,7 +260,7 @@ class Library:
         query: str | np.ndarray | Float[Tensor, " dim"],
         top: int = 10,
         split: str | None = None,
-        min_seconds: float = 0.0,
+        min_seconds: float | int = 0,
         without: Iterable[str] = (),
     ) -> list[Hit]:
         """The motions nearest to a sentence or query, a motion (array), or a latent; best first.
@@ -274,7 +274,7 @@ class Library:
         return self.gallery.find(self._latent(query), top, where, self.index)
 
     def more_like(
-        self, key: str, top: int = 10, split: str | None = None, min_seconds: float = 0.0
+        self, key: str, top: int = 10, split: str | None = None, min_seconds: float | int = 0
     ) -> list[Hit]:
         """The motions nearest to one of the library, itself left out."""
         latent = self.gallery.latents[self._row(key)]

@@ -188,7 +188,7 @@ class Gallery:
         return Gallery.of([self[row] for row in kept], self.latents[kept], self.fingerprint)
 
     def where(
-        self, split: str | None = None, min_seconds: float = 0.0, without: Iterable[str] = ()
+        self, split: str | None = None, min_seconds: float | int = 0, without: Iterable[str] = ()
     ) -> Bool[Tensor, " n"]:
         """Which items are in a split, last long enough, and are none of the keys ``without``.
 

@@ -20,7 +20,7 @@ class Term:
     """A sentence and how much it counts: what should not be there has a weight below zero."""
 
     text: str
-    weight: float = 1.0
+    weight: float | int = 1
 
 
 def parse_query(query: str) -> tuple[Term, ...]:
@@ -55,7 +55,9 @@ def parse_query(query: str) -> tuple[Term, ...]:
     return terms
 
 
-def combine(latents: Float[Tensor, "terms dim"], weights: Sequence[float]) -> Float[Tensor, " dim"]:
+def combine(
+    latents: Float[Tensor, "terms dim"], weights: Sequence[float | int]
+) -> Float[Tensor, " dim"]:
     """One latent for several, of length 1: the weighted sum of their directions.
 
     Its cosine with an item is, up to a factor that is the same for all items, the weighted sum of
