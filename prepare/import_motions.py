@@ -5,6 +5,7 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
+from tmr.motion.conventions import Conventions
 from tmr.motion.corpus import import_folder
 from tmr.run.command import one_line_errors
 
@@ -13,7 +14,8 @@ from tmr.run.command import one_line_errors
 @hydra.main(config_path="../configs", config_name="import_motions", version_base="1.3")
 def main(cfg: DictConfig) -> None:
     """Import every motion file below the source folder."""
-    import_folder(cfg.source, Path(cfg.base_folder, cfg.name), cfg.profile, cfg.processes)
+    said = Conventions(cfg.profile, cfg.fps, cfg.unit, cfg.up, cfg.handedness, cfg.body_models)
+    import_folder(cfg.source, Path(cfg.base_folder, cfg.name), said, cfg.processes)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,10 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
+from tmr.motion.profiles import Profile
+
 # A person of straight limbs in the joints that the Bandai profile needs: (name, offset in
 # centimetres, children). Facing +Z, so the left side is at +X.
 PERSON = (
@@ -71,3 +75,53 @@ def person_bvh(
             *frames,
         ]
     )
+
+
+# Where the joints of a standing person are, in metres, Y up, facing +Z. The knees are bent a
+# little, as everybody's are.
+STANDING = {
+    "pelvis": (0, 0.93, 0), "spine1": (0, 1.03, 0), "spine2": (0, 1.17, 0), "spine3": (0, 1.23, 0),
+    "neck": (0, 1.44, 0), "head": (0, 1.54, 0.03),
+} | {
+    f"{side}_{name}": (sign * x, y, z)
+    for side, sign in (("left", 1), ("right", -1))
+    for name, (x, y, z) in {
+        "hip": (0.08, 0.86, 0), "knee": (0.09, 0.48, 0.03), "ankle": (0.09, 0.08, 0),
+        "foot": (0.1, 0.02, 0.13), "collar": (0.08, 1.34, 0), "shoulder": (0.18, 1.38, 0),
+        "elbow": (0.42, 1.37, -0.02), "wrist": (0.66, 1.37, 0),
+    }.items()
+}  # fmt: skip
+
+
+def standing_bvh(profile: Profile, frames: int, unit: float = 0.01, up: str = "y") -> str:
+    """A file of the profile's joints in which the standing person does not move, at 20 fps.
+
+    Every joint hangs on the first one. Joints of a spine are spread over the line to the neck.
+    """
+    pelvis, neck = np.array(STANDING["pelvis"]), np.array(STANDING["neck"])
+    along = np.linspace(pelvis, neck, len(profile.spine))
+    places = dict(zip(profile.spine, along, strict=True))
+    places |= {theirs: np.array(STANDING[ours]) for ours, theirs in profile.joints.items()}
+    if up == "z":
+        places = {name: np.array([x, -z, y]) for name, (x, y, z) in places.items()}
+
+    def numbers(place: np.ndarray) -> str:
+        return " ".join(f"{number / unit:.6f}" for number in place)
+
+    root, *others = places
+    hierarchy = [
+        f"ROOT {root}", "{", "OFFSET 0 0 0", "CHANNELS 3 Xposition Yposition Zposition",
+        *(
+            line
+            for name in others
+            for line in (
+                f"JOINT {name}", "{", f"OFFSET {numbers(places[name] - places[root])}",
+                "CHANNELS 1 Yrotation", "End Site", "{", "OFFSET 0 1 0", "}", "}",
+            )
+        ),
+        "}",
+    ]  # fmt: skip
+    frame = " ".join([numbers(places[root]), *(["0"] * len(others))])
+    first = frames + profile.t_pose_first
+    head = ["MOTION", f"Frames: {first}", "Frame Time: 0.05"]
+    return "\n".join(["HIERARCHY", *hierarchy, *head, *[frame] * first])

@@ -1,3 +1,4 @@
+import csv
 import logging
 import os
 from pathlib import Path
@@ -7,6 +8,7 @@ import pytest
 
 from tests.motion.bvh_text import person_bvh
 from tmr.errors import InputError
+from tmr.motion.conventions import Conventions
 from tmr.motion.corpus import compute_features, import_folder
 from tmr.motion.guofeats import features_to_joints
 from tmr.motion.mirror import mirror_joints
@@ -38,7 +40,7 @@ def walking() -> np.ndarray:
 
 
 def test_a_folder_becomes_joints_then_features_with_the_same_paths(takes, tmp_path):
-    summary = import_folder(takes, tmp_path / "joints" / "mine", "bandai", processes=1)
+    summary = import_folder(takes, tmp_path / "joints" / "mine", Conventions("bandai"), processes=1)
     assert (summary.written, summary.frames, summary.already_done) == (2, 42, 0)
     assert files_below(tmp_path / "joints") == {"mine/walk.npy", "mine/deep/stand.npy"}
     joints = np.load(tmp_path / "joints/mine/walk.npy")
@@ -104,7 +106,18 @@ def test_damaged_files_are_named_and_the_others_go_on(takes, tmp_path, caplog):
         import_folder(takes, tmp_path / "joints" / "mine")
     assert "broken.bvh" in caplog.text
     assert "wings.bvh: no joint 'Hips'" in caplog.text
-    assert files_below(tmp_path / "joints") == {"mine/walk.npy", "mine/deep/stand.npy"}
+    written = {"mine/walk.npy", "mine/deep/stand.npy"}
+    assert files_below(tmp_path / "joints") == written | {"mine/skipped.csv"}
+    with (tmp_path / "joints" / "mine" / "skipped.csv").open() as report:
+        rows = {Path(row["file"]).name: row["reason"] for row in csv.DictReader(report)}
+    assert rows["broken.bvh"].startswith("line ")
+    assert rows["wings.bvh"].startswith("no joint 'Hips'")
+    assert len(rows) == 2
+
+    for name in rows:
+        (takes / name).unlink()
+    import_folder(takes, tmp_path / "joints" / "mine")
+    assert files_below(tmp_path / "joints") == written
 
 
 def test_joints_that_cannot_be_used_are_named_and_the_others_go_on(tmp_path, caplog):
@@ -125,14 +138,15 @@ def test_joints_that_cannot_be_used_are_named_and_the_others_go_on(tmp_path, cap
     assert r"flat.npy: found an array of shape (12, 66)" in caplog.text
     for name in ("cut", "text", "empty"):
         assert f"{name}.npy: not a readable .npy file" in caplog.text
-    assert files_below(tmp_path / "features") == {"mine/good.npy", "M/mine/good.npy"}
+    whole = {"mine/good.npy", "M/mine/good.npy"}
+    assert files_below(tmp_path / "features") == whole | {"skipped.csv"}
 
 
 def test_a_clip_of_one_frame_is_skipped_with_a_warning(takes, tmp_path, caplog):
     (takes / "short.bvh").write_text(person_bvh([(0, 90, 0)]))
-    assert import_folder(takes, tmp_path / "joints" / "mine").too_short == 1
+    assert import_folder(takes, tmp_path / "joints" / "mine").skipped == 1
     np.save(tmp_path / "joints" / "mine" / "shot.npy", walking()[:1])
-    assert compute_features(tmp_path / "joints", tmp_path / "features").too_short == 1
+    assert compute_features(tmp_path / "joints", tmp_path / "features").skipped == 1
     warned = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
     assert [w.split(": ")[1] for w in warned] == ["skipped, a clip of one frame has no motion"] * 2
     assert not any("short" in name for name in files_below(tmp_path / "joints"))
@@ -142,9 +156,9 @@ def test_a_clip_of_one_frame_is_skipped_with_a_warning(takes, tmp_path, caplog):
 def test_a_folder_of_one_frame_clips_is_refused(tmp_path):
     (tmp_path / "takes").mkdir()
     (tmp_path / "takes" / "short.bvh").write_text(person_bvh([(0, 90, 0)]))
-    with pytest.raises(InputError, match="all 1 files are clips of one frame"):
+    with pytest.raises(InputError, match="all 1 files are without motion"):
         import_folder(tmp_path / "takes", tmp_path / "joints")
-    assert not (tmp_path / "joints").exists()
+    assert files_below(tmp_path / "joints") == {"skipped.csv"}
 
 
 def test_x_is_negated_again_for_files_of_humanml3ds_notebook(tmp_path):
@@ -179,7 +193,7 @@ def test_folders_behind_links_are_read_and_hidden_files_are_not(takes, tmp_path)
     ("source", "target", "profile", "message"),
     [
         ("gone", "mine", None, "no folder .*gone: give the folder .* source=FOLDER"),
-        ("takes/notes", "mine", None, r"no \.bvh file below"),
+        ("takes/notes", "mine", None, r"no \.bvh or \.npz or \.npy file below"),
         ("takes", "mine", "robot", "unknown skeleton profile 'robot': expected one of bandai, cmu"),
         ("takes", "M", None, "the name 'M' is kept for mirrored motions"),
     ],
@@ -187,7 +201,7 @@ def test_folders_behind_links_are_read_and_hidden_files_are_not(takes, tmp_path)
 def test_an_import_that_cannot_begin_is_refused(takes, tmp_path, source, target, profile, message):
     (takes / "notes").mkdir()
     with pytest.raises(InputError, match=message):
-        import_folder(tmp_path / source, tmp_path / "joints" / target, profile)
+        import_folder(tmp_path / source, tmp_path / "joints" / target, Conventions(profile))
     assert not (tmp_path / "joints").exists()
 
 

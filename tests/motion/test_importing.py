@@ -4,6 +4,7 @@ import pytest
 from tests.motion.bvh_text import cmu_person, person_bvh
 from tests.motion.conftest import GOLDEN_BANDAI
 from tmr.errors import InputError
+from tmr.motion.conventions import Conventions, NoMotion
 from tmr.motion.importing import read_motion
 from tmr.motion.skeleton import joint
 
@@ -11,7 +12,7 @@ from tmr.motion.skeleton import joint
 @pytest.mark.parametrize("name", GOLDEN_BANDAI)
 @pytest.mark.parametrize("profile", ["bandai", None])
 def test_bandai_files_give_the_golden_joints(bandai_bvh, golden, name, profile):
-    ours = read_motion(bandai_bvh / f"{name}.bvh", profile)
+    ours = read_motion(bandai_bvh / f"{name}.bvh", Conventions(profile))
     reference = golden[f"{name}.joints"]
     assert ours.shape == reference.shape
     assert np.abs(ours - reference).max() < 1e-6
@@ -30,17 +31,16 @@ def test_a_person_at_known_places_is_read_in_metres(tmp_path):
 
 def test_the_t_pose_of_a_cmu_file_is_not_part_of_the_motion(tmp_path):
     path = tmp_path / "take.bvh"
-    places = [(9, 99, 9)] + [(0, 10, t / 6) for t in range(7)]
+    places = [(9, 99, 9)] + [(0, 90, t / 6) for t in range(7)]
     path.write_text(person_bvh(places, cmu_person(), frame_time=".0083333"))
-    joints = read_motion(path, "cmu")
-    unit = 0.0254 / 0.45
-    assert np.allclose(joints[:, joint("pelvis")] / unit, [(0, 10, 0), (0, 10, 1)])
+    joints = read_motion(path, Conventions("cmu"))
+    assert np.allclose(joints[:, joint("pelvis")], [(0, 0.9, 0), (0, 0.9, 0.01)])
 
 
 def test_a_cmu_file_with_a_t_pose_alone_is_refused(tmp_path):
     path = tmp_path / "take.bvh"
     path.write_text(person_bvh([(9, 99, 9)], cmu_person()))
-    with pytest.raises(InputError, match=r"take\.bvh: holds a T-pose and no motion"):
+    with pytest.raises(NoMotion, match=r"take\.bvh: holds a T-pose and no motion"):
         read_motion(path)
 
 
@@ -52,5 +52,5 @@ def test_an_unknown_joint_is_refused_with_the_file(tmp_path):
 
 
 def test_a_file_of_another_kind_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"expected a motion file \(\.bvh\)"):
+    with pytest.raises(InputError, match=r"expected a motion file \(\.bvh, \.npz, \.npy\)"):
         read_motion(tmp_path / "take.fbx")

@@ -1,14 +1,18 @@
 """Whole folders of motion files: import them, and compute their features.
 
-Both functions use every core, go on behind a file that cannot be read, leave alone what is
-already done and newer than its source, and give the same files in any order of work.
+Both functions use every core, go on behind a file that cannot be used, leave alone what is
+already done and newer than its source, also after a kill, and give the same files in any order
+of work. Memory holds one file for each process.
 """
 
+import csv
+import io
 import logging
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +21,20 @@ import numpy as np
 from tqdm import tqdm
 
 from tmr.errors import InputError
-from tmr.files import save_array
+from tmr.files import save_array, write_text
+from tmr.motion.conventions import Conventions, NoMotion, body_axis, up_axis
 from tmr.motion.guofeats import checked_joints
-from tmr.motion.importing import READERS, read_motion
-from tmr.motion.profiles import profile_named
+from tmr.motion.importing import READERS, check_readable, read_clip, record
 from tmr.motion.published import published_pair
+from tmr.motion.readers.arrays import load_npy
+from tmr.motion.readers.joints import POSE_DATA, x_is_negated
 
 MIRRORED = "M"  # the folder of mirrored features, beside those of the data sets
+SKIPPED = "skipped.csv"  # the report of what was left out, beside what was written
 
 _FILES_PER_PROCESS = 16  # fewer are done sooner than another process starts
+_VOTERS = 12  # files that decide on the up axis of a folder
+_ONE_FRAME = "a clip of one frame has no motion"
 
 log = logging.getLogger(__name__)
 
@@ -36,8 +45,10 @@ class Outcome:
 
     source: Path
     frames: int = 0
-    too_short: bool = False
-    problem: str = ""
+    reading: str = ""  # how its numbers were understood
+    notes: tuple[str, ...] = ()  # what is odd about it
+    skipped: str = ""  # why it holds no motion
+    problem: str = ""  # why it could not be used, with its name
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,35 +58,38 @@ class Summary:
     written: int
     frames: int
     already_done: int
-    too_short: int
+    skipped: int
     seconds: float
 
 
 def import_folder(
     source: Path | str,
     target: Path | str,
-    profile: str | None = None,
+    said: Conventions | None = None,
     processes: int | None = None,
 ) -> Summary:
     """Every motion file below ``source`` as float32 joints (T, 22, 3) in .npy below ``target``.
 
-    Joints are metres, Y up, 20 frames a second; a file keeps its path with the suffix .npy.
-    ``profile`` names the skeleton, None finds it file by file; ``processes`` is the number of
-    processes, None for one a core. Clips of one frame are skipped with a warning. Raises
-    InputError for a folder without motions, an unknown profile, and, after all others are
-    written, when files could not be read.
+    Joints are metres, Y up, right-handed, 20 frames a second; a file keeps its path with the
+    suffix .npy. ``said`` is what the files do not say about themselves; the up axis, if neither
+    does, is the one along which most bodies of the folder stand. ``processes`` is the number of
+    processes, None for one a core. Files without motion are skipped with a warning; they and what
+    could not be used are listed in ``target/skipped.csv``. Raises InputError for a folder without
+    motions, an unknown profile, and, after all others are written, when files could not be read.
     """
-    source, target = Path(source), Path(target)
-    if profile is not None:
-        profile_named(profile)
+    source, target, said = Path(source), Path(target), said or Conventions()
     if target.name == MIRRORED:
         raise InputError(f"the name {MIRRORED!r} is kept for mirrored motions: choose another one")
     files = _files(source, READERS, advice="give the folder of your motion files as source=FOLDER")
     targets = {file: target / file.relative_to(source).with_suffix(".npy") for file in files}
     _refuse_clashes(targets)
+    check_readable(files, said)
     pending = [file for file in files if not _is_done(file, [targets[file]])]
-    work = [(file, targets[file], profile) for file in pending]
-    return _run("import", _import_file, work, len(files), processes)
+    if pending and said.up is None:
+        said = replace(said, up=_up_axis_of_most(files, said))
+    work = [(file, targets[file], said) for file in pending]
+    _sweep(targets[file] for file in pending)
+    return _run("import", _import_file, work, len(files), processes, target / SKIPPED)
 
 
 def compute_features(
@@ -91,57 +105,72 @@ def compute_features(
     files below ``source/name``. ``x_negated`` says that the files have their x axis negated, as
     HumanML3D's notebook writes them, all but those in its folder ``humanact12``; None means that
     they have when ``source`` is called ``pose_data``. Clips of one frame are skipped with a
-    warning. Raises InputError for a folder without joints, and, after all others are written,
-    when files could not be used.
+    warning; they and what could not be used are listed in ``target/name/skipped.csv``. Raises
+    InputError for a folder without joints, and, after all others are written, when files could
+    not be used.
     """
     source, target = Path(source), Path(target)
     if x_negated is None:
-        x_negated = source.name == "pose_data"
-    folder = source / (name or "")
+        x_negated = source.name == POSE_DATA
     advice = "first run python -m prepare.import_motions source=FOLDER name=NAME"
-    files = _files(folder, [".npy"], advice)
+    files = _files(source / (name or ""), [".npy"], advice)
     work = []
     for file in files:
         relative = file.relative_to(source)
         targets = target / relative, target / MIRRORED / relative
         if not _is_done(file, targets):
-            negated = x_negated and "humanact12" not in relative.parts
-            work.append((file, *targets, negated))
-    return _run("compute features", _compute_file, work, len(files), processes)
+            work.append((file, *targets, x_negated and x_is_negated(relative)))
+    _sweep(path for _, *both, _ in work for path in both)
+    report = target / (name or "") / SKIPPED
+    return _run("compute features", _compute_file, work, len(files), processes, report)
 
 
-def _import_file(source: Path, target: Path, profile: str | None) -> Outcome:
-    try:
-        joints = read_motion(source, profile)
-    except InputError as error:
-        return Outcome(source, problem=str(error))
-    if len(joints) < 2:
-        return Outcome(source, too_short=True)
-    save_array(target, joints.astype(np.float32))
-    return Outcome(source, frames=len(joints))
+def _up_axis_of_most(files: Sequence[Path], said: Conventions) -> str | None:
+    """The axis along which bodies stand in files spread over the folder that do not say it."""
+    axes = []
+    for file in files[:: -(-len(files) // _VOTERS)]:
+        try:
+            recording = record(file, said)
+            if recording.up is None and np.isfinite(recording.positions).all():
+                axes.append(body_axis(recording.positions))
+        except InputError:
+            continue  # it will be named when its turn comes
+    return up_axis(axes) if axes else None
+
+
+def _import_file(source: Path, target: Path, said: Conventions) -> Outcome:
+    clip = read_clip(source, said)
+    if len(clip.joints) < 2:
+        return Outcome(source, skipped=_ONE_FRAME)
+    save_array(target, clip.joints.astype(np.float32))
+    return Outcome(source, len(clip.joints), str(clip.reading), clip.notes)
 
 
 def _compute_file(source: Path, target: Path, mirrored_target: Path, x_negated: bool) -> Outcome:
-    try:
-        joints = _load(source)
-        if joints.shape[:1] == (1,):
-            return Outcome(source, too_short=True)
-        joints = checked_joints(joints)
-    except InputError as error:
-        return Outcome(source, problem=f"{source}: {error}")
+    joints = load_npy(source)
+    if joints.shape[:1] == (1,):
+        return Outcome(source, skipped=_ONE_FRAME)
+    joints = checked_joints(joints)
     if x_negated:
         joints = joints * np.array([-1.0, 1.0, 1.0])
     features, mirrored = published_pair(joints)
     save_array(target, features)
     save_array(mirrored_target, mirrored)
-    return Outcome(source, frames=len(features))
+    return Outcome(source, len(features))
 
 
-def _load(path: Path) -> np.ndarray:
+def _attempt(job: Callable[..., Outcome], source: Path, *rest: object) -> Outcome:
+    """What the job makes of a file, whatever is in it."""
     try:
-        return np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"not a readable .npy file: {error}") from None
+        return job(source, *rest)
+    except NoMotion as error:
+        return Outcome(source, skipped=str(error).removeprefix(f"{source}: "))
+    except InputError as error:
+        text = str(error)
+        return Outcome(source, problem=text if str(source) in text else f"{source}: {text}")
+    except Exception as error:  # one file of 15,000 must not cost the others
+        what = f"{type(error).__name__}: {error}"
+        return Outcome(source, problem=f"{source}: unexpected {' '.join(what.split())}")
 
 
 def _files(folder: Path, suffixes: Iterable[str], advice: str) -> list[Path]:
@@ -173,48 +202,81 @@ def _is_done(source: Path, targets: Sequence[Path]) -> bool:
     return all(target.exists() and target.stat().st_mtime >= changed for target in targets)
 
 
+def _sweep(targets: Iterable[Path]) -> None:
+    """Delete the temporary files of these targets that a killed run has left."""
+    stems: dict[Path, set[str]] = {}
+    for target in targets:
+        stems.setdefault(target.parent, set()).add(target.stem)
+    for folder in filter(Path.is_dir, stems):
+        for path in folder.glob(".*.npy"):
+            if path.stem[1:].rpartition("-")[0] in stems[folder]:
+                path.unlink()
+
+
 def _run(
     what: str,
     job: Callable[..., Outcome],
-    work: Sequence[tuple[object, ...]],
+    work: Sequence[tuple[Any, ...]],
     total: int,
     processes: int | None,
+    report: Path,
 ) -> Summary:
     """Do the job for each item of ``work``, show progress, and report what became of them."""
     start = time.perf_counter()
     processes = min(processes or joblib.cpu_count(), 1 + len(work) // _FILES_PER_PROCESS)
     parallel = joblib.Parallel(processes, return_as="generator_unordered")
     with joblib.parallel_config("loky", inner_max_num_threads=1):
-        results: Iterable[Any] = parallel(joblib.delayed(job)(*item) for item in work)
+        results: Iterable[Any] = parallel(joblib.delayed(_attempt)(job, *item) for item in work)
         progress: Iterable[Any] = tqdm(results, what, len(work), unit=" files", disable=None)
-        outcomes: list[Outcome] = list(progress)
-    outcomes.sort(key=lambda outcome: outcome.source)
+        outcomes: list[Outcome] = sorted(progress, key=lambda outcome: outcome.source)
     summary = Summary(
         written=sum(outcome.frames > 0 for outcome in outcomes),
         frames=sum(outcome.frames for outcome in outcomes),
         already_done=total - len(work),
-        too_short=sum(outcome.too_short for outcome in outcomes),
+        skipped=sum(bool(outcome.skipped) for outcome in outcomes),
         seconds=time.perf_counter() - start,
     )
-    for outcome in outcomes:
-        if outcome.too_short:
-            log.warning("%s: skipped, a clip of one frame has no motion", outcome.source)
+    _tell(what, outcomes, summary, report)
     problems = [outcome.problem for outcome in outcomes if outcome.problem]
-    for problem in problems:
-        log.error(problem)
+    if problems:
+        raise InputError(
+            f"{len(problems)} of {total} files could not be used, mend or remove them and run the "
+            f"command again (all are in {report}); the first: {problems[0]}"
+        )
+    if summary.skipped == total:
+        reasons = ", ".join(sorted({outcome.skipped for outcome in outcomes}))
+        raise InputError(f"nothing to do: all {total} files are without motion ({reasons})")
+    return summary
+
+
+def _tell(what: str, outcomes: Sequence[Outcome], summary: Summary, report: Path) -> None:
+    """Log what became of the files, and write those that were left out to the report."""
+    readings = Counter(outcome.reading for outcome in outcomes if outcome.reading)
+    for reading, count in readings.most_common():
+        log.info("%s: %d files read as %s", what, count, reading)
+    left_out = []
+    for outcome in outcomes:
+        for note in outcome.notes:
+            log.warning("%s: %s", outcome.source, note)
+        if outcome.skipped:
+            log.warning("%s: skipped, %s", outcome.source, outcome.skipped)
+            left_out.append((outcome.source, f"skipped, {outcome.skipped}"))
+        if outcome.problem:
+            log.error(outcome.problem)
+            reason = outcome.problem.removeprefix(str(outcome.source)).lstrip(":, ")
+            left_out.append((outcome.source, reason))
+    if left_out:
+        table = io.StringIO()
+        csv.writer(table, lineterminator="\n").writerows([("file", "reason"), *left_out])
+        write_text(report, table.getvalue())
+    else:
+        report.unlink(missing_ok=True)
     log.info(
-        "%s: %d files with %d frames written in %.1f s, %d done before",
+        "%s: %d files with %d frames written in %.1f s, %d done before, %d skipped",
         what,
         summary.written,
         summary.frames,
         summary.seconds,
         summary.already_done,
+        summary.skipped,
     )
-    if problems:
-        raise InputError(
-            f"{len(problems)} of {total} files could not be used, mend or remove them and run the "
-            f"command again; the first: {problems[0]}"
-        )
-    if summary.too_short == total:
-        raise InputError(f"nothing to do: all {total} files are clips of one frame, without motion")
-    return summary

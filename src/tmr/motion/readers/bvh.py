@@ -116,7 +116,7 @@ def read_bvh(path: Path | str) -> Bvh:
         for piece in re.findall(r"[{}]|[^{}]+", line):
             hierarchy.read(piece.split(), number)
     hierarchy.close()
-    frames, frame_time = int(start["frames"]), float(start["time"])
+    frames, frame_time = _header(path, start["frames"], start["time"])
     if frames < 1 or not 0 < frame_time < np.inf:
         raise InputError(f"{path}: found {frames} frames of {frame_time} s, expected at least one")
     return Bvh(
@@ -127,6 +127,15 @@ def read_bvh(path: Path | str) -> Bvh:
         frame_time,
         _read_values(path, text, start.end(), frames, len(hierarchy.channels)),
     )
+
+
+def _header(path: Path, frames: str, frame_time: str) -> tuple[int, float]:
+    try:
+        return int(frames), float(frame_time)
+    except ValueError:
+        raise InputError(
+            f"{path}: found {frames:.20} frames of {frame_time:.20} s, expected two numbers"
+        ) from None
 
 
 class _Hierarchy:
