@@ -1,5 +1,6 @@
 """Temporal localisation: where in a long motion, or in a library, a sentence happens."""
 
+from tmr.localization import store
 from tmr.localization.calibration import Calibration, fit_calibration
 from tmr.localization.scoring import Moment, Scoring, best_moments, curve, window_scores
 from tmr.localization.segments import Segment
@@ -16,5 +17,6 @@ __all__ = [
     "curve",
     "encode_motions",
     "fit_calibration",
+    "store",
     "window_scores",
 ]

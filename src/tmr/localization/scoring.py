@@ -69,6 +69,15 @@ def window_scores(
     return shown_score(cosine_similarity(sentence[None].cpu(), windows.latents))[0].numpy()
 
 
+def ranked(
+    windows: WindowLatents, scores: Float[np.ndarray, " windows"], scoring: Scoring, top: int
+) -> tuple[Int[np.ndarray, " kept"], Float[np.ndarray, " kept"]]:
+    """Up to ``top`` windows that overlap little, from the best fit down, and their fits."""
+    fits = scores + scoring.bonus(windows.spans[:, 1] - windows.spans[:, 0])
+    kept = non_maximum_suppression(windows.spans, fits, scoring.max_overlap, top)
+    return kept, fits[kept].astype(np.float64)
+
+
 def best_moments(
     windows: WindowLatents,
     scores: Float[np.ndarray, " windows"],
@@ -77,11 +86,10 @@ def best_moments(
     calibration: Calibration | None = None,
 ) -> list[Moment]:
     """Up to ``top`` moments from the best fit down, in one motion or in a whole library."""
-    spans = windows.spans
-    fits = scores + scoring.bonus(spans[:, 1] - spans[:, 0])
-    kept = non_maximum_suppression(spans, fits, scoring.max_overlap, top)
-    motions = windows.motions(spans[kept])
-    seconds = (spans[kept] - windows.offsets[motions][:, None]) / FPS
+    kept, fits = ranked(windows, scores, scoring, top)
+    spans = windows.spans[kept]
+    motions = windows.motions(spans)
+    seconds = (spans - windows.offsets[motions][:, None]) / FPS
     return [
         Moment(
             windows.names[motion],
@@ -89,11 +97,11 @@ def best_moments(
                 start=float(start),
                 end=float(end),
                 score=float(scores[i]),
-                fit=float(fits[i]),
-                confidence=None if calibration is None else calibration(float(fits[i])),
+                fit=float(fit),
+                confidence=None if calibration is None else calibration(float(fit)),
             ),
         )
-        for i, motion, (start, end) in zip(kept, motions, seconds, strict=True)
+        for i, fit, motion, (start, end) in zip(kept, fits, motions, seconds, strict=True)
     ]
 
 

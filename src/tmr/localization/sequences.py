@@ -32,6 +32,11 @@ class AnnotatedSequence:
     features: Float[np.ndarray, "frames 263"]
     queries: tuple[Query, ...]
 
+    @property
+    def texts(self) -> set[str]:
+        """The sentences that happen in it."""
+        return {query.text for query in self.queries}
+
 
 def parts_of(annotation: Annotation) -> tuple[Caption, ...]:
     """The described parts of a motion, one text each.

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -112,6 +113,22 @@ class WindowLatents:
     def motions(self, spans: Int[np.ndarray, "some 2"]) -> Int[np.ndarray, " some"]:
         """The motion that each span lies in."""
         return np.searchsorted(self.offsets, spans[:, 0], side="right") - 1
+
+    def of(self, motion: int) -> "WindowLatents":
+        """The windows of one motion, their frames counted from its start."""
+        begin, end = self.offsets[motion], self.offsets[motion + 1]
+        rows = slice(*np.searchsorted(self._motions, [motion, motion + 1]))
+        return WindowLatents(
+            (self.names[motion],),
+            np.array([0, end - begin]),
+            self.spans[rows] - begin,
+            self.latents[rows],
+        )
+
+    @cached_property
+    def _motions(self) -> Int[np.ndarray, " windows"]:
+        # In ascending order, because motions are encoded one behind the other.
+        return self.motions(self.spans)
 
 
 def encode_motions(

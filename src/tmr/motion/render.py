@@ -71,7 +71,7 @@ def _draw_row(axes, clip: Float[np.ndarray, "_ 22 3"], frames: int) -> None:
     axes.axhspan(-0.45, 0.12, color=_FLOOR, zorder=0, lw=0)
     for column, frame in enumerate(shown):
         under = clip[frame, 0] * np.array([1.0, 0.0, 1.0])
-        _draw_figure(
+        draw_figure(
             axes, clip[frame] - under, column * _SPACING, 0.45 + 0.55 * column / max(frames - 1, 1)
         )
         axes.text(
@@ -89,7 +89,11 @@ def _pale(color: str, strength: float) -> tuple[float, ...]:
     return tuple(1 - strength * (1 - int(color[i : i + 2], 16) / 255) for i in (1, 3, 5))
 
 
-def _draw_figure(axes, joints: Float[np.ndarray, "22 3"], x: float, strength: float) -> None:
+def draw_figure(axes, joints: Float[np.ndarray, "22 3"], x: float, strength: float) -> None:
+    """Draw the joints of one frame, which stand over the origin, at ``x`` metres.
+
+    ``strength`` from 0 to 1 is how much of the colours is left of white.
+    """
     flat = project(joints) + np.array([x, 0.0])
     depth = joints @ np.array([np.sin(_CAMERA[0]), 0.0, np.cos(_CAMERA[0])])
     shadow = project(joints * np.array([1.0, 0.0, 1.0])) + np.array([x, 0.0])

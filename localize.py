@@ -1,0 +1,20 @@
+"""Find where in a motion or a library a sentence happens: `python localize.py --help`."""
+
+import hydra
+from omegaconf import DictConfig
+
+from tmr.run.command import one_line_errors
+from tmr.run.localize import localize
+from tmr.run.sentences import as_typed
+
+
+@as_typed
+@one_line_errors
+@hydra.main(config_path="configs/inference", config_name="localize", version_base="1.3")
+def main(cfg: DictConfig) -> None:
+    """Print, write and draw the best segments."""
+    localize(cfg)
+
+
+if __name__ == "__main__":
+    main()
