@@ -1,0 +1,22 @@
+"""The page in the browser: `python app.py --help`."""
+
+import hydra
+from omegaconf import DictConfig
+
+from tmr.run.command import one_line_errors
+
+
+@one_line_errors
+@hydra.main(config_path="configs", config_name="app", version_base="1.3")
+def main(cfg: DictConfig) -> None:
+    """Open the library of a run folder and serve the page until Ctrl-C."""
+    # Imported here: help pages and refusals need not wait for Gradio and torch.
+    from tmr.demo import open_shelf, serve  # noqa: PLC0415
+    from tmr.run.objects import data_of  # noqa: PLC0415
+
+    data = data_of(cfg) if "data" in cfg else None
+    serve(open_shelf(cfg.run_dir, data, cfg.device, cfg.ckpt), cfg.host, cfg.port)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,176 @@
+"""What people can do on the page, without the page: each action returns a value for the stage."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy.cluster.vq import kmeans2
+
+from tmr.demo.shelf import UPLOADS, Shelf
+from tmr.demo.stage import Value, card, cards, upload_card
+from tmr.errors import InputError
+from tmr.library import Library
+from tmr.retrieval import shown_score
+from tmr.retrieval.gallery import Hit
+from tmr.retrieval.latent_map import latent_map
+from tmr.retrieval.query import combine
+
+EVERYTHING = "everything"  # stands in the list of splits for no limit
+GROUPS = 8  # colours of the map
+Progress = Callable[[int, int], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What may be found: how many motions, of which library and split, and how long at least."""
+
+    library: str
+    split: str = EVERYTHING
+    top: int = 12
+    min_seconds: float = 0.0
+
+    def arguments(self) -> dict:
+        """The same as keyword arguments of ``Library.search``."""
+        split = None if self.split == EVERYTHING else self.split
+        return {"top": int(self.top), "split": split, "min_seconds": float(self.min_seconds)}
+
+
+@dataclass(frozen=True)
+class Actions:
+    """The actions on a shelf of libraries. All raise InputError for what cannot be used."""
+
+    shelf: Shelf
+
+    def browse(self, limits: Limits) -> Value:
+        """Motions from all over a library, before anybody has asked for something."""
+        library = self.shelf.library(limits.library)
+        split = limits.arguments()["split"]
+        rows = library.gallery.where(split, limits.min_seconds).nonzero()[:, 0]
+        spread = torch.linspace(0, len(rows) - 1, min(limits.top, len(rows))).round().long()
+        items = [card(limits.library, library.gallery[int(row)]) for row in rows[spread]]
+        note = f"{len(library.gallery):,} motions; describe one above to find it"
+        return _found(limits.library, note, items)
+
+    def search(self, text: str, limits: Limits) -> Value:
+        """Motions that fit a sentence, or a query of quoted sentences with + and -."""
+        return self._hits(f"“{text.strip()}”", self._find(text, limits), limits)
+
+    def combine(self, sentences: Sequence[str], weights: Sequence[float], limits: Limits) -> Value:
+        """Motions that fit several sentences, each with a weight; below zero it should not fit."""
+        used = [
+            (sentence.strip(), weight)
+            for sentence, weight in zip(sentences, weights, strict=True)
+            if sentence.strip() and weight
+        ]
+        if not any(weight > 0 for _, weight in used):
+            raise InputError("say what to look for: at least one sentence with a weight above 0")
+        texts, factors = zip(*used, strict=True)
+        latent = combine(self.shelf.model.encode_texts(list(texts)).cpu(), factors)
+        heading = " ".join(_term(text, weight) for text, weight in used).removeprefix("+ ")
+        return self._hits(heading, self._find(latent, limits), limits)
+
+    def more_like_this(self, motion_id: str, limits: Limits) -> Value:
+        """Motions that resemble one of a library, or an upload; itself left out."""
+        if self.shelf.upload(motion_id):
+            return self._like_upload(motion_id, limits)
+        origin, key = self.shelf.find(motion_id)
+        without = [key] if origin is self.shelf.library(limits.library) else []
+        hits = self._find(self.shelf.latent(motion_id), limits, without)
+        return self._hits(f"Like “{self.shelf.title(motion_id)}”", hits, limits)
+
+    def search_by_file(self, path: str | Path, limits: Limits) -> Value:
+        """Motions that resemble the one in a BVH file or an .npy file of joints or features."""
+        return self._like_upload(self.shelf.add_upload(path), limits)
+
+    def sentences(self, motion_id: str, top: int = 8) -> list[dict]:
+        """The captions that fit a motion best, with scores: ``{"text", "score"}``."""
+        latent = self.shelf.latent(motion_id)
+        upload = motion_id.startswith(f"{UPLOADS}/")
+        library = self.shelf.main if upload else self.shelf.find(motion_id)[0]
+        # An imported folder has no captions of its own.
+        described = library if any(item.captions for item in library.gallery) else self.shelf.main
+        hits = described.describe(latent, top)
+        return [{"text": hit.item.key, "score": round(hit.score, 4)} for hit in hits]
+
+    def latent_map(self, library_name: str, text: str = "") -> Value:
+        """A library as points, near those that they resemble.
+
+        Their colours are eight groups of the library, or how well they fit a sentence.
+        """
+        library = self.shelf.library(library_name)
+        latents = library.gallery.latents
+        items = [card(library_name, item) for item in library.gallery]
+        groups, names = _groups(library)
+        scores = None
+        if text.strip():
+            scores = shown_score(latents @ library.encode(text)).tolist()
+        for row, ((x, y), item) in enumerate(zip(latent_map(latents).tolist(), items, strict=True)):
+            item |= {"x": round(x, 4), "y": round(y, 4), "group": groups[row]}
+            item["score"] = None if scores is None else round(scores[row], 4)
+        return {
+            "kind": "map",
+            "heading": f"Map of {library_name}",
+            "note": "motions that resemble each other lie together; click a point to play it",
+            "items": items,
+            "groups": names,
+            "range": [min(scores), max(scores)] if scores else None,
+        }
+
+    def import_folder(self, folder: str, progress: Progress) -> Library:
+        """A new library from a folder of motion files, encoded and ready to search.
+
+        ``progress`` is called with what is done and what there is to do.
+        """
+        if not folder.strip():
+            raise InputError("give the folder of your motion files, such as /home/me/mocap")
+        source = Path(folder.strip()).expanduser()
+        name = source.resolve().name
+        if name in (UPLOADS, self.shelf.main.source.name):
+            raise InputError(f"the name {name!r} is taken; rename the folder")
+        cache = self.shelf.cache / name
+        library = Library.of_folder(self.shelf.model, source, cache, progress)
+        _ = library.gallery  # encoded now, while the progress is shown
+        self.shelf.add_library(library)
+        return library
+
+    def _find(self, query, limits: Limits, without: Sequence[str] = ()) -> list[Hit]:
+        library = self.shelf.library(limits.library)
+        return library.search(query, **limits.arguments(), without=without)
+
+    def _like_upload(self, motion_id: str, limits: Limits) -> Value:
+        upload = self.shelf.upload(motion_id)
+        assert upload is not None
+        value = self._hits(f"Like {upload.name}", self._find(upload.latent, limits), limits)
+        value["items"].insert(0, upload_card(motion_id, upload.name, len(upload.features)))
+        return value
+
+    def _hits(self, heading: str, hits: Sequence[Hit], limits: Limits) -> Value:
+        items = [card(limits.library, hit.item, hit.score) for hit in hits]
+        note = f"{len(items)} motions from {limits.library}, best first"
+        return _found(heading, note, items)
+
+
+def _found(heading: str, note: str, items: Sequence[Value]) -> Value:
+    if not items:
+        return cards("Nothing found", "No motion lasts that long; lower the shortest length.", [])
+    return cards(heading, note, items)
+
+
+def _term(text: str, weight: float) -> str:
+    sign = "+" if weight > 0 else "−"  # noqa: RUF001
+    return f"{sign} “{text}”" if abs(weight) == 1 else f"{sign} {abs(weight):g} “{text}”"
+
+
+def _groups(library: Library) -> tuple[list[int], list[str]]:
+    """The group of each motion by k-means, and as its name the caption nearest to its middle."""
+    latents = library.gallery.latents.numpy().astype(np.float64)
+    count = min(GROUPS, len(latents))
+    middles, members = kmeans2(latents, count, minit="++", rng=0)
+    nearest = [
+        int(np.linalg.norm(np.where((members == g)[:, None], latents, np.inf) - m, axis=1).argmin())
+        for g, m in enumerate(middles)
+    ]
+    items = [library.gallery[row] for row in nearest]
+    return members.tolist(), [item.captions[0] if item.captions else item.key for item in items]

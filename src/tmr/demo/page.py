@@ -1,0 +1,223 @@
+"""The page: Gradio components around the stage, and the named endpoints of its actions."""
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import gradio as gr
+from gradio.events import api
+
+from tmr.demo.actions import EVERYTHING, Actions, Limits
+from tmr.demo.export import FORMATS, export
+from tmr.demo.shelf import SUFFIXES
+from tmr.demo.stage import Value, stage
+from tmr.errors import InputError
+
+EXAMPLES = (
+    "a person waves with the left hand",
+    "someone walks in a circle",
+    "jumping forward twice",
+    "a person kicks with the right leg, then bows",
+    '"a person walks" + 0.5 "arms raised" - "turning"',
+)
+MOST = 48  # results at once
+# What asks the language model takes turns: its tokenizer is not made for several threads.
+TURNS: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
+
+
+def shown(action: Callable[..., Any]) -> Callable[..., Any]:
+    """The action with an InputError as a message on the page; what is shown there stays."""
+
+    @wraps(action)  # Gradio reads from the signature who wants events and progress
+    def with_message(*args: Any) -> Any:
+        try:
+            return action(*args)
+        except InputError as error:
+            raise gr.Error(str(error), duration=None, print_exception=False) from error
+
+    return with_message
+
+
+class Page:
+    """Builds the page for a shelf's actions; ``importing`` offers the import of folders."""
+
+    def __init__(self, actions: Actions, importing: bool) -> None:
+        self.actions = actions
+        self.importing = importing
+
+    def build(self) -> gr.Blocks:
+        """The page, ready to be mounted."""
+        main = self.actions.shelf.main
+        with gr.Blocks(title="Motion search", analytics_enabled=False, fill_width=True) as page:
+            gr.HTML(
+                "<h1>Motion search</h1><p>describe a movement, watch what fits</p>",
+                elem_id="head",
+                apply_default_css=False,
+            )
+            with gr.Tabs():
+                with gr.Tab("Search"):
+                    text, go, examples = self._search_tab()
+                with gr.Tab("Combine"):
+                    sentences, weights, mix = self._combine_tab()
+                with gr.Tab("By example"):
+                    file = self._file_tab()
+                with gr.Tab("Library"):
+                    folder, take_in, colour, draw = self._library_tab()
+            self.limits = self._limits_row(main.source.name, main.gallery.split_names)
+            self.stage = stage()
+
+            search = self._limited(self.actions.search, 1)
+            combine = self._limited(self._combine, 2 * len(sentences))
+            by_file = self._limited(self.actions.search_by_file, 1)
+            browse = self._limited(self.actions.browse)
+            library = self.limits[0]
+            chosen = examples.click(_first, examples, text, api_visibility="private")
+            self._on(page.load, browse, self.limits)
+            self._on(library.input, browse, self.limits, "browse")
+            self._on(text.submit, search, [text, *self.limits], "search")
+            self._on(go.click, search, [text, *self.limits])
+            self._on(chosen.then, search, [text, *self.limits])
+            self._on(mix.click, combine, [*sentences, *weights, *self.limits], "combine")
+            self._on(file.upload, by_file, [file, *self.limits], "search_by_file")
+            self._on(self.stage.more, self._more, self.limits)
+            self._on(draw.click, self.actions.latent_map, [library, colour], "latent_map")
+            self._on(colour.submit, self.actions.latent_map, [library, colour])
+            if self.importing:
+                take_in.click(
+                    shown(self._import), folder, [self.stage, library], api_name="import_folder"
+                )
+            self._plain_endpoints()
+        return page
+
+    def _search_tab(self) -> tuple[gr.Textbox, gr.Button, gr.Dataset]:
+        with gr.Row(elem_classes="line"):
+            text = gr.Textbox(
+                show_label=False, container=False, scale=8, autofocus=True, elem_id="text",
+                label="sentence", max_lines=1, placeholder="a person walks forward, then sits down",
+            )  # fmt: skip
+            go = gr.Button("Search", variant="primary", scale=1, min_width=110)
+        examples = gr.Dataset(
+            components=[text], samples=[[example] for example in EXAMPLES],
+            show_label=False, elem_id="examples",
+        )  # fmt: skip
+        return text, go, examples
+
+    def _combine_tab(self) -> tuple[list[gr.Textbox], list[gr.Slider], gr.Button]:
+        start = (("a person walks", 1.0), ("angry", 0.5), ("turning around", -0.5))
+        sentences, weights = [], []
+        with gr.Row():
+            for place, (sentence, weight) in enumerate(start, start=1):
+                with gr.Column(min_width=220):
+                    sentences.append(gr.Textbox(sentence, label=f"Sentence {place}"))
+                    weights.append(
+                        gr.Slider(-1, 1, weight, step=0.25, label="how much (below 0: avoid it)")
+                    )
+        with gr.Row():
+            mix = gr.Button("Search the mix", variant="primary", scale=0, min_width=180)
+        return sentences, weights, mix
+
+    def _file_tab(self) -> gr.File:
+        label = "A motion file: BVH, or .npy with joints or features"
+        return gr.File(label=label, file_types=list(SUFFIXES), height=130)
+
+    def _library_tab(self) -> tuple[gr.Textbox, gr.Button, gr.Textbox, gr.Button]:
+        with gr.Row(elem_classes="line", visible=self.importing):
+            folder = gr.Textbox(
+                label="Folder of BVH files on this computer", placeholder="/home/me/mocap", scale=8
+            )
+            take_in = gr.Button("Import", scale=1, min_width=110)
+        with gr.Row(elem_classes="line"):
+            colour = gr.Textbox(
+                label="Colour the map by a sentence (or leave empty for groups)", scale=8
+            )
+            draw = gr.Button("Show the map", variant="primary", scale=1, min_width=110)
+        return folder, take_in, colour, draw
+
+    def _limits_row(self, library: str, splits: Sequence[str]) -> list[Any]:
+        with gr.Row(elem_id="limits"):
+            return [
+                gr.Dropdown([library], value=library, label="library", min_width=150),
+                gr.Dropdown([EVERYTHING, *splits], value=EVERYTHING, label="split", min_width=150),
+                gr.Number(12, minimum=1, maximum=MOST, precision=0, label="results", min_width=120),
+                gr.Number(0, minimum=0, step=0.5, label="seconds at least", min_width=150),
+            ]
+
+    def _limited(self, action: Callable[..., Value], count: int = 0) -> Callable[..., Value]:
+        """The action with the values of the limits row in place of its last argument."""
+
+        def limited(*args: Any) -> Value:
+            return action(*args[:count], Limits(*args[count:]))
+
+        return limited
+
+    def _on(
+        self,
+        event: Callable[..., Any],
+        action: Callable[..., Value],
+        inputs: Sequence[Any],
+        api_name: str | None = None,
+    ) -> None:
+        """Show on the stage what the action returns, and name it for programs."""
+        event(
+            shown(action),
+            inputs,
+            self.stage,
+            api_name=api_name,
+            api_visibility="public" if api_name else "private",
+            **TURNS,
+        )
+
+    def _combine(self, *values: Any) -> Value:
+        *given, limits = values
+        half = len(given) // 2
+        return self.actions.combine(given[:half], given[half:], limits)
+
+    def _more(self, event: gr.EventData, *limits: Any) -> Value:
+        return self.actions.more_like_this(event.id, Limits(*limits))
+
+    def _import(
+        self,
+        folder: str,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> tuple[Value, gr.Dropdown]:
+        def report(done: int, total: int) -> None:
+            progress((done, total), desc="reading motions", unit="motions")
+
+        library = self.actions.import_folder(folder, report)
+        name = library.source.name
+        value = self.actions.browse(Limits(name))
+        return value, gr.Dropdown(choices=list(self.actions.shelf.libraries), value=name)
+
+    def _plain_endpoints(self) -> None:
+        """Actions for programs alone: on the page they have no form of their own."""
+        main = self.actions.shelf.main.source.name
+
+        def more_like_this(
+            motion: str, library: str = main, split: str = EVERYTHING, top: int = 12,
+            min_seconds: float = 0.0,
+        ) -> dict:  # fmt: skip
+            limits = Limits(library, split, top, min_seconds)
+            return shown(self.actions.more_like_this)(motion, limits)
+
+        def sentences(motion: str, top: int = 8) -> list[dict]:
+            return shown(self.actions.sentences)(motion, top)
+
+        api(more_like_this, **TURNS)
+        api(sentences)
+        motion = gr.Textbox(visible=False, label="motion")
+        kind = gr.Textbox(visible=False, label="format")
+        file = gr.File(visible=False)
+        motion.submit(shown(self._download), [motion, kind], file, api_name="download")
+
+    def _download(self, motion: str, kind: str) -> str:
+        if kind not in FORMATS:
+            raise InputError(f"no format {kind!r}; there is {', '.join(FORMATS)}")
+        path = Path(mkdtemp(prefix="motion-"), f"{motion.replace('/', '_')}.{kind}")
+        export(self.actions.shelf, motion, path)
+        return str(path)
+
+
+def _first(sample: Sequence[str]) -> str:
+    return sample[0]

@@ -1,0 +1,85 @@
+"""The stage: the part of the page that shows what was found, and the values it takes.
+
+A value is plain JSON: ``kind`` ("cards", "map" or "moments"), ``heading``, ``note``, and ``items``,
+the motions. Its JavaScript is in ``static/``.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote
+
+import gradio as gr
+
+from tmr.motion.skeleton import FPS, JOINTS, PARENTS
+from tmr.retrieval.gallery import Item
+
+STATIC_URL = "/stage"
+MOTIONS_URL = "/motions"
+Value = dict[str, Any]
+
+_MOUNT = f"""
+const more = (id) => trigger('more', {{ id }});
+import('{STATIC_URL}/stage.js').then((stage) => stage.mount({{ element, props, watch, more }}));
+"""
+
+
+def side_of(joint: str) -> str:
+    """Which limb colour a joint has: left, right or trunk."""
+    side = joint.partition("_")[0]
+    return side if side in ("left", "right") else "trunk"
+
+
+SKELETON = {
+    "joints": JOINTS,
+    "parents": PARENTS,
+    "sides": [side_of(name) for name in JOINTS],
+    "fps": FPS,
+}
+
+
+def stage() -> gr.HTML:
+    """The Gradio component; its event ``more`` carries the ``id`` of a motion."""
+    return gr.HTML(
+        None,
+        html_template="",
+        js_on_load=_MOUNT,
+        apply_default_css=False,
+        elem_id="stage",
+        skeleton=SKELETON,
+    )
+
+
+def cards(heading: str, note: str, items: Sequence[Value]) -> Value:
+    """Motions as cards."""
+    return {"kind": "cards", "heading": heading, "note": note, "items": list(items)}
+
+
+def card(library: str, item: Item, score: float | None = None) -> Value:
+    """A motion of a library as the stage takes it."""
+    return {
+        **_motion(f"{library}/{item.key}", item.key, score),
+        "captions": list(item.captions),
+        "path": item.path,
+        "seconds": round(item.seconds, 3),
+        "badge": "",
+    }
+
+
+def upload_card(motion_id: str, name: str, frames: int) -> Value:
+    """An uploaded motion as the stage takes it."""
+    return {
+        **_motion(motion_id, name, None),
+        "captions": [],
+        "path": name,
+        "seconds": round(frames / FPS, 3),
+        "badge": "your file",
+    }
+
+
+def _motion(motion_id: str, key: str, score: float | None) -> Value:
+    return {
+        "id": motion_id,
+        "key": key,
+        "url": f"{MOTIONS_URL}/{quote(motion_id)}",
+        "score": None if score is None else round(score, 4),
+    }

@@ -1,0 +1,319 @@
+// The stage: what was found, as moving cards, a map or moments, and one large viewer beside it.
+// Gradio hands over a value (see tmr/demo/stage.py) and gets events back.
+
+import { Clip, Surface, THEMES, View } from "./scene.js";
+import { LatentMap } from "./map.js";
+
+const LAYOUT = `
+  <section class="stage">
+    <header class="stage-head" aria-live="polite"><h2></h2><p></p></header>
+    <div class="stage-body">
+      <div class="found"></div>
+      <aside class="viewer" tabindex="0" aria-label="3D viewer: space plays, arrow keys step">
+        <div class="view"><p class="hint">drag to turn · scroll to zoom</p></div>
+        <svg class="curve" viewBox="0 0 1000 100" preserveAspectRatio="none" role="img"
+             aria-label="how well the sentence fits over time" hidden></svg>
+        <input class="scrub" type="range" min="0" max="1" step="0.001" value="0" aria-label="time" />
+        <div class="controls">
+          <button class="play" type="button" aria-label="pause"></button>
+          <output class="clock">0.0 / 0.0 s</output>
+          <label>speed <select class="speed" aria-label="speed">
+            <option value="0.25">¼×</option><option value="0.5">½×</option>
+            <option value="1" selected>1×</option><option value="1.5">1½×</option><option value="2">2×</option>
+          </select></label>
+          <label class="check"><input class="follow" type="checkbox" checked /> follow</label>
+          <button class="reset" type="button">reset view</button>
+        </div>
+        <div class="detail">
+          <h3 class="title"></h3>
+          <ul class="others"></ul>
+          <dl class="facts"></dl>
+          <div class="actions">
+            <button class="more" type="button">More like this</button>
+            <a data-format="bvh" title="for motion-capture software">BVH</a>
+            <a data-format="glb" title="opens in Blender, animated">GLB</a>
+            <a data-format="npy" title="the 263 features">NPY</a>
+            <a data-format="gif" title="for slides">GIF</a>
+          </div>
+          <details class="words"><summary>Sentences that fit this motion</summary><ol></ol></details>
+        </div>
+      </aside>
+    </div>
+  </section>`;
+
+/** Build the stage inside a Gradio component and keep it in step with the component's value. */
+export async function mount({ element, props, watch, more }) {
+  const stage = new Stage(element, props.skeleton, more);
+  element.stage = stage;
+  watch("value", () => stage.show(props.value));
+  await stage.show(props.value);
+}
+
+class Stage {
+  constructor(element, skeleton, more) {
+    element.innerHTML = LAYOUT;
+    this.root = element.querySelector(".stage");
+    this.skeleton = skeleton;
+    this.more = more;
+    this.clips = new Map();
+    this.cards = [];
+    this.surface = new Surface(this.root);
+    this.large = new View(this.part(".view"), { orbit: true });
+    this.large.onframe = () => this.tick();
+    this.surface.views.add(this.large);
+    this.calm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+    this.listen();
+    this.play(!this.calm);
+  }
+
+  part(selector) {
+    return this.root.querySelector(selector);
+  }
+
+  get theme() {
+    return THEMES[document.body.classList.contains("dark") ? "dark" : "light"];
+  }
+
+  listen() {
+    this.part(".play").onclick = () => this.play(!this.large.playing);
+    this.part(".scrub").oninput = (event) => {
+      this.play(false);
+      this.seek(Number(event.target.value));
+    };
+    this.part(".speed").onchange = (event) => (this.large.speed = Number(event.target.value));
+    this.part(".follow").onchange = (event) => (this.large.follow = event.target.checked);
+    this.part(".reset").onclick = () => this.large.resetCamera();
+    this.part(".more").onclick = () => this.more(this.item.id);
+    this.part(".words").ontoggle = () => this.describe();
+    this.part(".curve").onclick = (event) => {
+      const box = event.currentTarget.getBoundingClientRect();
+      this.jump(((event.clientX - box.left) / box.width) * this.large.clip.duration);
+    };
+    this.part(".viewer").onkeydown = (event) => this.key(event);
+    new MutationObserver(() => this.repaint()).observe(document.body, { attributeFilter: ["class"] });
+  }
+
+  key(event) {
+    if (event.target !== event.currentTarget || !this.large.clip) return;
+    const step = 1 / this.skeleton.fps;
+    const actions = {
+      " ": () => this.play(!this.large.playing),
+      ArrowLeft: () => this.step(-step),
+      ArrowRight: () => this.step(step),
+      Home: () => this.seek(0),
+      End: () => this.seek(this.large.clip.duration),
+      r: () => this.large.resetCamera(),
+    };
+    const action = actions[event.key];
+    if (!action) return;
+    event.preventDefault();
+    action();
+  }
+
+  /** Show a value from the server: cards, a map, or the moments of one motion. */
+  async show(value) {
+    if (!value) return;
+    this.value = value;
+    this.root.dataset.kind = value.kind;
+    this.part(".stage-head h2").textContent = value.heading;
+    this.part(".stage-head p").textContent = value.note;
+    this.clearFound();
+    const found = this.part(".found");
+    if (value.kind === "map") {
+      this.map = new LatentMap(found, value, (item) => this.select(item, true));
+    } else if (value.kind === "moments") {
+      found.append(...value.moments.map((moment, place) => this.momentRow(moment, place)));
+    } else {
+      found.append(...value.items.map((item) => this.card(item)));
+    }
+    this.root.classList.toggle("empty", !value.items.length);
+    if (value.items.length) await this.select(value.items[0]);
+    this.drawCurve();
+  }
+
+  clearFound() {
+    for (const card of this.cards) {
+      this.surface.views.delete(card.view);
+      card.view.dispose();
+    }
+    this.cards = [];
+    this.map?.dispose();
+    this.map = null;
+    this.part(".found").replaceChildren();
+  }
+
+  card(item) {
+    const card = document.createElement("button");
+    card.type = "button";
+    card.className = "card";
+    card.dataset.key = item.key;
+    card.title = item.path;
+    card.innerHTML = `
+      <span class="preview"></span>
+      <span class="badge"></span>
+      <span class="caption"></span>
+      <span class="meta"><span class="key"></span><span class="seconds"></span></span>`;
+    const badge = item.score === null ? item.badge : item.score.toFixed(2);
+    card.querySelector(".badge").textContent = badge;
+    card.querySelector(".badge").hidden = !badge;
+    card.querySelector(".caption").textContent = item.captions[0] ?? item.path;
+    card.querySelector(".key").textContent = item.key;
+    card.querySelector(".seconds").textContent = `${item.seconds.toFixed(1)} s`;
+    card.onclick = () => this.select(item, true);
+    const view = new View(card.querySelector(".preview"));
+    view.playing = !this.calm;
+    this.surface.views.add(view);
+    this.cards.push({ card, item, view });
+    this.load(item).then(
+      (clip) => this.surface.views.has(view) && view.show(clip, this.skeleton, this.theme),
+      () => card.classList.add("failed"),
+    );
+    return card;
+  }
+
+  momentRow(moment, place) {
+    const row = document.createElement("button");
+    row.type = "button";
+    row.className = "moment";
+    row.innerHTML = `<b></b><span></span><i></i>`;
+    row.querySelector("b").textContent = `${place + 1}`;
+    row.querySelector("span").textContent = `${moment.start.toFixed(1)} to ${moment.end.toFixed(1)} s`;
+    row.querySelector("i").textContent = moment.score.toFixed(2);
+    row.onclick = () => this.jump(moment.start);
+    return row;
+  }
+
+  /** The clip of an item, fetched once. */
+  load(item) {
+    if (!this.clips.has(item.url)) {
+      const clip = fetch(`${item.url}?format=joints`).then(async (answer) => {
+        if (!answer.ok) throw new Error(await answer.text());
+        return new Clip(await answer.arrayBuffer(), this.skeleton);
+      });
+      if (this.clips.size > 200) this.clips.delete(this.clips.keys().next().value);
+      this.clips.set(item.url, clip);
+    }
+    return this.clips.get(item.url);
+  }
+
+  async select(item, byHand = false) {
+    this.item = item;
+    for (const { card, item: other } of this.cards) card.setAttribute("aria-pressed", String(other === item));
+    this.fill(item);
+    if (byHand && this.part(".viewer").getBoundingClientRect().top < 0) {
+      this.part(".viewer").scrollIntoView({ behavior: "smooth" });
+    }
+    const clip = await this.load(item).catch(() => null);
+    if (this.item !== item) return;
+    this.part(".viewer").classList.toggle("failed", !clip);
+    if (!clip) return this.large.clear();
+    this.large.show(clip, this.skeleton, this.theme);
+    this.part(".scrub").max = clip.duration;
+    if (byHand) this.play(true);
+  }
+
+  fill(item) {
+    const [first, ...others] = item.captions;
+    this.part(".title").textContent = first ?? item.key;
+    this.part(".others").replaceChildren(...others.map((text) => textNode("li", text)));
+    const facts = { score: item.score?.toFixed(3), key: item.key, file: item.path, length: `${item.seconds.toFixed(2)} s` };
+    this.part(".facts").replaceChildren(
+      ...Object.entries(facts)
+        .filter(([, value]) => value)
+        .flatMap(([name, value]) => [textNode("dt", name), textNode("dd", value)]),
+    );
+    for (const link of this.root.querySelectorAll("[data-format]")) {
+      link.href = `${item.url}?format=${link.dataset.format}`;
+      link.download = "";
+    }
+    this.part(".words ol").replaceChildren();
+    this.describe();
+  }
+
+  /** Fill the list of fitting sentences when it is open. */
+  async describe() {
+    const list = this.part(".words ol");
+    const item = this.item;
+    if (!this.part(".words").open || list.children.length || !item) return;
+    list.replaceChildren(textNode("li", "looking …"));
+    const answer = await fetch(`${item.url}?format=sentences`);
+    const sentences = answer.ok ? await answer.json() : [];
+    if (this.item !== item) return;
+    list.replaceChildren(
+      ...sentences.map(({ text, score }) => {
+        const row = textNode("li", text);
+        row.prepend(textNode("b", score.toFixed(2)));
+        return row;
+      }),
+    );
+  }
+
+  play(playing) {
+    this.large.playing = playing;
+    this.root.dataset.playing = playing;
+    this.part(".play").setAttribute("aria-label", playing ? "pause" : "play");
+  }
+
+  seek(seconds) {
+    if (!this.large.clip) return;
+    this.large.time = Math.min(Math.max(seconds, 0), this.large.clip.duration);
+  }
+
+  step(seconds) {
+    this.play(false);
+    this.seek(this.large.time + seconds);
+  }
+
+  jump(seconds) {
+    this.seek(seconds);
+    this.play(true);
+  }
+
+  /** After every drawn frame: the slider, the clock and the mark on the curve follow. */
+  tick() {
+    const { time, clip } = this.large;
+    this.part(".scrub").value = time;
+    this.part(".clock").textContent = `${time.toFixed(1)} / ${clip.duration.toFixed(1)} s`;
+    this.part(".now")?.setAttribute("transform", `translate(${(1000 * time) / clip.duration} 0)`);
+  }
+
+  drawCurve() {
+    const svg = this.part(".curve");
+    const { curve, moments = [], items } = this.value;
+    svg.toggleAttribute("hidden", !curve);
+    svg.replaceChildren();
+    if (!curve) return;
+    const low = Math.min(...curve.scores);
+    const range = Math.max(...curve.scores) - low || 1;
+    const x = (seconds) => (1000 * seconds) / items[0].seconds;
+    const y = (score) => 92 - (84 * (score - low)) / range;
+    const line = curve.seconds.map((seconds, i) => `${x(seconds)},${y(curve.scores[i])}`).join(" ");
+    for (const moment of moments) {
+      svg.append(shape("rect", { class: "span", x: x(moment.start), y: 0, width: x(moment.end - moment.start), height: 100 }));
+    }
+    svg.append(shape("polyline", { points: line }), shape("line", { class: "now", x1: 0, x2: 0, y1: 0, y2: 100 }));
+  }
+
+  /** New colours after a change between light and dark. */
+  repaint() {
+    for (const view of this.surface.views) {
+      if (!view.clip) continue;
+      const { clip, time } = view;
+      view.show(clip, this.skeleton, this.theme);
+      view.time = time;
+    }
+    this.map?.draw();
+  }
+}
+
+function textNode(name, text) {
+  const node = document.createElement(name);
+  node.textContent = text;
+  return node;
+}
+
+function shape(name, attributes) {
+  const node = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+  return node;
+}
