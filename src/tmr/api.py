@@ -1,6 +1,6 @@
 """A trained model for other programs: texts and motions in, latents and scores out."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,12 +16,13 @@ from torch import Tensor, nn
 from tmr.data import Normalizer
 from tmr.errors import InputError
 from tmr.generation import metrics
-from tmr.model import TEMOS
+from tmr.model import TEMOS, Gaussian
 from tmr.motion.guofeats import NUM_FEATURES
 from tmr.motion.published import published_features
 from tmr.motion.skeleton import NUM_JOINTS
-from tmr.padded import mask_of, pad
-from tmr.retrieval import cosine_similarity, shown_score
+from tmr.padded import Padded, mask_of
+from tmr.retrieval import cosine_similarity, encode_sequences, shown_score
+from tmr.retrieval.encoding import computing
 from tmr.run.folder import RunDir
 from tmr.run.hub import publish, run_at
 from tmr.run.objects import data_of, device_of, text_model_of
@@ -29,14 +30,19 @@ from tmr.run.weights import load_model
 from tmr.text import TextModel
 
 Motion = np.ndarray | Tensor
+Motions = Sequence[Motion] | Motion  # an array of motions of one length will do
 
 
-def load(run_dir: str | Path, device: str = "cpu", ckpt: str = "last") -> "Model":
+def load(
+    run_dir: str | Path, device: str = "cpu", ckpt: str = "last", precision: str = "fp32"
+) -> "Model":
     """The model of a run folder, ready to encode.
 
     ``run_dir`` is a folder, ours or published, or ``hf://user/repo`` (``hf://user/repo@revision``)
     on the Hugging Face hub. ``device`` is ``cpu``, ``cuda``, ``cuda:1`` ..., or ``auto``: a GPU
     where there is one. ``ckpt`` names the weights: those in ``RUN_DIR/<ckpt>_weights``.
+    ``precision`` is ``fp32``, or ``bf16``: faster on GPUs and CPUs that have it, and good for
+    ranks, while scores move in the third digit.
 
     Raises:
         InputError: no such folder, weights missing or damaged, or no such device.
@@ -44,8 +50,9 @@ def load(run_dir: str | Path, device: str = "cpu", ckpt: str = "last") -> "Model
     device = device_of(device)
     run = run_at(run_dir)
     config = run.read_config()
-    network = load_model(run, ckpt, device)
-    return Model(run, ckpt, config, network, text_model_of(config, device))
+    with torch.random.fork_rng(devices=[]):  # fresh weights are drawn before they are overwritten
+        network = load_model(run, ckpt, device)
+    return Model(run, ckpt, config, network, text_model_of(config, device), precision)
 
 
 @dataclass(frozen=True)
@@ -62,6 +69,7 @@ class Model:
     config: Mapping[str, Any]
     network: TEMOS
     text_model: TextModel
+    precision: str = "fp32"
 
     @cached_property
     def normalizer(self) -> Normalizer:
@@ -90,13 +98,13 @@ class Model:
             raise InputError(f"expected a list of at least one text, found {texts!r}")
         unique = list(dict.fromkeys(texts))
         tokens = [torch.as_tensor(e.tokens) for e in self.text_model.embed(unique)]
-        latents = self._encode(tokens, self.network.encode_text, batch_size)
+        latents = self._encode(self.network.encode_text, tokens, batch_size)
         rows = {text: row for row, text in enumerate(unique)}
         return latents[[rows[text] for text in texts]]
 
     @torch.no_grad()
     def encode_motions(
-        self, motions: Sequence[Motion], batch_size: int = 64
+        self, motions: Motions, batch_size: int = 64
     ) -> Float[Tensor, "motions dim"]:
         """Mean latents of motions, in order, on the model's device.
 
@@ -107,20 +115,17 @@ class Model:
             InputError: no motions, or one of a wrong shape, too short, or not finite; its place
                 in the list is named.
         """
-        if isinstance(motions, np.ndarray | Tensor) or not motions:
-            found = tuple(motions.shape) if isinstance(motions, np.ndarray | Tensor) else motions
-            raise InputError(f"expected a list of at least one motion, found {found}")
+        if len(motions) == 0:
+            raise InputError("expected a list of at least one motion, found none")
         features = []
         for place, motion in enumerate(motions):
             try:
                 features.append(self.normalizer(features_of(motion)))
             except InputError as error:
                 raise InputError(f"motion {place + 1} of {len(motions)}: {error}") from None
-        return self._encode(features, self.network.encode_motion, batch_size)
+        return self._encode(self.network.encode_motion, features, batch_size)
 
-    def similarity(
-        self, texts: Sequence[str], motions: Sequence[Motion]
-    ) -> Float[Tensor, "texts motions"]:
+    def similarity(self, texts: Sequence[str], motions: Motions) -> Float[Tensor, "texts motions"]:
         """The score (1 + cosine) / 2, between 0 and 1, of every text with every motion."""
         cosine = cosine_similarity(self.encode_texts(texts), self.encode_motions(motions))
         return shown_score(cosine)
@@ -150,14 +155,16 @@ class Model:
         """
         return publish(self.run, self.network, self.normalizer, repo, private, self.ckpt)
 
-    def _encode(self, sequences: Sequence[Tensor], encoder: Any, batch_size: int) -> Tensor:
-        order = sorted(range(len(sequences)), key=lambda i: -len(sequences[i]))
-        latents = []
-        with evaluating(self.network):
-            for start in range(0, len(order), batch_size):
-                batch = pad([sequences[i] for i in order[start : start + batch_size]])
-                latents.append(encoder(batch.to(self.device)).mu.float())
-        return torch.cat(latents)[torch.as_tensor(order).argsort()]
+    def _encode(
+        self,
+        encoder: Callable[[Padded], Gaussian],
+        sequences: Sequence[Float[Tensor, "_ feat"]],
+        batch_size: int,
+    ) -> Float[Tensor, "n dim"]:
+        with evaluating(self.network), computing(self.device, self.precision):
+            latents = encode_sequences(encoder, sequences, batch_size, self.device)
+        # A copy, because tensors made in inference mode may not meet autograd.
+        return latents.to(self.device, copy=True)
 
 
 def evaluate_generation(
@@ -219,16 +226,16 @@ def features_of(motion: Motion) -> Float[Tensor, "frames 263"]:
     Raises:
         InputError: any other shape, no frames (for joints: fewer than two), or not finite.
     """
-    array = motion.detach().cpu().numpy() if isinstance(motion, Tensor) else motion
-    if array.ndim == 3 and array.shape[2] == 3 and array.shape[1] >= NUM_JOINTS:
+    array = motion.detach().float().cpu().numpy() if isinstance(motion, Tensor) else motion
+    if array.ndim == 3:
         return torch.from_numpy(published_features(array))
     if array.ndim != 2 or array.shape[1] != NUM_FEATURES or len(array) == 0:
         raise InputError(
             f"found an array of shape {array.shape}, expected features (frames, {NUM_FEATURES}) "
             f"or joints (frames, {NUM_JOINTS}, 3)"
         )
-    if not np.isfinite(array).all():
-        raise InputError("the features hold NaN or infinite values")
+    if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
+        raise InputError("the features hold NaN, infinite values, or no numbers")
     return torch.from_numpy(array.astype(np.float32))
 
 

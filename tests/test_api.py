@@ -1,0 +1,275 @@
+"""The Python API: golden outputs, what it must not notice, and what it must leave alone."""
+
+import dataclasses
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+import tmr
+from tmr.data import Normalizer
+from tmr.errors import InputError
+from tmr.padded import pad
+from tmr.text import TextEmbedding, TextModel
+
+CAPTIONS = [
+    f"a person {verb} {how}"
+    for verb in ("walks", "runs", "jumps", "bows", "waves", "kicks", "dances", "turns")
+    for how in ("slowly", "to the left", "angrily", "twice")
+]
+RNG = np.random.default_rng(0)
+MOTIONS = [RNG.normal(size=(length, 263)).astype(np.float32) for length in (40, 7, 25, 64, 1)]
+
+
+class Cached(TextModel):
+    """Token states that were computed elsewhere, by caption."""
+
+    def embed(
+        self, captions: Sequence[str], on_batch: Callable[[int], object] | None = None
+    ) -> list[TextEmbedding]:
+        golden = dict(np.load(self.token_model))
+        return [TextEmbedding(golden[caption], np.zeros(3, np.float32)) for caption in captions]
+
+
+@pytest.fixture(scope="module")
+def model(shared: Path) -> "tmr.Model":
+    return tmr.load(shared / "golden" / "bandai_run")
+
+
+@pytest.fixture(scope="module")
+def golden(shared: Path) -> dict[str, np.ndarray]:
+    return dict(np.load(shared / "golden" / "model.npz"))
+
+
+@pytest.fixture
+def golden_model(shared: Path, tmp_path: Path) -> "tmr.Model":
+    """The golden run with statistics that change nothing, and its golden token states."""
+    run = tmp_path / "run"
+    shutil.copytree(shared / "golden" / "run", run)
+    Normalizer(torch.zeros(263), torch.ones(263)).save(run / "stats")
+    tokens = Cached("golden", str(shared / "golden" / "model.npz"), "", 48)
+    return dataclasses.replace(tmr.load(run), text_model=tokens)
+
+
+def close(found: Tensor, expected: np.ndarray) -> bool:
+    """Within 1e-5 of the largest value."""
+    error = np.abs(found.numpy() - expected).max()
+    return bool(error < 1e-5 * np.abs(expected).max())
+
+
+def test_golden_latents_come_from_the_api(
+    golden_model: "tmr.Model", golden: dict[str, np.ndarray]
+) -> None:
+    motions = [golden[f"motion_{i}"] for i in range(4)]
+    texts = [f"tokens_{i}" for i in range(4)]
+    assert close(golden_model.encode_motions(motions), golden["motion_mu"])
+    assert close(golden_model.encode_texts(texts), golden["text_mu"])
+    a, b = (golden[f"{name}_mu"] for name in ("text", "motion"))
+    cosine = (a @ b.T) / np.linalg.norm(a, axis=1)[:, None] / np.linalg.norm(b, axis=1)
+    assert close(golden_model.similarity(texts, motions), (1 + cosine) / 2)
+
+
+def test_golden_motions_and_losses_come_from_the_api(
+    golden_model: "tmr.Model", golden: dict[str, np.ndarray]
+) -> None:
+    motions = [golden[f"motion_{i}"] for i in range(4)]
+    lengths = [len(motion) for motion in motions]
+    decoded = golden_model.decode(torch.from_numpy(golden["text_mu"]), lengths)
+    for i, motion in enumerate(decoded):
+        assert close(motion, golden["decoded_from_text"][i, : lengths[i]])
+    losses = golden_model.network.losses(
+        pad([torch.from_numpy(motion) for motion in motions]),
+        pad([torch.from_numpy(golden[f"tokens_{i}"]) for i in range(4)]),
+        torch.from_numpy(golden["sent_emb"]),
+    )
+    assert {f"loss_{name}" for name in losses} == {n for n in golden if n.startswith("loss_")}
+    for name, loss in losses.items():
+        assert loss.item() == pytest.approx(golden[f"loss_{name}"].item(), rel=1e-5)
+
+
+def test_a_loaded_model_carries_its_config_and_its_statistics(
+    model: "tmr.Model", shared: Path
+) -> None:
+    assert model.config["model"]["motion_encoder"]["latent_dim"] == 128
+    assert model.text_model.name == "minilm"
+    mean = torch.load(shared / "golden" / "bandai_run" / "stats" / "mean.pt", weights_only=True)
+    assert torch.equal(model.normalizer.mean, mean)
+
+
+def test_joints_and_their_features_have_the_same_latent(model: "tmr.Model", shared: Path) -> None:
+    golden = np.load(shared / "golden" / "features.npz")
+    names = [name.removesuffix(".joints") for name in golden if name.endswith(".joints")]
+    joints = [golden[f"{name}.joints"] for name in names]
+    features = [golden[f"{name}.feats"] for name in names]
+    from_joints, from_features = model.encode_motions(joints), model.encode_motions(features)
+    cosine = torch.cosine_similarity(from_joints, from_features)
+    assert cosine.min() > 1 - 1e-4
+    tensors = [torch.from_numpy(joint).double() for joint in joints]
+    assert torch.equal(model.encode_motions(tensors), from_joints)
+
+
+@pytest.mark.parametrize("batch_size", [2, 64])
+def test_latents_do_not_depend_on_their_neighbours(model: "tmr.Model", batch_size: int) -> None:
+    alone = torch.cat([model.encode_motions([motion]) for motion in MOTIONS])
+    assert torch.allclose(model.encode_motions(MOTIONS, batch_size), alone, atol=1e-5)
+    texts = [CAPTIONS[0], "a", CAPTIONS[5], CAPTIONS[0]]
+    alone = torch.cat([model.encode_texts([text]) for text in texts])
+    together = model.encode_texts(texts, batch_size)
+    assert torch.allclose(together, alone, atol=1e-5)
+    assert torch.equal(together[0], together[3])
+
+
+def test_motions_are_normalised_with_the_statistics_of_the_run(model: "tmr.Model") -> None:
+    mean, std = model.normalizer.mean, model.normalizer.std
+    motion = torch.from_numpy(MOTIONS[0])
+    expected = model.network.encode_motion(pad([(motion - mean) / (std + 1e-12)])).mu
+    assert torch.allclose(model.encode_motions([MOTIONS[0]]), expected, atol=1e-6)
+
+
+def test_nothing_of_the_caller_is_touched(
+    shared: Path, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Gradient mode, training mode, random state, inputs, output streams; the copied folder too."""
+    run = tmp_path / "run"
+    shutil.copytree(shared / "golden" / "bandai_run", run)
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
+    state = torch.random.get_rng_state()
+    motions = [motion.copy() for motion in MOTIONS]
+    model = tmr.load(run)
+    model.network.train()
+    model.network.text_encoder.eval()
+    for mode in (True, False):
+        with torch.set_grad_enabled(mode):
+            latents = model.encode_texts(["a person walks"])
+            figures = tmr.evaluate_generation(model, CAPTIONS, [MOTIONS[0]] * 32, [MOTIONS[2]] * 32)
+            assert torch.is_grad_enabled() is mode
+    assert figures["motion_score"] <= 1
+    assert not latents.requires_grad
+    assert not latents.is_inference(), "a latent can take part in a loss"
+    assert model.network.training
+    assert model.network.motion_encoder.training
+    assert not model.network.text_encoder.training
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert all(np.array_equal(a, b) for a, b in zip(motions, MOTIONS, strict=True))
+    assert capfd.readouterr() == ("", "")
+    assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
+
+
+def test_dropout_is_off_even_when_the_network_is_in_training(model: "tmr.Model") -> None:
+    expected = model.encode_motions(MOTIONS)
+    model.network.train()
+    try:
+        assert torch.equal(model.encode_motions(MOTIONS), expected)
+    finally:
+        model.network.eval()
+
+
+def test_bf16_keeps_the_scores_to_a_hundredth(shared: Path, model: "tmr.Model") -> None:
+    fast = tmr.load(shared / "golden" / "bandai_run", precision="bf16")
+    assert fast.encode_motions(MOTIONS).dtype == torch.float32
+    difference = fast.similarity(CAPTIONS, MOTIONS) - model.similarity(CAPTIONS, MOTIONS)
+    assert difference.abs().max() < 0.01
+    with pytest.raises(InputError, match="precision=fp8: expected one of fp32, bf16"):
+        dataclasses.replace(model, precision="fp8").encode_motions(MOTIONS)
+
+
+@pytest.mark.parametrize(
+    ("motion", "message"),
+    [
+        (
+            np.zeros((10, 66)),
+            r"motion 2 of 2: found an array of shape \(10, 66\), expected features",
+        ),
+        (np.zeros(263), r"shape \(263,\)"),
+        (np.zeros((0, 263)), r"shape \(0, 263\)"),
+        (np.full((4, 263), np.nan), "NaN"),
+        (np.array([["a"] * 263]), "no numbers"),
+        (np.zeros((10, 21, 3)), r"shape \(10, 21, 3\), expected joint positions \(frames, 22, 3\)"),
+        (np.zeros((1, 22, 3)), r"found 1 frame\(s\), expected at least 2"),
+        (np.full((4, 22, 3), np.inf), "frame 0: the position of pelvis is NaN or infinite"),
+        (np.zeros((4, 22, 3)), "in the same place as its parent"),
+    ],
+)
+def test_a_motion_that_cannot_be_used_is_named(
+    model: "tmr.Model", motion: np.ndarray, message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        model.encode_motions([MOTIONS[0], motion])
+
+
+def test_an_array_of_motions_is_a_list_of_them_and_a_motion_is_not(model: "tmr.Model") -> None:
+    array = np.stack([MOTIONS[0], MOTIONS[0] / 2])
+    assert torch.equal(model.encode_motions(array), model.encode_motions(list(array)))
+    with pytest.raises(InputError, match=r"motion 1 of 40: found an array of shape \(263,\)"):
+        model.encode_motions(MOTIONS[0])
+    with pytest.raises(InputError, match="expected a list of at least one motion, found none"):
+        model.encode_motions([])
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("a person walks", "expected a list of at least one text, found 'a person walks'"),
+        ([], r"expected a list of at least one text, found \[\]"),
+        (["a person walks", " "], "caption 2 of 2 is empty"),
+    ],
+)
+def test_texts_come_as_a_list_without_empty_ones(
+    model: "tmr.Model", given: Any, message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        model.encode_texts(given)
+
+
+def test_what_cannot_be_loaded_says_why(shared: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no run folder at"):
+        tmr.load(tmp_path / "nowhere")
+    with pytest.raises(InputError, match=r"no motion_encoder weights in .*best_weights"):
+        tmr.load(shared / "golden" / "bandai_run", ckpt="best")
+    run = tmp_path / "run"
+    shutil.copytree(shared / "golden" / "run", run)
+    without_statistics = tmr.load(run)
+    config = json.loads((run / "config.json").read_text())
+    folder = config["data"]["motion_loader"]["normalizer"]["base_dir"]
+    with pytest.raises(InputError, match=rf"no mean and std.pt in {folder}"):
+        without_statistics.encode_motions(MOTIONS)
+
+
+def test_generation_is_judged_the_same_from_motions_and_from_latents(model: "tmr.Model") -> None:
+    generated = [[RNG.normal(size=(12, 263)) for _ in range(2)] for _ in CAPTIONS]
+    reference = [RNG.normal(size=(9, 263)) for _ in CAPTIONS]
+    figures = tmr.evaluate_generation(model, CAPTIONS, generated, reference)
+    assert figures["multimodality"] > 0
+    firsts, seconds = (model.encode_motions([pair[i] for pair in generated]) for i in (0, 1))
+    latents = torch.stack([firsts, seconds], dim=1)
+    texts, real = model.encode_texts(CAPTIONS), model.encode_motions(reference)
+    assert tmr.evaluate_generation(model, texts, latents, real) == pytest.approx(figures, rel=1e-4)
+    one = tmr.evaluate_generation(model, texts, [pair[0] for pair in generated], real)
+    assert one == pytest.approx(tmr.evaluate_generation(model, texts, firsts, real), rel=1e-4)
+    assert "multimodality" not in one
+
+
+def test_generation_of_other_numbers_is_refused(model: "tmr.Model") -> None:
+    motions = [MOTIONS[1]] * 32
+    with pytest.raises(InputError, match="32 texts, 31 generated and 32 reference"):
+        tmr.evaluate_generation(model, CAPTIONS, motions[1:], motions)
+    with pytest.raises(InputError, match=r"\[1, 2\] generated motions for a text"):
+        tmr.evaluate_generation(model, CAPTIONS, [*motions[1:], [MOTIONS[1]] * 2], motions)
+    with pytest.raises(InputError, match="batches of 32; found 31 texts"):
+        tmr.evaluate_generation(model, CAPTIONS[1:], motions[1:], motions[1:])
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    heavy = "{'torch', 'numpy', 'hydra', 'transformers'}"
+    code = f"import sys, tmr; assert not {heavy} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = tmr.nothing
