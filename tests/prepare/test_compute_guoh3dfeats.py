@@ -22,12 +22,18 @@ def test_joints_become_features_and_mirrored_features(workspace):
     assert (motions / "guoh3dfeats" / "M" / "mine" / "clip.npy").is_file()
 
 
-def test_a_file_with_nan_is_refused_in_one_line_and_leaves_nothing(workspace):
+def test_a_file_with_nan_is_refused_in_one_line_and_reported(workspace):
     joints = np.random.default_rng(0).normal(size=(12, 22, 3))
     joints[7, 20] = np.nan
     folder = workspace.folder / "datasets" / "motions" / "joints" / "damaged"
     folder.mkdir(parents=True)
     np.save(folder / "clip.npy", joints)
-    refused = workspace.refuse("python -m prepare.compute_guoh3dfeats name=damaged")
+    before = workspace.files()
+    done = workspace.run("python -m prepare.compute_guoh3dfeats name=damaged")
+    assert done.returncode == 2
+    (refused,) = done.stderr.strip().splitlines()
     assert "1 of 1 files could not be used" in refused
     assert "clip.npy: frame 7: the position of left_wrist is NaN" in refused
+    (report,) = workspace.files() - before
+    assert report == workspace.folder / "datasets/motions/guoh3dfeats/damaged/skipped.csv"
+    assert "clip.npy,frame 7: the position of left_wrist is NaN" in report.read_text()

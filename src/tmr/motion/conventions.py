@@ -100,7 +100,7 @@ class Recording:
     fps: float | None = None
     unit: float | None = None
     up: str | None = None
-    handedness: str = "right"
+    handedness: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +150,11 @@ def settle(recording: Recording, said: Conventions) -> Clip:
         fps,
         _unit(stature(some), said.metres or recording.unit),
         said.up or recording.up or up_axis([body_axis(some)]),
-        said.handedness or recording.handedness,
+        said.handedness or recording.handedness or "right",
     )
     joints = _upright(recording.positions, reading.up, reading.handedness) * reading.unit
-    _check_sides(joints[:: 1 + len(joints) // _LOOKED_AT], reading.handedness)
+    if said.handedness is None and recording.handedness is None:
+        _check_sides(joints[:: 1 + len(joints) // _LOOKED_AT])
     return Clip(resample(joints, fps), reading, tuple(_oddities(joints, fps)))
 
 
@@ -232,12 +233,11 @@ def _check_bones(joints: Float[np.ndarray, "frames 22 3"]) -> None:
         )
 
 
-def _check_sides(joints: Float[np.ndarray, "frames 22 3"], handedness: str) -> None:
+def _check_sides(joints: Float[np.ndarray, "frames 22 3"]) -> None:
     if _before_the_body(joints) < -_FORWARD:
-        other = "right" if handedness == "left" else "left"
         raise InputError(
-            "knees and toes point backward: the axes are not "
-            f"{handedness}-handed, or left and right are exchanged; give handedness={other}"
+            "knees and toes point backward: the axes are left-handed, or left and right are "
+            "exchanged; give handedness=left, or handedness=right if all is well"
         )
 
 
@@ -257,7 +257,10 @@ def _oddities(joints: Float[np.ndarray, "frames 22 3"], fps: float) -> list[str]
     if speed.max(initial=0) > _FASTEST:
         frame = int(speed.argmax())
         notes.append(f"the pelvis jumps at {speed[frame]:.0f} m/s in frame {frame + 1}")
-    if abs(_before_the_body(some)) < _FORWARD and _walks_backward(joints):
+    ahead = _before_the_body(some)
+    if ahead < -_FORWARD:
+        notes.append("knees and toes point backward; is the handedness right?")
+    elif ahead < _FORWARD and _walks_backward(joints):
         notes.append("the walk goes backward; are left and right exchanged?")
     return notes
 
