@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import copy
+
 import torch
 from einops import rearrange, repeat
 from jaxtyping import Bool, Float
@@ -10,6 +12,14 @@ from torch import Tensor, nn
 from tmr.model.gaussian import Gaussian
 from tmr.model.layers import DecoderLayer, EncoderLayer, Positions, dropout, padding_bias
 from tmr.padded import Padded
+
+
+def stack(layer: nn.Module, num_layers: int) -> nn.ModuleList:
+    """Layers that all start from the weights of ``layer``, as in PyTorch's own stacks.
+
+    The published models were trained from such a start, and still show it in their weights.
+    """
+    return nn.ModuleList(copy.deepcopy(layer) for _ in range(num_layers))
 
 
 class ActorEncoder(nn.Module):
@@ -29,9 +39,7 @@ class ActorEncoder(nn.Module):
         self.projection = nn.Linear(nfeats, latent_dim)
         self.tokens = nn.Parameter(torch.randn(2, latent_dim))
         self.positions = Positions(latent_dim)
-        self.layers = nn.ModuleList(
-            EncoderLayer(latent_dim, ff_size, num_heads, dropout) for _ in range(num_layers)
-        )
+        self.layers = stack(EncoderLayer(latent_dim, ff_size, num_heads, dropout), num_layers)
 
     def forward(self, sequence: Padded) -> Gaussian:
         """One Gaussian for each sequence; what stands in the padding does not matter."""
@@ -73,9 +81,7 @@ class ActorDecoder(nn.Module):
         super().__init__()
         self.dropout = dropout
         self.positions = Positions(latent_dim)
-        self.layers = nn.ModuleList(
-            DecoderLayer(latent_dim, ff_size, num_heads, dropout) for _ in range(num_layers)
-        )
+        self.layers = stack(DecoderLayer(latent_dim, ff_size, num_heads, dropout), num_layers)
         self.final_layer = nn.Linear(latent_dim, nfeats)
 
     def forward(
