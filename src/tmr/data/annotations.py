@@ -13,11 +13,15 @@ from tmr.errors import InputError
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """What a person wrote of the seconds [start, end) of a motion."""
+    """What a person wrote of the seconds [start, end) of a motion.
+
+    ``categories`` are the action categories that BABEL files it under.
+    """
 
     text: str
     start: float
     end: float
+    categories: tuple[str, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -87,6 +91,9 @@ def _captions(entry: Mapping, name: str, key: str, source: Path) -> tuple[Captio
             text=_field(caption, "text", str, key, source),
             start=float(_field(caption, "start", (int, float), key, source)),
             end=float(_field(caption, "end", (int, float), key, source)),
+            categories=tuple(_field(caption, "act_cat", list, key, source))
+            if "act_cat" in caption
+            else (),
         )
         for caption in captions
     )

@@ -1,1 +1,21 @@
 """Zero-shot recognition: actions named by sentences, without training on labels."""
+
+from tmr.zero_shot.labels import LabelSet
+from tmr.zero_shot.picture import draw_confusion
+from tmr.zero_shot.recognition import (
+    Recognition,
+    judge,
+    label_probabilities,
+    summary,
+    truth_table,
+)
+
+__all__ = [
+    "LabelSet",
+    "Recognition",
+    "draw_confusion",
+    "judge",
+    "label_probabilities",
+    "summary",
+    "truth_table",
+]
