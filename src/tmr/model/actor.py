@@ -1,8 +1,7 @@
 """ACTOR-style transformers (Petrovich et al., ICCV 2021) as TEMOS and TMR use them."""
 
-from dataclasses import replace
-
 import copy
+from dataclasses import replace
 
 import torch
 from einops import rearrange, repeat
