@@ -183,7 +183,7 @@ class Library:
     ) -> None:
         self.model = model
         self.source = source
-        self.folder = Path(folder) if folder else model.run.root / "galleries"
+        self.folder = Path(folder) if folder else model.run.root / "galleries" / model.ckpt
         self.splits = tuple(splits)
         self.progress = progress
         self.index: Searcher | None = None
@@ -210,8 +210,8 @@ class Library:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Stands for what latents depend on: the weights of the encoders and the statistics."""
-        digest = hashlib.sha256()
+        """Stands for what latents depend on: the encoders, the statistics, the precision."""
+        digest = hashlib.sha256(self.model.precision.encode())
         network, normalizer = self.model.network, self.model.normalizer
         for encoder in (network.motion_encoder, network.text_encoder):
             for name, tensor in sorted(encoder.state_dict().items()):

@@ -1,7 +1,6 @@
 """Search the motions of a run's data set from the command line."""
 
 import logging
-from pathlib import Path
 
 from omegaconf import DictConfig
 from tqdm import tqdm
@@ -29,18 +28,17 @@ def search(cfg: DictConfig) -> None:
     if cfg.top < 1:
         raise InputError(f"top={cfg.top}: expected at least 1")
     model = load(cfg.run_dir, cfg.device, cfg.ckpt)
-    folder = Path(cfg.run_dir) / "galleries" / cfg.ckpt
     with tqdm(desc="encode", unit=" motions", disable=None) as bar:
 
         def show(done: int, total: int) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
-        library = Library.of_data(model, splits=[cfg.split], folder=folder, progress=show)
+        library = Library.of_data(model, splits=[cfg.split], progress=show)
         gallery = library.gallery
-    log.info("%s: %d motions in %s", library.source.name, len(gallery), folder)
+    log.info("%s: %d motions in %s", library.source.name, len(gallery), library.folder)
     if cfg.index == "faiss":
-        library.index = FaissIndex.of(gallery, folder / f"{library.source.name}.faiss")
+        library.index = FaissIndex.of(gallery, library.folder / f"{library.source.name}.faiss")
     text = str(cfg.text)
     hits = library.search(text, cfg.top, cfg.split, cfg.min_seconds)
     print(text if '"' in text else f'"{text}"')

@@ -1,0 +1,121 @@
+"""How fast a million motions are searched: `python benchmarks/gallery.py [ITEMS] [DIM]`.
+
+Latents are drawn like those of a trained model: clusters of very different sizes around centres
+that themselves lie together, in fewer directions than there are numbers. Queries lie near items, as
+sentences do. Prints one table; times are medians of single queries, one after the other.
+"""
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from tmr.retrieval.approximate import FaissIndex
+from tmr.retrieval.gallery import Gallery, Item, Searcher
+
+QUERIES = 200
+TOP = 10
+CLUSTERS = 5000
+NOISE = 0.6  # of an item around its cluster's centre, in parts of the centre's length
+QUERY_NOISE = 0.4  # of a query around an item
+
+
+def latents_like_a_models(count: int, dim: int, random: np.random.Generator) -> torch.Tensor:
+    """(count, dim) float32, clustered, of length 1."""
+    spectrum = (1 + np.arange(dim)) ** -0.5  # a few directions carry most of the variance
+    common = random.normal(size=dim) * spectrum
+    centres = 0.5 * common + random.normal(size=(CLUSTERS, dim)) * spectrum
+    sizes = random.pareto(1.2, size=CLUSTERS) + 0.1
+    members = random.choice(CLUSTERS, size=count, p=sizes / sizes.sum())
+    latents = np.empty((count, dim), dtype=np.float32)
+    for start in range(0, count, 50_000):  # in parts: float64 noise for all would take 2 GB
+        part = members[start : start + 50_000]
+        noise = random.normal(size=(len(part), dim)) * spectrum
+        latents[start : start + 50_000] = centres[part] + NOISE * noise
+    return torch.nn.functional.normalize(torch.from_numpy(latents), dim=-1)
+
+
+def queries_near(latents: torch.Tensor, random: np.random.Generator) -> torch.Tensor:
+    """Directions around some of the items."""
+    near = latents[random.choice(len(latents), size=QUERIES)]
+    noise = torch.from_numpy(random.normal(size=near.shape)).float()
+    noise *= near.std(dim=0) / noise.std()
+    return near + QUERY_NOISE * noise
+
+
+def measure(searcher: Searcher, queries: torch.Tensor) -> tuple[list[float], torch.Tensor]:
+    """Milliseconds of each query, and the rows it found."""
+    searcher.search(queries[:1], TOP)  # the first touches the mapped file
+    times, rows = [], []
+    for query in queries:
+        start = time.perf_counter()
+        _, found = searcher.search(query[None], TOP)
+        times.append(1000 * (time.perf_counter() - start))
+        rows.append(found[0])
+    return times, torch.stack(rows)
+
+
+def memory(kind: str) -> int:
+    """Megabytes that this process holds: ``RssAnon`` is its own, ``RssFile`` mapped files."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split(f"{kind}:")[1].split()[0]) // 1024
+
+
+def megabytes(path: Path) -> int:
+    """Size of a file."""
+    return path.stat().st_size // 2**20
+
+
+def show(name: str, times: list[float], recall: float, own: int, disk: int, made: float) -> None:
+    """Print one row."""
+    middle, late = np.percentile(times, [50, 95])
+    print(
+        f"{name:<8} {middle:>10.1f} {late:>8.1f} {recall:>10.3f} {own:>12} {disk:>9} {made:>9.0f}"
+    )
+
+
+def main() -> None:
+    """Print the table."""
+    count, dim = (int(word) for word in (*sys.argv[1:], "1000000", "256")[:2])
+    random = np.random.default_rng(0)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "gallery.safetensors"
+        start = time.perf_counter()
+        latents = latents_like_a_models(count, dim, random)
+        queries = queries_near(latents, random)
+        items = [Item(f"k{n}", f"folder/{n}", ("a person walks",), 0, 5) for n in range(count)]
+        print(f"{count:,} latents of {dim} drawn in {time.perf_counter() - start:.0f} s")
+        start = time.perf_counter()
+        Gallery.of(items, latents, "benchmark").save(path)
+        made = time.perf_counter() - start
+        del latents, items
+
+        before = memory("RssAnon")
+        start = time.perf_counter()
+        gallery = Gallery.load(path, "benchmark")
+        assert gallery is not None
+        print(f"opened in {1000 * (time.perf_counter() - start):.0f} ms")
+        print(f"{QUERIES} queries, top {TOP}, {torch.get_num_threads()} threads\n")
+        print("search     median ms   95% ms  recall@10  own memory MB  disk MB    made s")
+        times, exact = measure(gallery, queries)
+        show("exact", times, 1.0, memory("RssAnon") - before, megabytes(path), made)
+        mapped = memory("RssFile")
+
+        start = time.perf_counter()
+        FaissIndex.of(gallery, Path(folder) / "gallery.faiss")
+        made = time.perf_counter() - start
+        before = memory("RssAnon")
+        index = FaissIndex.of(gallery, Path(folder) / "gallery.faiss")
+        times, found = measure(index, queries)
+        pairs = zip(found.tolist(), exact.tolist(), strict=True)
+        recall = np.mean([len({*ours} & {*best}) / TOP for ours, best in pairs])
+        (file,) = Path(folder).glob("*.faiss")
+        show("faiss", times, float(recall), memory("RssAnon") - before, megabytes(file), made)
+        print(f"\nexact search reads the latents from the page cache: {mapped} MB of mapped files")
+
+
+if __name__ == "__main__":
+    main()
