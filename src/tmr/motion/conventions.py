@@ -46,6 +46,7 @@ _LOOSE_BONES = 0.25  # how much bones may change their length, as a part of it
 _FORWARD = 0.02  # how far knees and toes are before the body at least, as a part of the stature
 _FASTEST = 30.0  # metres a second
 _STORY = 2.5  # metres
+_STRAY = 0.2  # metres that a bone may be off its usual length
 _LOOKED_AT = 256  # frames are enough to see proportions
 
 
@@ -252,6 +253,12 @@ def _oddities(joints: Float[np.ndarray, "frames 22 3"], fps: float) -> list[str]
     floor = np.ptp(np.percentile(some[..., 1].min(axis=1), [10, 90]))
     if floor > _STORY:
         notes.append(f"the floor moves by {floor:.1f} m; is the up axis right?")
+    lengths = np.linalg.norm(bones(joints), axis=-1)
+    stray = np.abs(lengths - np.median(lengths, axis=0))
+    if stray.max() > _STRAY:
+        frame, bone = np.unravel_index(stray.argmax(), stray.shape)
+        length = lengths[frame, bone]
+        notes.append(f"{JOINTS[bone + 1]} is {length:.1f} m from its parent in frame {frame}")
     steps = np.diff(joints[:, 0], axis=0)
     speed = np.linalg.norm(steps, axis=-1) * fps
     if speed.max(initial=0) > _FASTEST:

@@ -13,6 +13,7 @@ from tmr.motion import rotations
 
 _AXES = {"X": 0, "Y": 1, "Z": 2}
 _NOTHING, _END_SITE = -1, -2
+_TOO_MUCH = 1e7  # of any unit of length, and of degrees
 _MOTION = re.compile(
     r"^[ \t]*MOTION\s+Frames:\s*(?P<frames>\d+)\s+Frame Time:\s*(?P<time>[-+.\deE]+)[ \t\r]*\n?",
     re.MULTILINE,
@@ -99,7 +100,7 @@ def read_bvh(path: Path | str) -> Bvh:
     """The content of a BVH file.
 
     Raises InputError, with the line, for a file that is not BVH, a hierarchy that does not close,
-    an unknown channel, a number that cannot be read or is not finite, and fewer or more values
+    an unknown channel, a number that cannot be read or be meant, and fewer or more values
     than the header promises.
     """
     path = Path(path)
@@ -158,7 +159,7 @@ class _Hierarchy:
             case ["ROOT" | "JOINT", _, *_]:
                 self.names.append(" ".join(words[1:]))
                 self.parents.append(self._open[-1] if self._open else -1)
-                self.offsets.append([0.0, 0.0, 0.0])
+                self.offsets.append([np.nan] * 3)
                 self._named = len(self.names) - 1
             case ["End", "Site", *_]:
                 self._named = _END_SITE
@@ -180,6 +181,9 @@ class _Hierarchy:
         """Check that the section is whole."""
         if self._open or not self.channels:
             raise InputError(f"{self.path}: the HIERARCHY section is cut short")
+        for name, offset in zip(self.names, self.offsets, strict=True):
+            if np.isnan(offset).any():
+                raise InputError(f"{self.path}: joint {name!r} has no OFFSET")
 
     def _channel(self, name: str, number: int) -> tuple[str, int]:
         axis, kind = name[:1].upper(), name[1:].lower()
@@ -191,10 +195,9 @@ class _Hierarchy:
         return kind, _AXES[axis]
 
     def _number(self, word: str, number: int) -> float:
-        try:
-            return float(word)
-        except ValueError:
-            raise self._error(number, f"{word!r} is not a number") from None
+        if not _is_plausible(word):
+            raise self._error(number, f"{word!r} is not a plausible number")
+        return float(word)
 
     def _error(self, number: int, what: str) -> InputError:
         return InputError(f"{self.path}, line {number}: {what}")
@@ -209,7 +212,7 @@ def _read_values(path: Path, text: str, start: int, frames: int, channels: int) 
             values = np.fromstring(text[start:], sep=" ")
         except (DeprecationWarning, ValueError):
             values = np.empty(0)
-    if values.size != frames * channels or not np.isfinite(values).all():
+    if values.size != frames * channels or not (np.abs(values) < _TOO_MUCH).all():
         raise _fault(path, text, start, frames, channels)
     return values.reshape(frames, channels)
 
@@ -225,14 +228,14 @@ def _fault(path: Path, text: str, start: int, frames: int, channels: int) -> Inp
         if len(words) != channels:
             return InputError(f"{where}: found {len(words)} values, expected {channels} a frame")
         for word in words:
-            if not _is_finite(word):
-                return InputError(f"{where}: {word!r} is not a finite number")
+            if not _is_plausible(word):
+                return InputError(f"{where}: {word!r} is not a plausible number")
         found += 1
     return InputError(f"{path}: found {found} frames, but the header promises {frames}")
 
 
-def _is_finite(word: str) -> bool:
+def _is_plausible(word: str) -> bool:
     try:
-        return bool(np.isfinite(float(word)))
+        return abs(float(word)) < _TOO_MUCH
     except ValueError:
         return False
