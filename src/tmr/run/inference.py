@@ -47,7 +47,7 @@ def encode_text(cfg: DictConfig) -> None:
 def encode_motion(cfg: DictConfig) -> None:
     """Write the latent (dim,) of a motion file, or of a part of it."""
     path = Path(cfg.npy)
-    features = read_features(path, cfg.start, cfg.end)
+    features = read_features(path, *span_of(cfg))
     model = _model(cfg)
     name = file_name(path.stem, str(path.resolve()), str(cfg.start), str(cfg.end))
     latent = model.encode_motions([features])[0]
@@ -58,7 +58,7 @@ def text_motion_sim(cfg: DictConfig) -> None:
     """Print the score (1 + cos) / 2 of a text and a motion, or a table of several."""
     texts = texts_of(cfg)
     paths = motion_files(cfg.npy)
-    motions = [read_features(path, cfg.start, cfg.end) for path in paths]
+    motions = [read_features(path, *span_of(cfg)) for path in paths]
     scores = _model(cfg).similarity(texts, motions).cpu().numpy()
     names = [str(path) for path in paths]
     print(score_table(texts, names, scores))
@@ -77,7 +77,7 @@ def encode_dataset(cfg: DictConfig) -> None:
     ``keyids_index.json`` (key to row) and ``captions.json`` (row to caption).
     """
     model = _model(cfg)
-    data = data_of(model.config if cfg.data is None else cfg)
+    data = data_of(cfg if "data" in cfg else model.config)
     # The limits are for training: here every motion of the split counts.
     data = replace(data, min_seconds=0.0, max_seconds=math.inf)
     folder = embeddings_folder(data.annotations, model.text_model.name)
@@ -113,6 +113,19 @@ def texts_of(cfg: DictConfig) -> list[str]:
     if not texts:
         raise InputError(f"{cfg.texts} has no text: expected one a line")
     return texts
+
+
+def span_of(cfg: DictConfig) -> tuple[float | None, float | None]:
+    """The seconds ``start`` and ``end`` of a command, None where they are left out.
+
+    Raises:
+        InputError: one of them is no number.
+    """
+    for name in ("start", "end"):
+        if not isinstance(cfg[name], int | float | None) or not math.isfinite(cfg[name] or 0):
+            raise InputError(f"{name}={cfg[name]}: expected seconds, for example {name}=1.5")
+    start, end = (None if s is None else float(s) for s in (cfg.start, cfg.end))
+    return start, end
 
 
 def motion_files(given: str | ListConfig) -> list[Path]:
