@@ -17,6 +17,9 @@ from tmr.padded import Padded, pad
 from tmr.retrieval.protocols import Encoded, Texts
 
 PRECISIONS = ("fp32", "bf16")
+# Frames or words in a batch, padding included. On a CPU a layer's activations then stay in the
+# cache, which is a third faster than batches of 256 motions; on a GPU it bounds the memory.
+ROWS_AT_ONCE = {"cpu": 1024, "cuda": 2**16}
 
 
 def best_precision(device: torch.device | str) -> str:
@@ -57,18 +60,23 @@ def encode_sequences(
 ) -> Float[Tensor, "n dim"]:
     """Mean latents of sequences, in order, float32 on the CPU.
 
-    Batches hold sequences of like length, so that hardly anything is padding, and go from long to
-    short: one that is too large for the memory fails at once. ``progress`` names a progress bar.
+    Batches hold at most ``batch_size`` sequences of like length, so that hardly anything is
+    padding, and go from long to short: one that is too large for the memory fails at once.
+    ``progress`` names a progress bar.
 
     Raises:
         InputError: a latent is not finite.
     """
     order = sorted(range(len(sequences)), key=lambda i: -len(sequences[i]))
-    starts = range(0, len(order), batch_size)
-    latents = []
-    for start in tqdm(starts, desc=progress, unit="batch", disable=progress is None):
-        batch = pad([sequences[i] for i in order[start : start + batch_size]])
-        latents.append(encoder(batch.to(device)).mu.float())
+    rows = ROWS_AT_ONCE[torch.device(device).type]
+    latents, done = [], 0
+    with tqdm(total=len(order), desc=progress, unit="", disable=progress is None) as bar:
+        while done < len(order):
+            count = max(1, min(batch_size, rows // max(1, len(sequences[order[done]]))))
+            batch = pad([sequences[i] for i in order[done : done + count]])
+            latents.append(encoder(batch.to(device)).mu.float())
+            done += len(batch)
+            bar.update(len(batch))
     found = torch.cat(latents).cpu()[torch.as_tensor(order).argsort()]
     if not bool(found.isfinite().all()):
         raise InputError(
@@ -111,10 +119,14 @@ def encode_dataset(
     try:
         with computing(device, precision):
             texts = encode_sequences(
-                model.encode_text, tokens, batch_size, device, "texts" if progress else None
+                model.encode_text, tokens, batch_size, device, "encode texts" if progress else None
             )
             motion = encode_sequences(
-                model.encode_motion, motions, batch_size, device, "motions" if progress else None
+                model.encode_motion,
+                motions,
+                batch_size,
+                device,
+                "encode motions" if progress else None,
             )
     finally:
         model.train(was_training)
