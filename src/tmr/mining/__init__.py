@@ -1,1 +1,20 @@
 """Mining a library: near duplicates, pairs, captions that do not fit, clusters."""
+
+from tmr.mining.clusters import Clusters, spherical_k_means, telling_words
+from tmr.mining.pairs import caption_ranks, groups_of, motion_distance, near_pairs
+from tmr.mining.report import ClusterReport, Mined, MotionPair, Suspect, markdown
+
+__all__ = [
+    "ClusterReport",
+    "Clusters",
+    "Mined",
+    "MotionPair",
+    "Suspect",
+    "caption_ranks",
+    "groups_of",
+    "markdown",
+    "motion_distance",
+    "near_pairs",
+    "spherical_k_means",
+    "telling_words",
+]

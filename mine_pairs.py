@@ -1,0 +1,18 @@
+"""Mine a data set for duplicates, disagreements and clusters: `python mine_pairs.py --help`."""
+
+import hydra
+from omegaconf import DictConfig
+
+from tmr.run.command import one_line_errors
+from tmr.run.mine_pairs import mine_pairs
+
+
+@one_line_errors
+@hydra.main(config_path="configs", config_name="mine_pairs", version_base="1.3")
+def main(cfg: DictConfig) -> None:
+    """Print and write what was found."""
+    mine_pairs(cfg)
+
+
+if __name__ == "__main__":
+    main()
