@@ -134,8 +134,10 @@ def settle(recording: Recording, said: Conventions) -> Clip:
     """The clip that a recording holds.
 
     Raises InputError where a value is not finite or missing, and where the joints contradict what
-    was said or have no plausible meaning.
+    was said or have no plausible meaning; NoMotion where there is no frame.
     """
+    if not len(recording.positions):
+        raise NoMotion("an empty array has no motion")
     _check_finite(recording.positions)
     fps = recording.fps if said.fps is None else float(said.fps)
     if fps is None:
