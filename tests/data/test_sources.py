@@ -272,7 +272,8 @@ def test_babel_paths_are_those_of_humanml3d(shared):
         ("[]", "expected an object of sequences by id"),
         ("{", "not valid JSON"),
         ('{"7": {"feat_p": "a/b/c.npz", "seq_ann": null}}', r"train.json, 7: not a sequence.*dur"),
-        ('{"7": {"dur": 1, "seq_ann": {"labels": [{}]}}}', r"train.json, 7.*raw_label"),
+        ('{"7": {"dur": 1, "seq_ann": null}}', r"train.json, 7.*feat_p"),
+        ('{"7": {"feat_p": "a", "dur": 1, "seq_ann": {"labels": [{}]}}}', r"7.*raw_label"),
     ],
 )
 def test_a_broken_babel_file_is_refused(tmp_path, content, message):
@@ -394,6 +395,12 @@ def test_a_broken_table_is_refused_with_its_line(tmp_path, rows, message):
     table = write_csv(tmp_path / "t.csv", rows)
     with pytest.raises(InputError, match=message):
         read_table(table, no_motion, {"val": 0.1, "test": 0.1})
+
+
+def test_shares_must_leave_something_to_train_on(tmp_path):
+    table = write_csv(tmp_path / "t.csv", [["path", "caption", "end"], ["a", "b", "1"]])
+    with pytest.raises(InputError, match=r"shares of 0\.5 and 0\.5 leave nothing to train on"):
+        read_table(table, no_motion, {"val": 0.5, "test": 0.5})
 
 
 def test_what_is_no_release_is_said(tmp_path):

@@ -87,9 +87,9 @@ def _listed(record: Path) -> list[str]:
 def fetch(url: str, target: Path, md5: str | None) -> Path:
     """``target`` with the content of ``url``: fetched, or there already with this MD5.
 
-    An interrupted transfer lies beside it as ``.NAME.part`` and is continued, now or by the next
-    run. Without ``md5`` an existing file is taken as it is and a new one is only known to be as
-    long as the server said.
+    An interrupted transfer lies beside it as ``.NAME.part`` and is continued, now or, with
+    ``md5``, by the next run. Without ``md5`` an existing file is taken as it is and a new one is
+    only known to be as long as the server said.
 
     Raises:
         InputError: the server cannot be reached or refuses, or the content has another MD5.
@@ -100,6 +100,8 @@ def fetch(url: str, target: Path, md5: str | None) -> Path:
         raise InputError(f"{target} has MD5 {md5_of(target)}, expected {md5}: move it away first")
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.name}.part")
+    if md5 is None:
+        part.unlink(missing_ok=True)  # of another file, perhaps: nothing would tell
     _transfer(url, part)
     found = md5_of(part)
     if md5 is not None and found != md5:

@@ -42,14 +42,11 @@ def read_babel(release: Path, extra: bool = False, mirror: bool = True) -> DataS
             entries.setdefault(sid, {}).update(entry)
         splits[split] = []
         for sid, entry in entries.items():
-            labels = list(dict.fromkeys(_labels(entry, f"{release}/{split}.json, {sid}")))
-            if labels:
-                captions = tuple(caption for caption, _ in labels)
-                path = amass_path(str(entry["feat_p"]))
-                annotations[sid] = Annotation(sid, path, float(entry["dur"]), captions)
+            annotation, actions = _sequence(sid, entry, f"{release}/{split}.json, {sid}")
+            if annotation.captions:
+                annotations[sid] = annotation
                 splits[split].append(sid)
-                for i, (_, actions) in enumerate(labels):
-                    categories[segment_id(sid, i)] = list(actions)
+                categories |= {segment_id(sid, i): list(names) for i, names in enumerate(actions)}
         log.info("%s: %d sequences, %d with labels", split, len(entries), len(splits[split]))
     if mirror:
         splits["train"] += [mirrored_key(sid) for sid in splits["train"]]
@@ -71,21 +68,30 @@ def _read(release: Path, name: str) -> dict[str, Any]:
     return entries
 
 
-def _labels(entry: Mapping[str, Any], place: str) -> Iterator[tuple[Caption, tuple[str, ...]]]:
-    """Captions with their action categories, of the whole sequence first, segments in time."""
+def _sequence(
+    sid: str, entry: Mapping[str, Any], place: str
+) -> tuple[Annotation, list[tuple[str, ...]]]:
+    """A sequence with its labels as captions, and the action categories of each."""
     try:
-        duration = float(entry["dur"])
-        whole = [(label, 0.0, duration) for label in _all_labels(entry, "seq_ann")]
-        parts = [
-            (label, float(label["start_t"]), min(float(label["end_t"]), duration))
-            for label in _all_labels(entry, "frame_ann")
-        ]
-        for label, start, end in whole + sorted(parts, key=lambda part: part[1:]):
-            text = (label["raw_label"] or label["proc_label"] or "").strip()
-            if text and text != TRANSITION and label["proc_label"] != TRANSITION and start < end:
-                yield Caption(text, start, end), tuple(label["act_cat"] or ())
-    except (KeyError, TypeError, ValueError) as error:
+        path, duration = amass_path(entry["feat_p"]), float(entry["dur"])
+        labels = list(dict.fromkeys(_labels(entry, duration)))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{place}: not a sequence of BABEL: {error!r}") from None
+    captions = tuple(caption for caption, _ in labels)
+    return Annotation(sid, path, duration, captions), [actions for _, actions in labels]
+
+
+def _labels(entry: Mapping[str, Any], duration: float) -> Iterator[tuple[Caption, tuple[str, ...]]]:
+    """Captions with their action categories, of the whole sequence first, segments in time."""
+    whole = [(label, 0.0, duration) for label in _all_labels(entry, "seq_ann")]
+    parts = [
+        (label, float(label["start_t"]), min(float(label["end_t"]), duration))
+        for label in _all_labels(entry, "frame_ann")
+    ]
+    for label, start, end in whole + sorted(parts, key=lambda part: part[1:]):
+        text = (label["raw_label"] or label["proc_label"] or "").strip()
+        if text and TRANSITION not in (text, label["proc_label"]) and start < end:
+            yield Caption(text, start, end), tuple(label["act_cat"] or ())
 
 
 def _all_labels(entry: Mapping[str, Any], name: str) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ is told by an index (Plappert et al., 2016; Mahmood et al., 2019).
 """
 
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
@@ -67,7 +68,8 @@ def _splits_folder(release: Path, index: Path) -> Path:
     return index.parent if found is None else found.parent
 
 
-def _captions(release: Path):
+def _captions(release: Path) -> Iterator[tuple[str, list[str]]]:
+    """Key and captions of each motion, empty ones left out."""
     for key, text in text_members(release, CAPTIONS):
         try:
             texts = orjson.loads(text)

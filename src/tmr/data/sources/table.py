@@ -46,6 +46,9 @@ def read_table(
     Raises:
         InputError: a field is missing or wrong; the line is named.
     """
+    val, test = shares["val"], shares["test"]
+    if not (val >= 0 and test >= 0 and val + test < 1):
+        raise InputError(f"shares of {val} and {test} leave nothing to train on")
     groups: dict[str, list[_Row]] = defaultdict(list)
     for row in _rows(table):
         groups[row.key].append(row)
