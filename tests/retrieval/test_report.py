@@ -41,7 +41,7 @@ def test_the_table_has_both_rules_and_fits_a_terminal(report):
     assert sum("tie-safe" in line for line in lines) == 2 * len(PROTOCOLS)
     shown = report.intervals["normal"]["original"]["t2m/R01"]
     row = lines[lines.index(next(line for line in lines if line.startswith("normal"))) + 1]
-    assert f"{shown.value:.2f} ±{shown.margin:.1f}" in row
+    assert f"{shown.value:.2f} ±{shown.margin:>4.1f}" in row
 
 
 def test_json_holds_every_figure_with_its_interval(report, tmp_path):
@@ -67,7 +67,7 @@ def test_ranks_of_single_queries_give_the_figures_back(report, tmp_path):
             share = sum(float(row["rank_original"]) < 4 for row in mine) / len(mine)
             assert 100 * share == pytest.approx(figures[f"{way}/R03"])
     first = [row for row in rows if float(row["rank_original"]) == 1]
-    assert all(row["score"] == row["retrieved_score"] for row in first)
+    assert all(row["cosine"] == row["retrieved_cosine"] for row in first)
 
 
 def test_latex_rows_have_a_cell_for_each_figure(report):

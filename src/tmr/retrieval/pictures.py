@@ -15,7 +15,7 @@ from tmr.retrieval.protocols import WAYS, Encoded, Outcome, Ranking
 from tmr.retrieval.report import WAY_NAMES
 
 WAY_COLOURS = {"t2m": "#2878b5", "m2t": "#e07a1f"}
-PROTOCOL_COLOURS = ("#2878b5", "#e07a1f", "#2a9d8f", "#8e5ea2")
+PROTOCOL_LINES = (("#2878b5", "-"), ("#e07a1f", "-"), ("#2a9d8f", "--"), ("#8e5ea2", "-"))
 FAINT = "#868e96"
 RANK_ENDS = (1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10**4, 10**5, 10**6)
 LONGEST_CURVE = 100
@@ -51,12 +51,12 @@ def recall_curve(outcomes: Mapping[str, Outcome]) -> Any:
     shown = {name: o for name, o in outcomes.items() if name not in ("nsim", "guo")} or outcomes
     figure, axes = _figure(9.5, 4.2, columns=2, sharey=True)
     for panel, way in zip(axes, WAYS, strict=True):
-        for colour, (name, outcome) in zip(PROTOCOL_COLOURS, shown.items(), strict=False):
+        for (colour, dashes), (name, outcome) in zip(PROTOCOL_LINES, shown.items(), strict=False):
             placement = outcome.joined(way, "tie_safe")
             longest = min(LONGEST_CURVE, len(placement.better))
             ks = np.unique(np.geomspace(1, longest, 30).round().astype(int))
             recalls = [100 * float(hit_probability(placement, int(k)).mean()) for k in ks]
-            panel.plot(ks, recalls, color=colour, label=name, linewidth=1.8)
+            panel.plot(ks, recalls, dashes, color=colour, label=name, linewidth=1.8)
         panel.set_xscale("log")
         panel.set_xticks(
             [1, 2, 3, 5, 10, 20, 50, 100], ["1", "2", "3", "5", "10", "20", "50", "100"]

@@ -15,7 +15,7 @@ WAY_NAMES = {"t2m": "text to motion", "m2t": "motion to text"}
 RULES = {"original": False, "tie-safe": True}
 RANK_FIELDS = (
     "protocol", "direction", "gallery", "query", "caption", "rank_original", "rank_tie_safe",
-    "tied", "score", "retrieved", "retrieved_caption", "retrieved_score",
+    "tied", "cosine", "retrieved", "retrieved_caption", "retrieved_cosine",
 )  # fmt: skip
 
 Intervals = Mapping[str, Interval]
@@ -56,8 +56,8 @@ class Report:
         texts, motions = (round(self.figures[name][f"{way}/len"]) for way in WAYS)
         most = " and ".join(f"{outcome.ceiling()[f'{way}/R01']:.2f}" for way in WAYS)
         galleries = len(outcome.rankings["t2m"])
-        several = f"{galleries} galleries of " if galleries > 1 else ""
-        return f"{several}{texts} texts, {motions} motions; R@1 at most {most}"
+        several = f" in each of {galleries} galleries" if galleries > 1 else ""
+        return f"{texts} texts, {motions} motions{several}; R@1 at most {most}"
 
     def write(self, yaml_folder: Path, folder: Path, about: Mapping[str, Any]) -> list[Path]:
         """Write the YAML files and, into ``folder``, the JSON, LaTeX and CSV files; their paths.
@@ -126,17 +126,17 @@ class Report:
 
 
 def _rank_rows(ranking: Ranking) -> Iterator[tuple[object, ...]]:
-    scores, tops = ranking.original.best.tolist(), ranking.top.tolist()
+    cosines, tops = ranking.original.best.tolist(), ranking.top.tolist()
     return zip(
         ranking.keys,
         ranking.captions,
         (ranking.original.ranks + 1).tolist(),
         (ranking.tie_safe.ranks + 1).tolist(),
         ranking.tie_safe.tied.tolist(),
-        (f"{score:.6f}" for score in scores),
+        (f"{cosine:.6f}" for cosine in cosines),
         ranking.retrieved,
         ranking.retrieved_captions,
-        (f"{score:.6f}" for score in tops),
+        (f"{cosine:.6f}" for cosine in tops),
         strict=True,
     )
 
@@ -146,4 +146,4 @@ def _heading(column: str) -> str:
 
 
 def _shown(figure: Interval) -> str:
-    return f"{figure.value:.2f} ±{figure.margin:<4.1f}"
+    return f"{figure.value:.2f} ±{figure.margin:>4.1f}"
