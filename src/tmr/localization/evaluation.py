@@ -14,7 +14,7 @@ from tmr.localization.sequences import AnnotatedSequence
 from tmr.localization.windows import WindowLatents
 
 TOP = 10  # segments that average precision looks at
-RANDOM_DRAWS = 20  # over which the random baseline is averaged
+RANDOM_DRAWS = 5  # over which the random baseline is averaged
 RIGHT = 0.5  # IoU from which a segment counts as right in the calibration
 
 Figures = Float[np.ndarray, "queries figures"]

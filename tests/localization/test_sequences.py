@@ -1,0 +1,82 @@
+"""Annotated sequences: which sentences count, and where they are after joining."""
+
+import numpy as np
+import pytest
+import torch
+
+from tmr.data import Annotation, Caption
+from tmr.errors import InputError
+from tmr.localization import Scoring, WindowLatents
+from tmr.localization.evaluation import evaluate
+from tmr.localization.metrics import FIGURES
+from tmr.localization.sequences import (
+    AnnotatedSequence,
+    Query,
+    as_they_lie,
+    joined,
+    parts_of,
+)
+from tmr.motion import kinematics
+from tmr.motion.guofeats import joints_to_features
+
+
+def standing(frames: int) -> np.ndarray:
+    joints = kinematics.forward_kinematics(np.zeros(3), np.tile([1.0, 0.0, 0.0, 0.0], (22, 1)))
+    return joints_to_features(np.repeat(joints[None], frames + 1, axis=0))
+
+
+def annotation(key: str, *captions: tuple[str, float, float], segments=()) -> Annotation:
+    parts = [
+        tuple(Caption(text, float(start), float(end)) for text, start, end in some)
+        for some in (captions, segments)
+    ]
+    return Annotation(key, key, 3.0, *parts)
+
+
+def test_segments_count_before_captions_and_one_caption_a_span():
+    both = annotation("a", ("whole", 0, 3), segments=[("walks", 0, 1), ("sits", 1, 3)])
+    assert [part.text for part in parts_of(both)] == ["walks", "sits"]
+    only = annotation("b", ("one", 0, 3), ("the same", 0, 3), ("part", 1, 2))
+    assert [part.text for part in parts_of(only)] == ["one", "part"]
+
+
+def test_a_sentence_said_twice_is_one_query_with_two_truths():
+    (sequence,) = as_they_lie(
+        [annotation("a", ("walks", 0, 1), ("sits", 1, 2), ("walks", 2, 3))], lambda _: standing(60)
+    )
+    assert sequence.texts == {"walks", "sits"}
+    assert sequence.queries[0].truths.tolist() == [[0, 20], [40, 60]]
+
+
+def test_motions_without_described_parts_are_refused():
+    with pytest.raises(InputError, match="none of 1 motions has two described parts"):
+        as_they_lie([annotation("a", ("walks", 0, 3))], lambda _: standing(60))
+
+
+def test_joined_sequences_repeat_no_sentence_and_keep_the_times():
+    annotations = [annotation(str(i), (f"text {i % 4}", 0, 3)) for i in range(8)]
+    for sequence in joined(annotations, lambda _: standing(60), count=3, clips=4, seed=0):
+        assert len(sequence.texts) == 4
+        truths = np.concatenate([query.truths for query in sequence.queries])
+        np.testing.assert_array_equal(truths, [[i * 60, i * 60 + 60] for i in range(4)])
+        assert sequence.features.shape == (239, 263)
+    with pytest.raises(InputError, match="only 4 of 8 motions"):
+        joined(annotations, lambda _: standing(60), count=1, clips=5, seed=0)
+
+
+def test_a_model_that_knows_is_right_and_the_baselines_are_what_they_must_be():
+    spans = np.array([[0, 20], [20, 40], [40, 60]])
+    sequence = AnnotatedSequence("a", np.zeros((60, 263)), (Query("b", np.array([[20.0, 40.0]])),))
+    other = AnnotatedSequence("c", np.zeros((60, 263)), (Query("d", np.array([[0.0, 20.0]])),))
+    windows = WindowLatents(
+        ("a", "c"), np.array([0, 60, 120]), np.concatenate([spans, spans + 60]), torch.eye(6)
+    )
+    sentences = {"b": torch.eye(6)[1], "d": torch.eye(6)[3]}
+    outcome = evaluate([sequence, other], windows, sentences, Scoring(0.1, 1.0, 0.5, 0.2), seed=0)
+    at_half = FIGURES.index("R@1 IoU 0.5")
+    assert outcome.methods["model"][:, at_half].tolist() == [1, 1]
+    assert outcome.methods["whole"][:, at_half].tolist() == [0, 0]
+    assert outcome.methods["whole"][:, FIGURES.index("mean IoU")] == pytest.approx(1 / 3)
+    assert outcome.groups.tolist() == [0, 1]
+    assert outcome.right.tolist() == [True, False, True, False]
+    np.testing.assert_allclose(outcome.fits, [1, 0.5, 1, 0.5])
