@@ -91,6 +91,11 @@ class DatasetSource:
                 f"{folder / 'splits'}, no features of them under {self.data.motions}; "
                 "make them with `python -m prepare.compute_guoh3dfeats`"
             )
+        if len(found) < len(splits_of):
+            log.info(
+                "%s: %d of %d motions have features, and a caption of a usable length",
+                self.name, len(found), len(splits_of),
+            )  # fmt: skip
         return found
 
     def motion(self, item: Item) -> Float[np.ndarray, "frames 263"]:
