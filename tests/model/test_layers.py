@@ -38,6 +38,25 @@ def torch_decoder(ours: ActorDecoder) -> nn.Module:
     return twin(ours.layers, layer, nn.TransformerDecoder)
 
 
+@pytest.mark.parametrize(
+    ("ours", "layer", "stack"),
+    [
+        (ActorEncoder, nn.TransformerEncoderLayer, nn.TransformerEncoder),
+        (ActorDecoder, nn.TransformerDecoderLayer, nn.TransformerDecoder),
+    ],
+)
+def test_a_seed_starts_from_the_weights_of_torch(ours, layer, stack) -> None:
+    """A published model drew its weights through torch's stacks; the same seed starts from them."""
+    torch.manual_seed(1)
+    started = ours(nfeats=6, dropout=0.1, **SHAPES).state_dict()
+    torch.manual_seed(1)
+    if ours is ActorEncoder:
+        nn.Linear(6, DIM), torch.randn(2, DIM)
+    expected = stack(layer(DIM, HEADS, FF, 0.1, "gelu", batch_first=True), LAYERS)
+    for name, tensor in expected.state_dict().items():
+        assert torch.equal(started[name], tensor), name
+
+
 def randomise(module: nn.Module) -> None:
     """Every weight random: zero biases would hide mistakes."""
     for parameter in module.parameters():

@@ -60,16 +60,19 @@ def attend(
 
 
 class Attention(nn.Module):
-    """The weights of a multi-head attention, named and initialised as PyTorch does."""
+    """The weights of a multi-head attention, named and initialised as PyTorch does.
+
+    Here and in the layers they are drawn in PyTorch's order: a seed gives the same weights.
+    """
 
     def __init__(self, dim: int, num_heads: int, dropout: float) -> None:
         super().__init__()
         self.num_heads = num_heads
         self.dropout = dropout
-        self.in_proj_weight = nn.Parameter(nn.init.xavier_uniform_(torch.empty(3 * dim, dim)))
-        self.in_proj_bias = nn.Parameter(torch.zeros(3 * dim))
         self.out_proj = nn.Linear(dim, dim)
         nn.init.zeros_(self.out_proj.bias)
+        self.in_proj_weight = nn.Parameter(nn.init.xavier_uniform_(torch.empty(3 * dim, dim)))
+        self.in_proj_bias = nn.Parameter(torch.zeros(3 * dim))
 
     @property
     def p(self) -> float:
@@ -134,12 +137,13 @@ class MemoryAttention(Attention):
 
 
 class Layer(nn.Module):
-    """What encoder and decoder layers share: self-attention, feed-forward, dropout."""
+    """What encoder and decoder layers share: attentions by name, feed-forward, dropout."""
 
-    def __init__(self, dim: int, ff_size: int, num_heads: int, dropout: float) -> None:
+    def __init__(self, dim: int, ff_size: int, dropout: float, **attentions: Attention) -> None:
         super().__init__()
         self.dropout = dropout
-        self.self_attn = SelfAttention(dim, num_heads, dropout)
+        for name, attention in attentions.items():
+            self.add_module(name, attention)
         self.linear1 = nn.Linear(dim, ff_size)
         self.linear2 = nn.Linear(ff_size, dim)
         self.norm1 = nn.LayerNorm(dim)
@@ -157,6 +161,11 @@ class Layer(nn.Module):
 class EncoderLayer(Layer):
     """``nn.TransformerEncoderLayer(norm_first=False, activation="gelu", batch_first=True)``."""
 
+    self_attn: SelfAttention
+
+    def __init__(self, dim: int, ff_size: int, num_heads: int, dropout: float) -> None:
+        super().__init__(dim, ff_size, dropout, self_attn=SelfAttention(dim, num_heads, dropout))
+
     def forward(
         self,
         x: Float[Tensor, "batch time dim"],
@@ -171,9 +180,17 @@ class EncoderLayer(Layer):
 class DecoderLayer(Layer):
     """``nn.TransformerDecoderLayer`` (post-norm, GELU, batch first) with one memory item."""
 
+    self_attn: SelfAttention
+    multihead_attn: MemoryAttention
+
     def __init__(self, dim: int, ff_size: int, num_heads: int, dropout: float) -> None:
-        super().__init__(dim, ff_size, num_heads, dropout)
-        self.multihead_attn = MemoryAttention(dim, num_heads, dropout)
+        super().__init__(
+            dim,
+            ff_size,
+            dropout,
+            self_attn=SelfAttention(dim, num_heads, dropout),
+            multihead_attn=MemoryAttention(dim, num_heads, dropout),
+        )
         self.norm3 = nn.LayerNorm(dim)
 
     def forward(
