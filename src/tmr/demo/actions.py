@@ -12,10 +12,19 @@ from tmr.demo.shelf import UPLOADS, Shelf
 from tmr.demo.stage import Value, card, cards, upload_card
 from tmr.errors import InputError
 from tmr.library import Library
+from tmr.localization import (
+    Scoring,
+    Segment,
+    WindowPlan,
+    best_moments,
+    curve,
+    window_scores,
+)
 from tmr.retrieval import shown_score
 from tmr.retrieval.gallery import Hit
 from tmr.retrieval.latent_map import latent_map
 from tmr.retrieval.query import combine
+from tmr.run.localize import motion_windows
 
 EVERYTHING = "everything"  # stands in the list of splits for no limit
 GROUPS = 8  # colours of the map
@@ -39,9 +48,14 @@ class Limits:
 
 @dataclass(frozen=True)
 class Actions:
-    """The actions on a shelf of libraries. All raise InputError for what cannot be used."""
+    """The actions on a shelf of libraries. All raise InputError for what cannot be used.
+
+    ``plan`` and ``scoring`` say how moments are looked for.
+    """
 
     shelf: Shelf
+    plan: WindowPlan
+    scoring: Scoring
 
     def browse(self, limits: Limits) -> Value:
         """Motions from all over a library, before anybody has asked for something."""
@@ -83,6 +97,24 @@ class Actions:
     def search_by_file(self, path: str | Path, limits: Limits) -> Value:
         """Motions that resemble the one in a BVH file or an .npy file of joints or features."""
         return self._like_upload(self.shelf.add_upload(path), limits)
+
+    def find_moments(self, motion_id: str, text: str, top: int = 5) -> Value:
+        """Where in a motion a sentence happens: the best moments, and how it fits over time."""
+        features = self.shelf.features(motion_id)
+        model = self.shelf.model
+        sentence = self.shelf.main.encode(text)
+        windows = motion_windows(model, motion_id, torch.from_numpy(features), self.plan)
+        scores = window_scores(sentence, windows)
+        fits = curve(windows, scores, self.scoring)
+        moments = best_moments(windows, scores, self.scoring, int(top))
+        return {
+            "kind": "moments",
+            "heading": f"“{text.strip()}”",
+            "note": f"in {self.shelf.title(motion_id)}, best moment first; click one to see it",
+            "items": [self._whole(motion_id, len(features))],
+            "curve": fits.round(4).tolist(),
+            "moments": [_moment(moment.segment) for moment in moments],
+        }
 
     def sentences(self, motion_id: str, top: int = 8) -> list[dict]:
         """The captions that fit a motion best, with scores: ``{"text", "score"}``."""
@@ -135,6 +167,14 @@ class Actions:
         self.shelf.add_library(library)
         return library
 
+    def _whole(self, motion_id: str, frames: int) -> Value:
+        """The card of a motion from its first to its last frame."""
+        upload = self.shelf.upload(motion_id)
+        if upload:
+            return upload_card(motion_id, upload.name, frames)
+        library, key = self.shelf.find(motion_id)
+        return card(motion_id.partition("/")[0], library.item(key))
+
     def _find(self, query, limits: Limits, without: Sequence[str] = ()) -> list[Hit]:
         library = self.shelf.library(limits.library)
         return library.search(query, **limits.arguments(), without=without)
@@ -150,6 +190,10 @@ class Actions:
         items = [card(limits.library, hit.item, hit.score) for hit in hits]
         note = f"{len(items)} motions from {limits.library}, best first"
         return _found(heading, note, items)
+
+
+def _moment(segment: Segment) -> Value:
+    return {"start": segment.start, "end": segment.end, "score": round(segment.score, 4)}
 
 
 def _found(heading: str, note: str, items: Sequence[Value]) -> Value:

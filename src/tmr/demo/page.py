@@ -23,6 +23,8 @@ EXAMPLES = (
     '"a person walks" + 0.5 "arms raised" - "turning"',
 )
 MOST = 48  # results at once
+# Puts the id of the motion in the viewer in place of the first input.
+IN_VIEWER = "(_, ...rest) => [document.querySelector('.stage').dataset.motion, ...rest]"
 # What asks the language model takes turns: its tokenizer is not made for several threads.
 TURNS: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
 
@@ -63,6 +65,8 @@ class Page:
                     sentences, weights, mix = self._combine_tab()
                 with gr.Tab("By example"):
                     file = self._file_tab()
+                with gr.Tab("Find a moment"):
+                    motion, long_file, what, look = self._moment_tab()
                 with gr.Tab("Library"):
                     folder, take_in, colour, draw = self._library_tab()
             self.limits = self._limits_row(main.source.name, main.gallery.split_names)
@@ -81,6 +85,9 @@ class Page:
             self._on(chosen.then, search, [text, *self.limits])
             self._on(mix.click, combine, [*sentences, *weights, *self.limits], "combine")
             self._on(file.upload, by_file, [file, *self.limits], "search_by_file")
+            moments = [motion, long_file, what]
+            self._on(look.click, self._moments, moments, "find_moments", js=IN_VIEWER)
+            self._on(what.submit, self._moments, moments, js=IN_VIEWER)
             self._on(self.stage.more, self._more, self.limits)
             self._on(draw.click, self.actions.latent_map, [library, colour], "latent_map")
             self._on(colour.submit, self.actions.latent_map, [library, colour])
@@ -119,8 +126,19 @@ class Page:
         return sentences, weights, mix
 
     def _file_tab(self) -> gr.File:
-        label = "A motion file: BVH, or .npy with joints or features"
+        label = "A motion file: BVH, .npz of AMASS, or .npy with joints or features"
         return gr.File(label=label, file_types=list(SUFFIXES), height=130)
+
+    def _moment_tab(self) -> tuple[gr.Textbox, gr.File, gr.Textbox, gr.Button]:
+        motion = gr.Textbox(visible=False, label="motion")
+        with gr.Row(elem_classes="line"):
+            what = gr.Textbox(
+                label="Where does this happen?", placeholder="a person kicks", scale=5
+            )
+            label = "in this long motion (without a file: in the one shown below)"
+            file = gr.File(label=label, file_types=list(SUFFIXES), height=100, scale=4)
+            look = gr.Button("Find", variant="primary", scale=1, min_width=110)
+        return motion, file, what, look
 
     def _library_tab(self) -> tuple[gr.Textbox, gr.Button, gr.Textbox, gr.Button]:
         with gr.Row(elem_classes="line", visible=self.importing):
@@ -158,6 +176,7 @@ class Page:
         action: Callable[..., Value],
         inputs: Sequence[Any],
         api_name: str | None = None,
+        js: str | None = None,
     ) -> None:
         """Show on the stage what the action returns, and name it for programs."""
         event(
@@ -166,6 +185,7 @@ class Page:
             self.stage,
             api_name=api_name,
             api_visibility="public" if api_name else "private",
+            js=js,
             **TURNS,
         )
 
@@ -173,6 +193,10 @@ class Page:
         *given, limits = values
         half = len(given) // 2
         return self.actions.combine(given[:half], given[half:], limits)
+
+    def _moments(self, motion: str, file: str | None, text: str) -> Value:
+        shelf = self.actions.shelf
+        return self.actions.find_moments(shelf.add_upload(file) if file else motion, text)
 
     def _more(self, event: gr.EventData, *limits: Any) -> Value:
         return self.actions.more_like_this(event.id, Limits(*limits))

@@ -29,9 +29,8 @@ MONOSPACE = ["ui-monospace", "Consolas", "monospace"]
 LARGEST_UPLOAD = "64mb"
 
 
-def build_app(shelf: Shelf, importing: bool = True) -> FastAPI:
+def build_app(actions: Actions, importing: bool = True) -> FastAPI:
     """The page and all it needs as a web application; ``importing`` offers folders of this disk."""
-    actions = Actions(shelf)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.get(f"{STATIC_URL}/vendor/OrbitControls.js")(_orbit_controls)
     app.mount(STATIC_URL, StaticFiles(directory=STATIC))
@@ -48,7 +47,7 @@ def build_app(shelf: Shelf, importing: bool = True) -> FastAPI:
     )
 
 
-def serve(shelf: Shelf, host: str, port: int) -> None:
+def serve(actions: Actions, host: str, port: int) -> None:
     """Serve the page until the process is stopped.
 
     Folders of this computer can be imported only while the page can be reached from it alone.
@@ -56,14 +55,15 @@ def serve(shelf: Shelf, host: str, port: int) -> None:
     Raises:
         InputError: the port is taken, or the host is no address of this computer.
     """
-    app = build_app(shelf, importing=host in LOCAL)
+    app = build_app(actions, importing=host in LOCAL)
     try:
         listener = socket.create_server((host, port))
     except OSError as error:
         raise InputError(
             f"cannot listen on {host}:{port}: {error.strerror}; try port={port + 1}"
         ) from error
-    print(f"Motion search is open at http://{host}:{port} (Ctrl-C stops it)", flush=True)
+    address = f"http://{host}:{listener.getsockname()[1]}"  # port=0 takes any free one
+    print(f"Motion search is open at {address} (Ctrl-C stops it)", flush=True)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
     server.run(sockets=[listener])
 

@@ -23,7 +23,7 @@ from tmr.motion.skeleton import FPS
 UPLOADS = "uploads"  # stands where the name of a library stands in the id of an uploaded motion
 REMEMBERED = 200  # uploads; the oldest are forgotten first
 LONGEST = 15 * 60  # seconds of an uploaded motion
-SUFFIXES = (*READERS, ".npy")
+SUFFIXES = tuple(READERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,28 +152,30 @@ def open_shelf(
             "or give your own as run_dir=FOLDER"
         )
     model = load(run_dir, device, ckpt)
-    folder = run_dir / "galleries" / ckpt
     with tqdm(unit=" latents", disable=None) as bar:
 
         def show(done: int, total: int) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
-        main = Library.of_data(model, data, folder=folder, progress=show)
+        main = Library.of_data(model, data, progress=show)
         bar.set_description("motions")
         _ = main.gallery  # made now, where there is a progress bar
         bar.set_description("captions")
         bar.reset()
         _ = main.captions
-    return Shelf(model, main, folder / "imported")
+    return Shelf(model, main, main.folder / "imported")
 
 
 def read_features_of(path: Path) -> Float[np.ndarray, "frames 263"]:
-    """Unnormalised float32 features of the motion in a file; InputError names the file."""
-    if path.suffix.lower() not in SUFFIXES:
-        raise InputError(f"{path.name}: expected a motion file ({', '.join(SUFFIXES)})")
+    """Unnormalised float32 features of the motion in a file; InputError names the file.
+
+    Features themselves are taken as they are, every other motion is read as in an import.
+    """
     try:
-        motion = _load(path) if path.suffix.lower() == ".npy" else read_motion(path)
+        motion = _features_in(path)
+        if motion is None:
+            motion = read_motion(path)
         if len(motion) > LONGEST * FPS:
             raise InputError(
                 f"{len(motion) / FPS:.0f} seconds long; at most {LONGEST} can be searched by"
@@ -184,8 +186,12 @@ def read_features_of(path: Path) -> Float[np.ndarray, "frames 263"]:
         raise InputError(f"{path.name}: {reason}") from None
 
 
-def _load(path: Path) -> np.ndarray:
+def _features_in(path: Path) -> np.ndarray | None:
+    """The array of a ``.npy`` file with two axes, None for every other file."""
+    if path.suffix.lower() != ".npy":
+        return None
     try:
-        return np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"not a readable .npy file: {error}") from None
+        array = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None  # the reader of motions says what is wrong with it
+    return array if array.ndim == 2 else None

@@ -198,6 +198,7 @@ class Stage {
 
   async select(item, byHand = false) {
     this.item = item;
+    this.root.dataset.motion = item.id;
     for (const { card, item: other } of this.cards) card.setAttribute("aria-pressed", String(other === item));
     this.fill(item);
     if (byHand && this.part(".viewer").getBoundingClientRect().top < 0) {
@@ -283,11 +284,11 @@ class Stage {
     svg.toggleAttribute("hidden", !curve);
     svg.replaceChildren();
     if (!curve) return;
-    const low = Math.min(...curve.scores);
-    const range = Math.max(...curve.scores) - low || 1;
+    const low = Math.min(...curve);
+    const range = Math.max(...curve) - low || 1;
     const x = (seconds) => (1000 * seconds) / items[0].seconds;
-    const y = (score) => 92 - (84 * (score - low)) / range;
-    const line = curve.seconds.map((seconds, i) => `${x(seconds)},${y(curve.scores[i])}`).join(" ");
+    const y = (fit) => 92 - (84 * (fit - low)) / range;
+    const line = curve.map((fit, frame) => `${(1000 * (frame + 0.5)) / curve.length},${y(fit)}`).join(" ");
     for (const moment of moments) {
       svg.append(shape("rect", { class: "span", x: x(moment.start), y: 0, width: x(moment.end - moment.start), height: 100 }));
     }

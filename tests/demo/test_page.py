@@ -1,0 +1,379 @@
+"""The page in a real browser, served by the command that people type.
+
+TMR_SCREENSHOTS names a folder for the pictures of docs/demo.md; without it they are thrown away.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pytest
+from gradio_client import Client, handle_file
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+from tmr.motion.guofeats import features_to_joints
+from tmr.motion.importing import read_motion
+from tmr.motion.skeleton import FPS
+
+expect.set_options(timeout=20_000)  # milliseconds: other tests keep the cores busy
+CHROMIUM = shutil.which("chromium")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--enable-unsafe-swiftshader",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # the network is cut
+]
+STAGE = "document.querySelector('.stage').parentElement.stage"
+SEEN_FROM = f"large.camera.position.clone().sub({STAGE}.large.controls.target)"
+TAKES = ("08_09", "02_04", "09_01")
+
+
+@pytest.fixture(scope="module")
+def address(quickstart) -> Iterator[str]:
+    """`python app.py` on the small quickstart, on a free port."""
+    workspace, _ = quickstart
+    path = f"{workspace.folder / '.venv' / 'bin'}:{os.environ['PATH']}"
+    server = subprocess.Popen(
+        ["python", "app.py", "port=0"], cwd=workspace.folder, env=os.environ | {"PATH": path},
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert server.stdout is not None
+    with server.stdout:
+        line = next((line for line in server.stdout if "is open at" in line), "")
+        yield re.search(r"http://\S+", line)[0]  # type: ignore[index]
+        server.terminate()
+        server.wait(10)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("no chromium: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def asked() -> list[str]:
+    """Every address that the browser asked for, and every error that it met."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser, address: str, asked: list[str]) -> Page:
+    """The page in a window that all tests share; each leaves it usable."""
+    return opened(browser, address, asked, width=1280, height=860)
+
+
+@pytest.fixture(scope="module")
+def takes(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with three real takes as BVH files."""
+    folder = tmp_path_factory.mktemp("takes") / "studio"
+    with tarfile.open(shared / "data/cmu/cmu_bvh.tar.xz") as archive:
+        for member in archive:
+            if Path(member.name).stem in TAKES:
+                member.name = Path(member.name).name
+                archive.extract(member, folder, filter="data")
+    return folder
+
+
+def opened(
+    browser: Browser, address: str, asked: list[str],
+    width: int, height: int, scheme: Literal["light", "dark"] = "light", scale: float = 1,
+) -> Page:  # fmt: skip
+    page = browser.new_page(
+        viewport={"width": width, "height": height}, device_scale_factor=scale, color_scheme=scheme
+    )
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("pageerror", lambda error: asked.append(f"error: {error}"))
+    page.goto(f"{address}/?__theme={scheme}")
+    expect(page.locator(".card")).to_have_count(12)
+    expect_drawn(page)
+    return page
+
+
+def expect_drawn(page: Page) -> None:
+    """Wait until every card on the screen has its motion."""
+    page.wait_for_function(f"{STAGE}.cards.every((card) => card.view.clip)")
+
+
+def stage(page: Page, expression: str):
+    """A value from the stage's own objects."""
+    return page.evaluate(f"{STAGE}.{expression}")
+
+
+def picture(page: Page, name: str) -> None:
+    folder = os.environ.get("TMR_SCREENSHOTS")
+    if folder:
+        page.wait_for_timeout(400)
+        page.screenshot(path=Path(folder, f"{name}.png"))
+
+
+def search(page: Page, text: str) -> None:
+    page.get_by_role("tab", name="Search").click()
+    page.locator("#text textarea, #text input").fill(text)
+    page.keyboard.press("Enter")
+    expect(page.locator(".stage h2")).to_have_text(f"“{text}”")
+    expect_drawn(page)
+
+
+def pixels(place: Locator) -> bytes:
+    return place.screenshot()
+
+
+def test_a_sentence_finds_motions_that_move(page: Page):
+    search(page, "a person waves with the left hand")
+    scores = [float(text) for text in page.locator(".badge").all_inner_texts()]
+    assert len(scores) == 12
+    assert scores == sorted(scores, reverse=True)
+    first = page.locator(".card").first
+    expect(first.locator(".caption")).not_to_be_empty()
+    expect(first.locator(".seconds")).to_have_text(re.compile(r"\d+\.\d s"))
+    expect(page.locator(".facts")).to_contain_text("synthetic/")
+    before = pixels(first.locator(".preview"))
+    page.wait_for_timeout(500)
+    assert pixels(first.locator(".preview")) != before
+    picture(page, "search")
+
+
+def test_all_views_share_one_canvas(page: Page):
+    assert page.locator("canvas").count() == 1
+
+
+def test_play_pause_scrub_and_step(page: Page):
+    page.get_by_role("button", name="pause").click()
+    still = stage(page, "large.time")
+    page.wait_for_timeout(300)
+    assert stage(page, "large.time") == still
+    slider = page.get_by_label("time")
+    middle = stage(page, "large.clip.duration") / 2
+    slider.fill(f"{middle:.3f}")
+    assert stage(page, "large.time") == pytest.approx(middle, abs=2e-3)
+    page.locator(".viewer").focus()
+    page.keyboard.press("ArrowRight")
+    assert stage(page, "large.time") == pytest.approx(middle + 1 / FPS, abs=2e-3)
+    page.keyboard.press("Space")
+    page.wait_for_function(f"{STAGE}.large.time > {middle + 2 / FPS}")
+    page.get_by_label("speed").select_option("2")
+    assert stage(page, "large.speed") == 2
+    page.get_by_label("speed").select_option("1")
+
+
+def test_drag_orbits_and_wheel_zooms(page: Page):
+    view = page.locator(".view")
+    box = view.bounding_box()
+    assert box is not None
+    before = stage(page, f"{SEEN_FROM}.toArray()")
+    page.mouse.move(box["x"] + 200, box["y"] + 200)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 350, box["y"] + 220, steps=4)
+    page.mouse.up()
+    after = stage(page, f"{SEEN_FROM}.toArray()")
+    assert np.linalg.norm(np.subtract(after, before)) > 0.5
+    assert np.linalg.norm(after) == pytest.approx(np.linalg.norm(before), rel=1e-3)
+    page.mouse.wheel(0, -600)
+    page.wait_for_function(f"{STAGE}.{SEEN_FROM}.length() < {0.95 * np.linalg.norm(before)}")
+    page.get_by_role("button", name="reset view").click()
+    assert stage(page, f"{SEEN_FROM}.length()") == pytest.approx(np.linalg.norm(before), rel=1e-2)
+
+
+def test_the_limits_limit(page: Page):
+    page.get_by_label("results").fill("5")
+    page.get_by_label("seconds at least").fill("4")
+    search(page, "someone walks in a circle")
+    expect(page.locator(".card")).to_have_count(5)
+    seconds = [float(text.split()[0]) for text in page.locator(".seconds").all_inner_texts()]
+    assert min(seconds) >= 4
+    page.get_by_label("seconds at least").fill("1000")
+    page.get_by_role("button", name="Search", exact=True).click()
+    expect(page.locator(".stage h2")).to_have_text("Nothing found")
+    picture(page, "nothing")
+    page.get_by_label("seconds at least").fill("0")
+    page.get_by_label("results").fill("12")
+
+
+def test_an_example_fills_the_box_and_searches(page: Page):
+    example = page.locator("#examples button").nth(2)
+    text = example.inner_text()
+    example.click()
+    expect(page.locator(".stage h2")).to_have_text(f"“{text}”")
+
+
+def test_more_like_this_leaves_the_motion_out(page: Page):
+    search(page, "a person kicks")
+    page.locator(".card").nth(1).click()
+    key = page.locator(".card").nth(1).get_attribute("data-key")
+    page.get_by_role("button", name="More like this").click()
+    expect(page.locator(".stage h2")).to_have_text(re.compile("^Like “"))
+    keys = [card.get_attribute("data-key") for card in page.locator(".card").all()]
+    assert len(keys) == 12
+    assert key not in keys
+
+
+def test_sentences_that_fit_a_motion_are_ranked(page: Page):
+    page.locator(".words summary").click()
+    expect(page.locator(".words li b")).to_have_count(8)
+    scores = [float(text) for text in page.locator(".words b").all_inner_texts()]
+    assert scores == sorted(scores, reverse=True)
+    page.locator(".words summary").click()
+
+
+def test_sentences_are_combined_with_weights(page: Page):
+    page.get_by_role("tab", name="Combine").click()
+    page.get_by_role("button", name="Search the mix").click()
+    mix = "“a person walks” + 0.5 “angry” − 0.5 “turning around”"  # noqa: RUF001
+    expect(page.locator(".stage h2")).to_have_text(mix)
+    expect_drawn(page)
+    picture(page, "combine")
+
+
+def test_a_real_bvh_file_finds_motions_like_it(page: Page, takes: Path):
+    page.get_by_role("tab", name="By example").click()
+    page.locator("input[type=file]").first.set_input_files(takes / "08_09.bvh")
+    expect(page.locator(".stage h2")).to_have_text("Like 08_09.bvh")
+    expect(page.locator(".card").first.locator(".badge")).to_have_text("your file")
+    expect(page.locator(".card")).to_have_count(13)
+    expect_drawn(page)
+    frames = len(read_motion(takes / "08_09.bvh"))
+    assert stage(page, "large.clip.frames") == frames - 1
+    picture(page, "by_example")
+
+
+def test_a_bad_file_is_explained_and_the_page_lives_on(page: Page, tmp_path: Path):
+    bad = tmp_path / "broken.bvh"
+    bad.write_text("HIERARCHY\nthis is no motion\n")
+    page.get_by_role("tab", name="By example").click()
+    page.get_by_label("Clear").or_(page.get_by_label("Remove")).first.click()
+    page.locator("input[type=file]").first.set_input_files(bad)
+    message = page.locator(".toast-body")
+    expect(message).to_contain_text("broken.bvh: not a BVH file")
+    picture(page, "bad_file")
+    message.get_by_role("button").first.click()
+    search(page, "a person bows")
+
+
+def test_a_moment_is_found_and_jumped_to(page: Page, quickstart, tmp_path: Path):
+    workspace, _ = quickstart
+    files = sorted((workspace.folder / "datasets/motions/guoh3dfeats/synthetic").glob("*.npy"))
+    long = tmp_path / "long.npy"
+    np.save(long, np.concatenate([np.load(file) for file in files[:4]]))
+    page.get_by_role("tab", name="Find a moment").click()
+    page.locator("input[type=file]").last.set_input_files(long)
+    page.get_by_label("Where does this happen?").fill("a person jumps")
+    page.get_by_role("button", name="Find", exact=True).click()
+    expect(page.locator(".moment").first).to_be_visible()
+    page.wait_for_function(f"{STAGE}.large.clip?.frames == {len(np.load(long))}")
+    page.get_by_role("button", name=re.compile("pause|play")).click()
+    page.locator(".curve").click(position={"x": 100, "y": 20})
+    width = page.locator(".curve").bounding_box()["width"]  # type: ignore[index]
+    expected = 100 / width * stage(page, "large.clip.duration")
+    assert stage(page, "large.time") == pytest.approx(expected, abs=1.0)
+    picture(page, "moment")
+
+
+def test_a_folder_becomes_a_library_with_a_map(page: Page, takes: Path):
+    page.get_by_role("tab", name="Library").click()
+    page.get_by_label("Folder of BVH files on this computer").fill(str(takes))
+    page.get_by_role("button", name="Import").click()
+    expect(page.locator(".stage h2")).to_have_text("studio")
+    expect(page.locator(".card")).to_have_count(3)
+    search(page, "a person walks")
+    assert {card.get_attribute("data-key") for card in page.locator(".card").all()} == set(TAKES)
+    page.get_by_role("listbox", name="library").click()
+    page.get_by_role("option", name="synthetic").click()
+    page.get_by_role("tab", name="Library").click()
+    page.get_by_role("button", name="Show the map").click()
+    canvas = page.locator(".map canvas")
+    expect(canvas).to_be_visible()
+    x, y = stage(page, f"map.place({STAGE}.map.value.items[7])")
+    canvas.hover(position={"x": x, "y": y})
+    expect(page.locator(".tip")).to_be_visible()
+    picture(page, "map")
+    canvas.click(position={"x": x, "y": y})
+    expect(page.locator(".viewer .title")).to_have_text(page.locator(".tip").inner_text())
+
+
+@pytest.mark.parametrize("kind", ["bvh", "glb", "npy", "gif"])
+def test_a_motion_is_downloaded(page: Page, kind: str, tmp_path: Path):
+    search(page, "a person claps")
+    link = page.locator(f"[data-format={kind}]")
+    with page.expect_download() as waiting:
+        link.click()
+    path = tmp_path / waiting.value.suggested_filename
+    waiting.value.save_as(path)
+    head = path.read_bytes()[:9]
+    starts = {"bvh": b"HIERARCHY", "glb": b"glTF", "npy": b"\x93NUMPY", "gif": b"GIF89a"}
+    assert head.startswith(starts[kind])
+    assert path.suffix == f".{kind}"
+
+
+def test_dark_mode_has_its_own_colours(browser: Browser, address: str, asked: list[str]):
+    page = opened(browser, address, asked, scheme="dark", width=1280, height=860)
+    ink, ground = page.evaluate(
+        "[getComputedStyle(document.querySelector('.stage')).color,"
+        " getComputedStyle(document.querySelector('.viewer')).backgroundColor]"
+    )
+    brightness = [sum(map(int, re.findall(r"\d+", colour)[:3])) for colour in (ink, ground)]
+    assert brightness[0] > 600
+    assert brightness[1] < 150
+    picture(page, "dark")
+    page.close()
+
+
+def test_a_phone_shows_everything_without_sideways_scrolling(
+    browser: Browser, address: str, asked: list[str]
+):
+    page = opened(browser, address, asked, scale=2, width=390, height=844)
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    picture(page, "phone")
+    page.locator(".card").nth(3).click()
+    expect(page.locator(".viewer")).to_be_in_viewport()
+    page.close()
+
+
+def test_twenty_people_search_at_once(address: str):
+    client = Client(address, verbose=False)
+
+    def find(number: int) -> dict:
+        text = f"a person turns around {number} times"
+        return client.predict(text, "synthetic", "everything", 3, 0, api_name="/search")
+
+    with ThreadPoolExecutor(20) as pool:
+        values = list(pool.map(find, range(20)))
+    assert [len(value["items"]) for value in values] == [3] * 20
+    assert values[7]["heading"] == "“a person turns around 7 times”"
+
+
+def test_programs_reach_every_action(address: str, takes: Path):
+    client = Client(address, verbose=False)
+    limits = ("synthetic", "test", 2, 0)
+    found = client.predict("a person waves", *limits, api_name="/search")
+    motion = found["items"][0]["id"]
+    like = client.predict(motion, api_name="/more_like_this")
+    assert motion not in [item["id"] for item in like["items"]]
+    by_file = client.predict(handle_file(takes / "02_04.bvh"), *limits, api_name="/search_by_file")
+    assert len(by_file["items"]) == 3
+    assert len(client.predict(motion, 4, api_name="/sentences")) == 4
+    features = np.load(client.predict(motion, "npy", api_name="/download"))
+    bvh = read_motion(client.predict(motion, "bvh", api_name="/download"))
+    np.testing.assert_allclose(bvh, features_to_joints(features), atol=1e-3)
+
+
+def test_the_browser_asked_this_computer_alone(asked: list[str], address: str):
+    assert asked
+    local = (address, "data:", "blob:")
+    assert [url for url in asked if not url.startswith(local)] == []
