@@ -55,7 +55,7 @@ def load(
     return Model(run, ckpt, config, network, text_model_of(config, device), precision)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Model:
     """A run's networks with all they need to encode raw texts and unnormalised motions.
 
@@ -117,10 +117,10 @@ class Model:
         """
         if len(motions) == 0:
             raise InputError("expected a list of at least one motion, found none")
-        features = []
+        normalizer, features = self.normalizer, []
         for place, motion in enumerate(motions):
             try:
-                features.append(self.normalizer(features_of(motion)))
+                features.append(normalizer(features_of(motion)))
             except InputError as error:
                 raise InputError(f"motion {place + 1} of {len(motions)}: {error}") from None
         return self._encode(self.network.encode_motion, features, batch_size)
