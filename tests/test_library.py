@@ -206,6 +206,15 @@ def test_an_interrupted_encoding_goes_on_where_it_stopped(watched, data, monkeyp
     assert watched.open()[1] == 2
 
 
+def test_a_caption_behind_the_end_of_its_motion_stands_for_all_of_it(watched, data):
+    path = Path(data.annotations) / "annotations.json"
+    entries = json.loads(path.read_text())
+    entries["k5"]["annotations"][0] |= {"start": 60, "end": 65}
+    path.write_text(json.dumps(entries))
+    library, _ = watched.open()
+    assert library.search(features(5, LENGTHS["k5"]), top=1)[0].item.key == "k5"
+
+
 def test_a_data_set_without_features_names_the_command(watched, data):
     for key in LENGTHS:
         data.motion_file(key).unlink()

@@ -99,10 +99,13 @@ class DatasetSource:
         return found
 
     def motion(self, item: Item) -> Float[np.ndarray, "frames 263"]:
-        """Features of the part that the item's first caption describes."""
+        """Features of the part that the item's first caption describes.
+
+        All of them where that begins after the end of the motion, as a few annotations do.
+        """
         features = read_features(self.data.motion_file(item.path))
         begin, end = frames_of(Caption("", item.start, item.end), len(features))
-        return features[begin:end]
+        return features[begin:end] if begin < end else features
 
     def _item(self, annotation: Annotation, splits: tuple[str, ...]) -> Item | None:
         if not any(is_test(name) for name in splits):

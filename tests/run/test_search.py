@@ -1,5 +1,5 @@
 import pytest
-from omegaconf import OmegaConf
+from omegaconf import DictConfig
 
 from tmr.errors import InputError
 from tmr.run.search import search
@@ -30,4 +30,4 @@ def test_later_searches_use_the_gallery_that_the_first_one_made(quickstart):
 def test_options_that_cannot_be_used_are_refused(option, message):
     options = {"run_dir": "nowhere", "text": "x", "top": 5, "index": "exact"} | option
     with pytest.raises(InputError, match=message):
-        search(OmegaConf.create(options))
+        search(DictConfig(options))
