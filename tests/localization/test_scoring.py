@@ -54,7 +54,8 @@ def test_moments_come_best_first_in_seconds_of_their_own_motion():
     assert moments[0].segment.score == pytest.approx((1 + 3 / np.sqrt(10)) / 2)
     assert moments[0].segment.confidence is None
     sure = best_moments(windows(), scores, SCORING, 1, Calibration(2.0, -1.0))[0].segment
-    assert sure.confidence == pytest.approx(1 / (1 + np.exp(-(2 * sure.fit - 1))))
+    odds = np.exp(-1.0) * (sure.fit / (1 - sure.fit)) ** 2
+    assert sure.confidence == pytest.approx(odds / (1 + odds))
 
 
 def test_the_curve_is_highest_in_the_middle_of_the_best_window():
@@ -66,17 +67,17 @@ def test_the_curve_is_highest_in_the_middle_of_the_best_window():
 
 def test_calibration_recovers_a_known_relation():
     rng = np.random.default_rng(0)
-    fits = rng.random(4000)
-    right = rng.random(4000) < expit(8 * fits - 5)
+    fits = rng.uniform(0.05, 0.95, 8000)
+    right = rng.random(8000) < expit(1.5 * np.log(fits / (1 - fits)) - 0.5)
     fitted = fit_calibration(fits, right)
-    assert fitted.slope == pytest.approx(8, rel=0.1)
-    assert fitted.offset == pytest.approx(-5, rel=0.1)
-    confidences = expit(fitted.slope * fits + fitted.offset)
-    assert calibration_error(confidences, right) < 0.03
-    assert calibration_error(np.ones(4000), right) == pytest.approx(1 - right.mean())
+    assert fitted.slope == pytest.approx(1.5, rel=0.1)
+    assert fitted.offset == pytest.approx(-0.5, rel=0.2)
+    assert calibration_error(fitted(fits), right) < 0.03
+    assert calibration_error(np.ones(8000), right) == pytest.approx(1 - right.mean())
 
 
 def test_calibration_of_separable_segments_stays_finite():
-    fitted = fit_calibration(np.array([0.1, 0.2, 0.8, 0.9]), np.array([False, False, True, True]))
+    fits = np.array([0.1, 0.2, 0.8, 0.9])
+    fitted = fit_calibration(fits, fits > 0.5)
     assert np.isfinite([fitted.slope, fitted.offset]).all()
-    assert fitted(0.9) > 0.5 > fitted(0.1)
+    assert ((fitted(fits) > 0.5) == (fits > 0.5)).all()

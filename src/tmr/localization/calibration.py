@@ -5,19 +5,30 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 from scipy.optimize import minimize
-from scipy.special import expit
+from scipy.special import expit, logit
+
+_RANGE = (0.01, 0.999)  # fits beyond count as these: log odds have no bounds
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Platt scaling: confidence = 1 / (1 + exp(-(slope * fit + offset))) (Platt, 1999)."""
+    """Platt scaling of log odds: confidence = odds / (1 + odds), where
+
+        log odds = slope * log(fit / (1 - fit)) + offset.
+
+    Fits of right segments crowd below 1, and log odds spread them (Platt, 1999, scales raw fits).
+    """
 
     slope: float
     offset: float
 
-    def __call__(self, fit: float) -> float:
-        """The confidence of a segment with this fit."""
-        return float(expit(self.slope * fit + self.offset))
+    def __call__(self, fits: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+        """The confidences of segments with these fits."""
+        return expit(self.slope * _log_odds(fits) + self.offset)
+
+
+def _log_odds(fits: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    return logit(np.clip(fits, *_RANGE))
 
 
 def fit_calibration(fits: Float[np.ndarray, " n"], right: Bool[np.ndarray, " n"]) -> Calibration:
@@ -28,15 +39,14 @@ def fit_calibration(fits: Float[np.ndarray, " n"], right: Bool[np.ndarray, " n"]
     """
     r, w = int(right.sum()), int((~right).sum())
     target = np.where(right, (r + 1) / (r + 2), 1 / (w + 2))
-    centre, scale = fits.mean(), fits.std() + 1e-9
-    x = (fits - centre) / scale
+    x = _log_odds(fits)
 
-    def loss(parameters: np.ndarray) -> float:
+    def loss(parameters: Float[np.ndarray, "2"]) -> float:
         z = parameters[0] * x + parameters[1]
-        return float((np.logaddexp(0, z) - target * z).sum())
+        return float((np.logaddexp(0, z) - target * z).mean())
 
     slope, offset = minimize(loss, np.zeros(2)).x
-    return Calibration(float(slope / scale), float(offset - slope * centre / scale))
+    return Calibration(float(slope), float(offset))
 
 
 def calibration_error(

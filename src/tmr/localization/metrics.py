@@ -1,6 +1,6 @@
 """How well segments were found: recall, mean IoU and mean average precision, with intervals."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,7 +80,7 @@ def with_intervals(
     return [Interval(*map(float, row)) for row in zip(values.mean(axis=0), low, high, strict=True)]
 
 
-def table(rows: dict[str, Sequence[Interval]]) -> str:
+def table(rows: Mapping[str, Sequence[Interval]]) -> str:
     """Every figure of every row, in percent with its interval, a figure a line."""
     width = 24
     lines = [f"{'':<14}" + "".join(f"{name:>{width}}" for name in rows)]

@@ -90,6 +90,7 @@ def best_moments(
     spans = windows.spans[kept]
     motions = windows.motions(spans)
     seconds = (spans - windows.offsets[motions][:, None]) / FPS
+    confidences = [None] * len(kept) if calibration is None else calibration(fits).tolist()
     return [
         Moment(
             windows.names[motion],
@@ -98,10 +99,12 @@ def best_moments(
                 end=float(end),
                 score=float(scores[i]),
                 fit=float(fit),
-                confidence=None if calibration is None else calibration(float(fit)),
+                confidence=confidence,
             ),
         )
-        for i, fit, motion, (start, end) in zip(kept, fits, motions, seconds, strict=True)
+        for i, fit, confidence, motion, (start, end) in zip(
+            kept, fits, confidences, motions, seconds, strict=True
+        )
     ]
 
 

@@ -7,7 +7,6 @@ from dataclasses import asdict
 import torch
 from jaxtyping import Float
 from omegaconf import DictConfig
-from scipy.special import expit
 from torch import Tensor
 from tqdm import tqdm
 
@@ -90,7 +89,7 @@ def _calibrated(model: Model, outcome: Outcome, fit: bool) -> float | None:
     if calibration is None:
         log.info("no calibration in %s: fit it with split=val", model.run.root)
         return None
-    confidences = expit(calibration.slope * outcome.fits + calibration.offset)
+    confidences = calibration(outcome.fits)
     error = calibration_error(confidences, outcome.right)
     print(f"calibration error of {len(confidences)} best segments: {100 * error:.1f} points")
     return error
