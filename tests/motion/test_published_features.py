@@ -4,7 +4,7 @@ import pytest
 from tmr.errors import InputError
 from tmr.motion.guofeats import TURN_RATE, checked_joints, joints_to_features
 from tmr.motion.mirror import mirror_joints
-from tmr.motion.published import published_features, published_pair
+from tmr.motion.published import published_features, published_pairs
 from tmr.motion.rotations import rotate_by_yaw
 from tmr.motion.skeleton import BONE_LENGTHS, PARENTS, REST_DIRECTIONS
 
@@ -37,13 +37,12 @@ def test_they_are_the_features_in_double_precision_but_for_rounding(shared):
     assert np.abs(published_features(joints) - joints_to_features(joints)).max() < 1e-4
 
 
-@pytest.mark.parametrize("clip", CLIPS)
-def test_a_pair_is_the_features_of_the_clip_and_of_the_mirrored_clip(shared, clip):
+def test_pairs_are_the_features_of_each_clip_and_of_its_mirror_image(shared):
     golden = np.load(shared / "golden" / "features.npz")
-    joints = checked_joints(golden[f"{clip}.joints"])
-    features, mirrored = published_pair(joints)
-    assert features.tobytes() == published_features(joints).tobytes()
-    assert mirrored.tobytes() == published_features(mirror_joints(joints)).tobytes()
+    motions = [checked_joints(golden[f"{clip}.joints"]) for clip in CLIPS]
+    for joints, (features, mirrored) in zip(motions, published_pairs(motions), strict=True):
+        assert features.tobytes() == published_features(joints).tobytes()
+        assert mirrored.tobytes() == published_features(mirror_joints(joints)).tobytes()
 
 
 def test_who_faces_straight_back_is_turned_round_upright():

@@ -5,7 +5,7 @@ joints show: a body is about as tall as a body, its neck is above its ankles, it
 point forward. What contradicts the joints is refused, what is only odd is noted.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -177,12 +177,12 @@ def body_axis(joints: Float[np.ndarray, "frames 22 3"]) -> Float[np.ndarray, " 3
     return (upward / np.maximum(np.linalg.norm(upward, axis=-1, keepdims=True), 1e-12)).mean(axis=0)
 
 
-def up_axis(body_axes: Sequence[Float[np.ndarray, " 3"]]) -> str:
+def up_axis(body_axes: list[Float[np.ndarray, " 3"]]) -> str:
     """The axis along which most bodies stand, given the :func:`body_axis` of each clip.
 
     It is y, as in most files, unless bodies stand clearly along another.
     """
-    x, y, z = np.mean(body_axes, axis=0)
+    x, y, z = np.mean(body_axes or [np.zeros(3)], axis=0)
     strength = {"y": y, "z": z, "x": x, "-y": -y, "-z": -z, "-x": -x}
     best = max(strength, key=lambda axis: strength[axis])
     return best if strength[best] > 0.7 else "y"

@@ -2,7 +2,7 @@
 
 Both functions use every core, go on behind a file that cannot be used, leave alone what is
 already done and newer than its source, also after a kill, and give the same files in any order
-of work. Memory holds one file for each process.
+of work. Memory holds a few short files, or a long one, for each process.
 """
 
 import csv
@@ -14,27 +14,33 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import joblib
 import numpy as np
+from jaxtyping import Float
 from tqdm import tqdm
 
 from tmr.errors import InputError
 from tmr.files import save_array, write_text
-from tmr.motion.conventions import Conventions, NoMotion, body_axis, up_axis
+from tmr.motion.conventions import Conventions, NoMotion, Recording, body_axis, up_axis
 from tmr.motion.guofeats import checked_joints
 from tmr.motion.importing import READERS, check_readable, read_clip, record
-from tmr.motion.published import published_pair
+from tmr.motion.published import published_pairs
 from tmr.motion.readers.arrays import load_npy
 from tmr.motion.readers.joints import POSE_DATA, x_is_negated
+from tmr.motion.skeleton import NUM_JOINTS
 
 MIRRORED = "M"  # the folder of mirrored features, beside those of the data sets
 SKIPPED = "skipped.csv"  # the report of what was left out, beside what was written
 
 _FILES_PER_PROCESS = 16  # fewer are done sooner than another process starts
 _VOTERS = 12  # files that decide on the up axis of a folder
+_BATCH_BYTES = 1024 * NUM_JOINTS * 3 * 4  # frames enough to make NumPy's calls worth their cost
 _ONE_FRAME = "a clip of one frame has no motion"
+
+Item = TypeVar("Item", bound=tuple[Any, ...])
+Result = TypeVar("Result")
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +95,8 @@ def import_folder(
         said = replace(said, up=_up_axis_of_most(files, said))
     work = [(file, targets[file], said) for file in pending]
     _sweep(targets[file] for file in pending)
-    return _run("import", _import_file, work, len(files), processes, target / SKIPPED)
+    batches = [[item] for item in work]
+    return _run("import", _import_batch, batches, len(files), processes, target / SKIPPED)
 
 
 def compute_features(
@@ -122,45 +129,66 @@ def compute_features(
             work.append((file, *targets, x_negated and x_is_negated(relative)))
     _sweep(path for _, *both, _ in work for path in both)
     report = target / (name or "") / SKIPPED
-    return _run("compute features", _compute_file, work, len(files), processes, report)
+    batches = _batches(work)
+    return _run("compute features", _compute_batch, batches, len(files), processes, report)
 
 
 def _up_axis_of_most(files: Sequence[Path], said: Conventions) -> str | None:
     """The axis along which bodies stand in files spread over the folder that do not say it."""
     axes = []
     for file in files[:: -(-len(files) // _VOTERS)]:
-        try:
-            recording = record(file, said)
-            if recording.up is None and np.isfinite(recording.positions).all():
-                axes.append(body_axis(recording.positions))
-        except InputError:
-            continue  # it will be named when its turn comes
-    return up_axis(axes) if axes else None
+        recording = _attempt(record, file, said)  # a broken one is named when its turn comes
+        if isinstance(recording, Recording) and recording.up is None:
+            axes.append(body_axis(recording.positions))
+    return up_axis([axis for axis in axes if np.isfinite(axis).all()])
+
+
+def _import_batch(items: Sequence[tuple[Path, Path, Conventions]]) -> list[Outcome]:
+    return [_attempt(_import_file, *item) for item in items]
 
 
 def _import_file(source: Path, target: Path, said: Conventions) -> Outcome:
     clip = read_clip(source, said)
     if len(clip.joints) < 2:
-        return Outcome(source, skipped=_ONE_FRAME)
+        raise NoMotion(_ONE_FRAME)
     save_array(target, clip.joints.astype(np.float32))
     return Outcome(source, len(clip.joints), str(clip.reading), clip.notes)
 
 
-def _compute_file(source: Path, target: Path, mirrored_target: Path, x_negated: bool) -> Outcome:
+def _compute_batch(items: Sequence[tuple[Path, Path, Path, bool]]) -> list[Outcome]:
+    outcomes, usable, motions = [], [], []
+    for source, *targets, x_negated in items:
+        joints = _attempt(_load_joints, source, x_negated)
+        if isinstance(joints, Outcome):
+            outcomes.append(joints)
+        else:
+            usable.append((source, *targets))
+            motions.append(joints)
+    pairs = published_pairs(motions) if motions else []
+    for files, pair in zip(usable, pairs, strict=True):
+        outcomes.append(_attempt(_save_pair, *files, pair))
+    return outcomes
+
+
+def _load_joints(source: Path, x_negated: bool) -> Float[np.ndarray, "frames 22 3"]:
     joints = load_npy(source)
     if joints.shape[:1] == (1,):
-        return Outcome(source, skipped=_ONE_FRAME)
+        raise NoMotion(_ONE_FRAME)
     joints = checked_joints(joints)
-    if x_negated:
-        joints = joints * np.array([-1.0, 1.0, 1.0])
-    features, mirrored = published_pair(joints)
+    return joints * np.array([-1.0, 1.0, 1.0]) if x_negated else joints
+
+
+def _save_pair(
+    source: Path, target: Path, mirrored_target: Path, pair: tuple[np.ndarray, np.ndarray]
+) -> Outcome:
+    features, mirrored = pair
     save_array(target, features)
     save_array(mirrored_target, mirrored)
     return Outcome(source, len(features))
 
 
-def _attempt(job: Callable[..., Outcome], source: Path, *rest: object) -> Outcome:
-    """What the job makes of a file, whatever is in it."""
+def _attempt(job: Callable[..., Result], source: Path, *rest: object) -> Result | Outcome:
+    """What the job makes of a file, or what is wrong with the file, whatever is in it."""
     try:
         return job(source, *rest)
     except NoMotion as error:
@@ -171,6 +199,19 @@ def _attempt(job: Callable[..., Outcome], source: Path, *rest: object) -> Outcom
     except Exception as error:  # one file of 15,000 must not cost the others
         what = f"{type(error).__name__}: {error}"
         return Outcome(source, problem=f"{source}: unexpected {' '.join(what.split())}")
+
+
+def _batches(work: Sequence[Item]) -> list[list[Item]]:
+    """Items in groups of whose files not much more than the given number of bytes is read."""
+    batches: list[list[Item]] = []
+    size = _BATCH_BYTES
+    for item in work:
+        if size >= _BATCH_BYTES:
+            batches.append([])
+            size = 0
+        batches[-1].append(item)
+        size += item[0].stat().st_size
+    return batches
 
 
 def _files(folder: Path, suffixes: Iterable[str], advice: str) -> list[Path]:
@@ -215,24 +256,31 @@ def _sweep(targets: Iterable[Path]) -> None:
 
 def _run(
     what: str,
-    job: Callable[..., Outcome],
-    work: Sequence[tuple[Any, ...]],
+    job: Callable[[Sequence[Any]], list[Outcome]],
+    batches: Sequence[Sequence[Any]],
     total: int,
     processes: int | None,
     report: Path,
 ) -> Summary:
-    """Do the job for each item of ``work``, show progress, and report what became of them."""
+    """Do the job for each batch of files, show progress, and report what became of them."""
     start = time.perf_counter()
-    processes = min(processes or joblib.cpu_count(), 1 + len(work) // _FILES_PER_PROCESS)
+    pending = sum(map(len, batches))
+    processes = min(processes or joblib.cpu_count(), 1 + pending // _FILES_PER_PROCESS)
     parallel = joblib.Parallel(processes, return_as="generator_unordered")
-    with joblib.parallel_config("loky", inner_max_num_threads=1):
-        results: Iterable[Any] = parallel(joblib.delayed(_attempt)(job, *item) for item in work)
-        progress: Iterable[Any] = tqdm(results, what, len(work), unit=" files", disable=None)
-        outcomes: list[Outcome] = sorted(progress, key=lambda outcome: outcome.source)
+    outcomes: list[Outcome] = []
+    with (
+        joblib.parallel_config("loky", inner_max_num_threads=1),
+        tqdm(desc=what, total=pending, unit=" files", disable=None) as progress,
+    ):
+        results: Iterable[Any] = parallel(joblib.delayed(job)(batch) for batch in batches)
+        for done in results:
+            outcomes += done
+            progress.update(len(done))
+    outcomes.sort(key=lambda outcome: outcome.source)
     summary = Summary(
         written=sum(outcome.frames > 0 for outcome in outcomes),
         frames=sum(outcome.frames for outcome in outcomes),
-        already_done=total - len(work),
+        already_done=total - pending,
         skipped=sum(bool(outcome.skipped) for outcome in outcomes),
         seconds=time.perf_counter() - start,
     )

@@ -9,12 +9,16 @@ written with the same sums in the same order; each comment names a choice that t
 decide. Algebraic tidying of this module changes its results.
 
 Inside, the coordinates are the first axis and the frames the last, so that every operation runs
-over whole rows of memory: vectors are (3, joints, clips, frames), rotations (4, joints, clips,
-frames), and a yaw, a rotation (w, 0, y, 0) about the vertical, is (2, clips, frames).
+over whole rows of memory; the frames of several clips lie one behind the other. Vectors are
+(3, joints, images, frames), rotations (4, joints, images, frames), and a yaw, a rotation
+(w, 0, y, 0) about the vertical, is (2, images, frames). Images are the motion and its mirror image.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
-from jaxtyping import Bool, Float, Float32
+from jaxtyping import Bool, Float, Float32, Int, Shaped
 from scipy.ndimage import gaussian_filter1d
 
 from tmr.motion.guofeats import (
@@ -50,6 +54,7 @@ _BONES = LENGTHS[1:, None, None] * _REST
 # Opposite vectors have no shortest rotation. A half turn about Y, or about X where the bone rests
 # along Y, is one of them.
 _HALF_TURNS = np.stack([0 * _REST[1], abs(_REST[1]), 1 - abs(_REST[1]), 0 * _REST[1]])
+_IDENTITY = np.array([1, 0, 0, 0], dtype=np.float32)[:, None, None]
 _CONJUGATE = np.array([1, -1, -1, -1], dtype=np.float32)[:, None, None, None]
 _MIRRORED_TURN = np.array([1, 1, -1, -1], dtype=np.float32)[:, None, None, None]
 _MIRRORED_PLACE = np.array([-1, 1, 1], dtype=np.float32)[:, None, None, None]
@@ -63,93 +68,119 @@ _LEVELS = [
 ]
 
 
+@dataclass(frozen=True, slots=True)
+class _Clips:
+    """Where clips lie on the axis of frames."""
+
+    lengths: Int[np.ndarray, " clips"]
+
+    @property
+    def starts(self) -> Int[np.ndarray, " clips"]:
+        return np.cumsum(self.lengths) - self.lengths
+
+    @property
+    def slices(self) -> list[slice]:
+        return [slice(i, i + n) for i, n in zip(self.starts, self.lengths, strict=True)]
+
+    def spread(self, values: Shaped[np.ndarray, "*n clips"]) -> Shaped[np.ndarray, "*n frames"]:
+        """The value of each clip in all its frames."""
+        return np.repeat(values, self.lengths, axis=-1)
+
+
 def published_features(joints: np.ndarray) -> Float32[np.ndarray, "steps 263"]:
     """Features of a clip of T frames, (T-1, 263), as the published files have them.
 
     ``joints`` is (T, 22 or more, 3) in metres, Y up, at 20 frames a second. Raises InputError for
     what `tmr.motion.guofeats.checked_joints` refuses.
     """
-    places = _coordinates_first(checked_joints(joints))
-    return _features(places, _inverse_kinematics(places, smooth=False)[1])[0]
+    places, clips = _one_behind_the_other([checked_joints(joints)])
+    turns = _inverse_kinematics(places, clips, smooth=False)[1]
+    return _features(places, turns, clips)[0, :-1]
 
 
-def published_pair(
-    joints: Float[np.ndarray, "frames 22 3"],
-) -> tuple[Float32[np.ndarray, "steps 263"], Float32[np.ndarray, "steps 263"]]:
-    """The :func:`published_features` of a clip of checked joints, and those of the mirrored clip.
+def published_pairs(
+    motions: Sequence[Float[np.ndarray, "_ 22 3"]],
+) -> list[tuple[Float32[np.ndarray, "_ 263"], Float32[np.ndarray, "_ 263"]]]:
+    """For each clip of checked joints its :func:`published_features`, and the mirrored clip's.
 
     The mirrored rotations follow from the others without a rounding; the reference skeleton is
     not symmetric, so all that comes after them is computed twice.
     """
-    places = _coordinates_first(joints)
-    turns = _inverse_kinematics(places, smooth=False)[1]
+    places, clips = _one_behind_the_other(motions)
+    turns = _inverse_kinematics(places, clips, smooth=False)[1]
     features, mirrored = _features(
         np.concatenate([places, _MIRRORED_PLACE * places[:, MIRRORED_JOINTS]], axis=2),
         np.concatenate([turns, _MIRRORED_TURN * turns[:, MIRRORED_JOINTS]], axis=2),
+        clips,
     )
-    return features, mirrored
+    return [(features[clip][:-1], mirrored[clip][:-1]) for clip in clips.slices]
 
 
-def _coordinates_first(
-    joints: Float[np.ndarray, "frames 22 3"],
-) -> Float32[np.ndarray, "3 22 1 frames"]:
-    return np.ascontiguousarray(joints.astype(np.float32).transpose(2, 1, 0))[:, :, None]
+def _one_behind_the_other(
+    motions: Sequence[Float[np.ndarray, "_ 22 3"]],
+) -> tuple[Float32[np.ndarray, "3 22 1 frames"], _Clips]:
+    joints = np.concatenate(motions).astype(np.float32)
+    clips = _Clips(np.array([len(motion) for motion in motions]))
+    return np.ascontiguousarray(joints.transpose(2, 1, 0))[:, :, None], clips
 
 
 def _features(
-    places: Float32[np.ndarray, "3 22 clips frames"],
-    turns: Float32[np.ndarray, "4 22 clips frames"],
-) -> Float32[np.ndarray, "clips steps 263"]:
-    """Features of clips of equal length, from joints and the whole rotations of bones."""
-    places = _normalised(places, turns)
-    local, turns = _inverse_kinematics(places, smooth=True)
-    steps = np.diff(places, axis=-1)
-    places, local = places[..., :-1], local[:, 1:, :, :-1]
+    places: Float32[np.ndarray, "3 22 images frames"],
+    turns: Float32[np.ndarray, "4 22 images frames"],
+    clips: _Clips,
+) -> Float32[np.ndarray, "images frames 263"]:
+    """Features from joints and the whole rotations of bones; the last row of a clip is void."""
+    places = _normalised(places, turns, clips)
+    local, turns = _inverse_kinematics(places, clips, smooth=True)
+    steps = np.roll(places, -1, axis=-1) - places
     around = places.copy()
     around[[0, 2]] -= places[[0, 2], :1]
-    (w, y), (next_w, next_y) = turns[::2, 0, :, :-1], turns[::2, 0, :, 1:]
+    heading = turns[::2, 0]
+    upcoming = np.roll(heading, -1, axis=-1)
+    turn = upcoming[1] * heading[0] - upcoming[0] * heading[1]
 
-    features = np.empty((*steps.shape[2:], NUM_FEATURES), dtype=np.float32)
-    features[..., TURN_RATE] = np.arcsin(np.clip(next_y * w - next_w * y, -1, 1))[..., None]
-    features[..., ROOT_VELOCITY] = np.moveaxis(
-        _turned((next_w, next_y), steps[:, 0])[[0, 2]], 0, -1
-    )
+    features = np.empty((*places.shape[2:], NUM_FEATURES), dtype=np.float32)
+    features[..., TURN_RATE] = np.arcsin(np.clip(turn, -1, 1))[..., None]
+    features[..., ROOT_VELOCITY] = np.moveaxis(_turned(upcoming, steps[:, 0])[[0, 2]], 0, -1)
     features[..., ROOT_HEIGHT] = places[1, 0, ..., None]
-    features[..., POSITIONS] = _flat(_turned((w, y), around[:, 1:]))
-    features[..., ROTATIONS] = _flat(_to_6d(local))
-    features[..., VELOCITIES] = _flat(_turned((w, y), steps))
+    features[..., POSITIONS] = _flat(_turned(heading, around[:, 1:]))
+    features[..., ROTATIONS] = _flat(_to_6d(local[:, 1:]))
+    features[..., VELOCITIES] = _flat(_turned(heading, steps))
     features[..., CONTACTS] = np.moveaxis(_still(steps[:, CONTACT_JOINTS]), 0, -1)
     return features
 
 
 def _normalised(
-    places: Float32[np.ndarray, "3 22 clips frames"],
-    turns: Float32[np.ndarray, "4 22 clips frames"],
-) -> Float32[np.ndarray, "3 22 clips frames"]:
+    places: Float32[np.ndarray, "3 22 images frames"],
+    turns: Float32[np.ndarray, "4 22 images frames"],
+    clips: _Clips,
+) -> Float32[np.ndarray, "3 22 images frames"]:
     """The clips on the reference skeleton, on the floor, starting at the origin and facing +Z."""
-    hip, knee, ankle = (places[:, j, :, 0] for j in (2, 5, 8))
+    hip, knee, ankle = (places[:, j][..., clips.starts] for j in (2, 5, 8))
     scale = (LENGTHS[5] + LENGTHS[8]) / (_norm(knee - hip) + _norm(ankle - knee))
     # Bones are float32, their sums along the skeleton float64.
     placed = np.empty(places.shape)
-    placed[:, 0] = places[:, 0] * scale[:, None]
+    placed[:, 0] = places[:, 0] * clips.spread(scale)
     bones = _rotated(turns[:, 1:], _BONES)
     for j, parent in enumerate(PARENTS[1:], start=1):
         placed[:, j] = bones[:, j - 1] + placed[:, parent]
-    placed[1] -= placed[1].min(axis=(0, 2), keepdims=True)
-    placed[[0, 2]] -= placed[[0, 2], :1, :, :1]
-    first = placed[..., :1]
+    lowest = np.minimum.reduceat(placed[1].min(axis=0), clips.starts, axis=-1)
+    placed[1] -= clips.spread(lowest)
+    first = placed[..., clips.starts]
+    placed[[0, 2]] -= clips.spread(first[[0, 2], :1])
+    first[[0, 2]] -= first[[0, 2], :1]
     turn = _heading((first[:, 2] - first[:, 1]) + (first[:, 17] - first[:, 16]))
-    return _turned(turn, placed.astype(np.float32))
+    return _turned(clips.spread(turn), placed.astype(np.float32))
 
 
 def _inverse_kinematics(
-    places: Float32[np.ndarray, "3 22 clips frames"], smooth: bool
-) -> tuple[Float32[np.ndarray, "4 22 clips frames"], Float32[np.ndarray, "4 22 clips frames"]]:
+    places: Float32[np.ndarray, "3 22 images frames"], clips: _Clips, smooth: bool
+) -> tuple[Float32[np.ndarray, "4 22 images frames"], Float32[np.ndarray, "4 22 images frames"]]:
     """Rotations of all bones, as seen from their forerunner and as seen from the world."""
     local = np.zeros((4, *places.shape[1:]), dtype=np.float32)
     across = (places[:, 1] - places[:, 2]) + (places[:, 17] - places[:, 16])
-    local[::2, 0] = _heading(across, smooth)
-    local[:, 0, :, 0] = [[1], [0], [0], [0]]
+    local[::2, 0] = _heading(across, clips if smooth else None)
+    local[:, 0][..., clips.starts] = _IDENTITY
     bones = places[:, 1:] - places[:, PARENTS[1:]]
     total = _from_rest(bones / _norm(bones))
     whole = local.copy()
@@ -161,15 +192,15 @@ def _inverse_kinematics(
 
 
 def _heading(
-    across: Float[np.ndarray, "3 clips frames"], smooth: bool = False
-) -> Float32[np.ndarray, "2 clips frames"]:
-    """The yaw that turns the forward direction of a body, up x across, to +Z."""
+    across: Float[np.ndarray, "3 images frames"], smoothed: _Clips | None = None
+) -> Float32[np.ndarray, "2 images frames"]:
+    """The yaw that turns the forward direction of a body, up x across, to +Z; clips smoothed."""
     # ``across`` is normalised in its own type; from the cross product on it is float64.
     length = _norm(across)
     x, _, z = across / np.where(length > 0, length, 1)
     forward = np.array([z, -x], dtype=np.float64)
-    if smooth:
-        forward = gaussian_filter1d(forward, SMOOTHING_SIGMA, mode="nearest")
+    for clip in smoothed.slices if smoothed else ():
+        forward[..., clip] = gaussian_filter1d(forward[..., clip], SMOOTHING_SIGMA, mode="nearest")
     length = _norm(forward)
     x, z = (forward / np.where(length > 0, length, 1)).astype(np.float32)
     z[length == 0] = 1
@@ -181,8 +212,8 @@ def _heading(
 
 
 def _from_rest(
-    bones: Float32[np.ndarray, "3 21 clips frames"],
-) -> Float32[np.ndarray, "4 21 clips frames"]:
+    bones: Float32[np.ndarray, "3 21 images frames"],
+) -> Float32[np.ndarray, "4 21 images frames"]:
     """The shortest rotations that take the rest directions to unit vectors."""
     w = np.sqrt((bones**2).sum(axis=0)) + (_REST * bones).sum(axis=0)
     turns = np.concatenate([w[None], _cross_with_axis(_REST, bones)])
@@ -191,8 +222,8 @@ def _from_rest(
 
 
 def _rotated(
-    turns: Float32[np.ndarray, "4 21 clips frames"], bones: Float32[np.ndarray, "3 21 1 1"]
-) -> Float32[np.ndarray, "3 21 clips frames"]:
+    turns: Float32[np.ndarray, "4 21 images frames"], bones: Float32[np.ndarray, "3 21 1 1"]
+) -> Float32[np.ndarray, "3 21 images frames"]:
     """Vectors along the axes, turned."""
     w, axes = turns[0], turns[1:]
     once = _cross_with_axis(axes, bones)
@@ -200,8 +231,7 @@ def _rotated(
 
 
 def _turned(
-    yaw: tuple[np.ndarray, np.ndarray] | Float32[np.ndarray, "2 clips frames"],
-    v: Float32[np.ndarray, "3 *n"],
+    yaw: Float32[np.ndarray, "2 images frames"], v: Float32[np.ndarray, "3 *n"]
 ) -> Float32[np.ndarray, "3 *n"]:
     """Vectors turned about the vertical: what is left of the general rotation without its zeros."""
     w, y = yaw
@@ -254,8 +284,8 @@ def _to_6d(q: Float32[np.ndarray, "4 *n"]) -> Float32[np.ndarray, "6 *n"]:
 
 
 def _still(
-    steps: Float32[np.ndarray, "3 4 clips frames"],
-) -> Bool[np.ndarray, "4 clips frames"]:
+    steps: Float32[np.ndarray, "3 4 images frames"],
+) -> Bool[np.ndarray, "4 images frames"]:
     return (steps**2).sum(axis=0) < CONTACT_THRESHOLD
 
 
@@ -264,6 +294,6 @@ def _norm(v: Float[np.ndarray, "k *n"]) -> Float[np.ndarray, "*n"]:
 
 
 def _flat(
-    values: Float32[np.ndarray, "k joints clips steps"],
-) -> Float32[np.ndarray, "clips steps joints*k"]:
+    values: Float32[np.ndarray, "k joints images frames"],
+) -> Float32[np.ndarray, "images frames joints*k"]:
     return values.transpose(2, 3, 1, 0).reshape(*values.shape[2:], -1)
