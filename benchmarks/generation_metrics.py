@@ -40,11 +40,14 @@ def main() -> None:
     parser.add_argument("--run-dir", default="outputs/tmr_small_bandai_guoh3dfeats")
     parser.add_argument("--split", default="test")
     parser.add_argument("--class-key", default="content", help="annotation field with the class")
+    parser.add_argument("--motions", type=int, help="only so many, drawn from the split")
     parser.add_argument("--picture", type=Path)
     options = parser.parse_args()
     model = tmr.load(options.run_dir)
     data = data_of(model.config)
-    captions, clips, mirrored, classes = read(data, options.split, options.class_key)
+    captions, clips, mirrored, classes = read(
+        data, options.split, options.class_key, options.motions
+    )
     texts, real = model.encode_texts(captions), model.encode_motions(clips)
     std = model.normalizer.std.numpy()
     print(f"{len(clips)} motions of {data.name}, split {options.split}, {options.run_dir}")
@@ -69,11 +72,13 @@ def cells(figures: dict[str, float]) -> str:
 
 
 def read(
-    data: TextMotionData, split: str, class_key: str
+    data: TextMotionData, split: str, class_key: str, count: int | None
 ) -> tuple[list[str], Clips, Clips, list[str]]:
     """First captions of a split, their parts of the motions, mirrored motions, and classes."""
     entries = orjson.loads((Path(data.annotations) / "annotations.json").read_bytes())
     annotations = data.present(split)
+    order = np.random.default_rng(0).permutation(len(annotations))[:count]
+    annotations = [annotations[i] for i in order]
 
     def cut(prefix: str) -> Clips:
         found = []

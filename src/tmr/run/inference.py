@@ -134,12 +134,11 @@ def motion_files(given: str | ListConfig) -> list[Path]:
     Raises:
         InputError: a folder without motion files.
     """
-    suffixes = {".npy", *READERS}
     files = []
     for path in map(Path, given if isinstance(given, ListConfig) else [given]):
-        found = sorted(p for p in path.rglob("*") if p.suffix.lower() in suffixes)
+        found = sorted(p for p in path.rglob("*") if p.suffix.lower() in READERS)
         if path.is_dir() and not found:
-            raise InputError(f"no {', '.join(sorted(suffixes))} file below {path}")
+            raise InputError(f"no {', '.join(sorted(READERS))} file below {path}")
         files += found if path.is_dir() else [path]
     return files
 
@@ -150,13 +149,13 @@ def read_features(
     """Unnormalised features of a motion file, or of its seconds [start, end).
 
     A ``.npy`` file of features (T, 263) or of joints (T, 22, 3), or any motion file that
-    ``prepare.import_motions`` reads, such as BVH.
+    ``prepare.import_motions`` reads: BVH, AMASS.
 
     Raises:
         InputError: no such file, one that cannot be used, or seconds outside of it.
     """
     if not path.is_file():
-        raise InputError(f"no motion file {path}; give npy=FILE, a .npy or {', '.join(READERS)}")
+        raise InputError(f"no motion file {path}; give npy=FILE, one of {', '.join(READERS)}")
     try:
         features = features_of(_read_array(path))
     except InputError as error:
