@@ -13,7 +13,8 @@ from tmr.run.command import one_line_errors
 @hydra.main(config_path="../configs", config_name="combine", version_base="1.3")
 def main(cfg: DictConfig) -> None:
     """Write the combined annotations and splits."""
-    combine_data_sets(Path(cfg.root), list(cfg.sets), cfg.name, cfg.allowed, cfg.overwrite)
+    names = [cfg.sets] if isinstance(cfg.sets, str) else list(cfg.sets)
+    combine_data_sets(Path(cfg.root), names, cfg.name, cfg.allowed, cfg.overwrite)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,16 @@
-"""The commands check, nsim_split and combine, on the prepared data of the quickstart."""
+"""The commands check and nsim_split, on the prepared data of the quickstart."""
 
+import pytest
 from matplotlib.image import imread
 
 from tests.workspace import Workspace
+from tmr.data import TextMotionData, read_split
+from tmr.errors import InputError
+from tmr.run.nsim_split import nsim_split
+from tmr.text import EmbeddingCache, TextModel
+
+MINILM = "sentence-transformers/all-MiniLM-L6-v2"
+MODEL = TextModel("minilm", MINILM, MINILM, 384)
 
 EMBEDDED = "data=synthetic text=minilm"
 
@@ -26,12 +34,16 @@ def test_check_of_missing_statistics_ends_with_code_1(quickstart: tuple[Workspac
 
 def test_the_dissimilar_split_is_the_same_again(quickstart: tuple[Workspace, str]) -> None:
     workspace, _ = quickstart
+    folder = workspace.folder / "datasets" / "annotations" / "synthetic"
     command = f"python -m prepare.nsim_split {EMBEDDED} size=10 output=few"
-    splits = workspace.folder / "datasets" / "annotations" / "synthetic" / "splits"
     assert "wrote 10 of 120 keys" in workspace.succeed(command)
-    first = (splits / "few.txt").read_text()
-    assert "overwrite=true" in workspace.refuse(command)
-    workspace.succeed(f"{command} overwrite=true")
-    assert (splits / "few.txt").read_text() == first
-    assert set(first.split()) <= set((splits / "test.txt").read_text().split())
-    (splits / "few.txt").unlink()
+    few = read_split(folder, "few")
+    assert set(few) <= set(read_split(folder, "test"))
+    data = TextMotionData("synthetic", str(folder), "motions", "stats")
+    cache = EmbeddingCache(folder / "text_embeddings" / "minilm", MODEL)
+    assert nsim_split(data, cache, size=5, output="fewer") == few[:5]
+    with pytest.raises(InputError, match="overwrite=true"):
+        nsim_split(data, cache, output="few")
+    assert nsim_split(data, cache, size=10, output="few", overwrite=True) == few
+    for name in ("few", "fewer"):
+        (folder / "splits" / f"{name}.txt").unlink()

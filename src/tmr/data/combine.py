@@ -85,7 +85,7 @@ def combine(sets: Mapping[str, DataSet], allowed: float = 0.0) -> tuple[DataSet,
         InputError: fewer than two sets, or a set without a training split.
     """
     if len(sets) < 2:
-        raise InputError(f"combine takes at least two data sets, got {len(sets)}")
+        raise InputError(f"combine takes at least two data sets, got {len(sets)}: sets=[A,B]")
     empty = [name for name, data in sets.items() if not data.splits.get("train")]
     if empty:
         raise InputError(f"no training split in {', '.join(empty)}")
