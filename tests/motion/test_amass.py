@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,10 @@ smplx = pytest.importorskip("smplx")
 
 SHAPES = 4  # shape components of the small model
 JOINTS_OF = {"smpl": 24, "smplh": 52, "smplx": 55}
+
+
+def save(path: Path, arrays: dict[str, Any]) -> None:
+    np.savez(path, **arrays)
 
 
 def write_model(path: Path, kind: str, seed: int = 0) -> dict[str, np.ndarray]:
@@ -46,7 +51,7 @@ def write_model(path: Path, kind: str, seed: int = 0) -> dict[str, np.ndarray]:
         model |= {f"hands_components{side}": np.eye(45) for side in "lr"}
         model |= {f"hands_mean{side}": np.zeros(45) for side in "lr"}
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(path, **model)
+    save(path, model)
     return model
 
 
@@ -96,7 +101,7 @@ def by_hand(model: dict[str, np.ndarray], clip: dict[str, np.ndarray]) -> np.nda
 @pytest.mark.parametrize("kind", JOINTS_OF)
 def test_joints_are_those_of_forward_kinematics_by_hand(tmp_path, said, models, kind):
     clip = motion(kind)
-    np.savez(tmp_path / "clip.npz", **clip)
+    save(tmp_path / "clip.npz", clip)
     recording = record(tmp_path / "clip.npz", said)
     model = dict(np.load(models / kind / "female" / "model.npz"))
     assert np.allclose(recording.positions, by_hand(model, clip), atol=1e-6)
@@ -108,7 +113,7 @@ def test_joints_are_those_of_the_whole_body_model_of_smplx(tmp_path, said, model
     import torch
 
     clip = motion("smplh")
-    np.savez(tmp_path / "clip.npz", **clip)
+    save(tmp_path / "clip.npz", clip)
     file = models / "smplh" / "female" / "model.npz"
     body = smplx.SMPLH(
         str(file), ext="npz", gender="female", num_betas=SHAPES, use_pca=False,
@@ -131,7 +136,7 @@ def test_a_clip_is_upright_in_metres_at_20_frames_a_second(tmp_path, said):
     still["poses"][:, 3:] = 0
     still["betas"][:] = 0
     still["trans"][:] = np.linspace([0, 0, 0], [0, -1.2, 0], 13)  # forward is -Y where Z is up
-    np.savez(tmp_path / "clip.npz", **still)
+    save(tmp_path / "clip.npz", still)
     clip = read_clip(tmp_path / "clip.npz", said)
     assert str(clip.reading) == "skeleton smplh female, 1 unit = 1 m, z up, right-handed, 60 fps"
     standing = np.array([STANDING[name] for name in JOINTS])
@@ -147,13 +152,13 @@ def test_both_names_of_rate_and_gender_as_bytes_are_read(tmp_path, said):
     clip = motion("smplx")
     clip["mocap_frame_rate"] = clip.pop("mocap_framerate")
     clip["gender"] = np.array(b"male")
-    np.savez(tmp_path / "clip.npz", **clip)
+    save(tmp_path / "clip.npz", clip)
     recording = record(tmp_path / "clip.npz", said)
     assert (recording.skeleton, recording.fps) == ("smplx male", 60)
 
 
 def test_long_files_are_posed_piece_by_piece(tmp_path, said, monkeypatch):
-    np.savez(tmp_path / "clip.npz", **motion("smplh"))
+    save(tmp_path / "clip.npz", motion("smplh"))
     whole = record(tmp_path / "clip.npz", said).positions
     monkeypatch.setattr("tmr.motion.readers.amass._CHUNK", 2)
     assert np.array_equal(whole, record(tmp_path / "clip.npz", said).positions)
@@ -178,7 +183,7 @@ def test_long_files_are_posed_piece_by_piece(tmp_path, said, monkeypatch):
 )
 def test_a_damaged_file_is_refused_with_its_name(tmp_path, said, change, message):
     clip = {k: v for k, v in (motion("smplh") | change).items() if v is not None}
-    np.savez(tmp_path / "clip.npz", **clip)
+    save(tmp_path / "clip.npz", clip)
     with pytest.raises(InputError, match=rf"clip\.npz: {message}"):
         read_clip(tmp_path / "clip.npz", said)
 
@@ -191,10 +196,10 @@ def test_a_file_of_a_body_shape_holds_no_motion(tmp_path, said):
 
 def test_body_models_that_cannot_be_used_are_refused(tmp_path, said, models):
     clip = tmp_path / "clip.npz"
-    np.savez(clip, **motion("smplh"))
+    save(clip, motion("smplh"))
     model = models / "smplh" / "female" / "model.npz"
     whole = dict(np.load(model))
-    np.savez(model, **whole | {"kintree_table": whole["kintree_table"][:, ::-1]})
+    save(model, whole | {"kintree_table": whole["kintree_table"][:, ::-1]})
     with pytest.raises(InputError, match=r"body model .*model\.npz: not a body model of the SMPL"):
         read_clip(clip, said)
     model.rename(model.with_suffix(".pkl"))
@@ -203,7 +208,7 @@ def test_body_models_that_cannot_be_used_are_refused(tmp_path, said, models):
 
 
 def test_without_a_folder_of_body_models_an_import_says_where_they_are(tmp_path):
-    np.savez(tmp_path / "clip.npz", **motion("smplh"))
+    save(tmp_path / "clip.npz", motion("smplh"))
     for folder, found in ((None, "none is given"), (str(tmp_path / "gone"), "there is no .*gone")):
         with pytest.raises(InputError, match=rf"{found}: download .*mano\.is.*body_models=FOLDER"):
             import_folder(tmp_path, tmp_path / "joints", Conventions(body_models=folder))
@@ -211,7 +216,7 @@ def test_without_a_folder_of_body_models_an_import_says_where_they_are(tmp_path)
 
 def test_without_smplx_the_package_is_named(tmp_path, said, monkeypatch):
     monkeypatch.setitem(sys.modules, "smplx", None)
-    np.savez(tmp_path / "clip.npz", **motion("smplh"))
+    save(tmp_path / "clip.npz", motion("smplh"))
     with pytest.raises(InputError, match="pip install smplx"):
         read_clip(tmp_path / "clip.npz", said)
 
@@ -222,7 +227,7 @@ def test_a_folder_of_amass_is_imported_with_its_body_shapes_skipped(tmp_path, sa
     clip = motion("smplh", frames=30)
     clip["poses"][:, 3:] /= 10
     clip["trans"] /= 50
-    np.savez(takes / "walk_poses.npz", **clip)
+    save(takes / "walk_poses.npz", clip)
     np.savez(takes / "shape.npz", betas=np.zeros(16))
     summary = import_folder(tmp_path / "amass", tmp_path / "joints", said, processes=1)
     assert (summary.written, summary.skipped, summary.frames) == (1, 1, 10)

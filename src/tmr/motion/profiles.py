@@ -1,4 +1,17 @@
-"""Skeleton profiles: which joints of a foreign skeleton are our 22, one record each."""
+"""Skeleton profiles: which joints of a foreign skeleton are our 22, one record each.
+
+A profile of one's own is a YAML file of the fields of :class:`Profile`. Collars may be left out,
+and pelvis, spine1 to spine3 and neck where the line of the spine is given:
+
+    spine: [Root, Back, Nape]        # from pelvis to neck
+    joints:                          # ours: theirs
+      head: Skull
+      left_hip: LThigh
+      ...
+    unit: cm                         # or metres; leave out unit and up to have them found
+    up: z
+    t_pose_first: false              # true: the first frame is no motion
+"""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence

@@ -13,11 +13,11 @@ from tmr.errors import InputError
 def load_npy(path: Path) -> np.ndarray:
     """The array of a .npy file. Raises InputError for what is none."""
     try:
-        # As a map, a damaged header that promises terabytes takes no memory.
-        mapped = np.load(path, mmap_mode="r", allow_pickle=False)
-        if mapped.offset + mapped.nbytes != path.stat().st_size:
-            raise InputError("more bytes than its header promises")
-        return np.array(mapped)
+        with path.open("rb") as file:
+            array = np.load(file, allow_pickle=False)
+            if file.read(1):
+                raise InputError("more bytes than its header promises")
+            return array
     except Exception as error:  # damaged headers make NumPy raise nearly anything
         raise InputError(f"not a readable .npy file: {_line(error)}") from None
 
