@@ -21,6 +21,7 @@ TRAINING := data=synthetic model=tmr_small text=minilm run_dir=$(RUN) lr=1e-3 ba
 quickstart: $(WEIGHTS)
 	$(BIN)/python retrieval.py run_dir=$(RUN)
 	$(BIN)/python search.py run_dir=$(RUN) text="a person waves with the left hand"
+	@echo "To see motions move: $(BIN)/python app.py, then open http://localhost:7860"
 
 test: lint pytest
 
