@@ -155,6 +155,8 @@ def draw(rows: dict[str, list[dict[str, float]]], path: Path) -> None:
             x = np.linspace(0, 1, len(points))
             axis.plot(x, [figures[name] for figures in points], marker="o", ms=3, label=kind)
         axis.set_title(COLUMNS[name])
+        if name == "fid":
+            axis.set_yscale("symlog", linthresh=1e-4)
         axis.set_xticks([0, 1], ["real", "strongest"])
         axis.spines[["top", "right"]].set_visible(False)
         axis.margins(y=0.1)
