@@ -1,7 +1,8 @@
 """The stage: the part of the page that shows what was found, and the values it takes.
 
 A value is plain JSON: ``kind`` ("cards", "map" or "moments"), ``heading``, ``note``, and ``items``,
-the motions. Its JavaScript is in ``static/``.
+the motions. An item has no field "path": Gradio's clients would download what it names. The
+JavaScript is in ``static/``.
 """
 
 from collections.abc import Sequence
@@ -59,7 +60,7 @@ def card(library: str, item: Item, score: float | None = None) -> Value:
     return {
         **_motion(f"{library}/{item.key}", item.key, score),
         "captions": list(item.captions),
-        "path": item.path,
+        "file": item.path,
         "seconds": round(item.seconds, 3),
         "badge": "",
     }
@@ -70,7 +71,7 @@ def upload_card(motion_id: str, name: str, frames: int) -> Value:
     return {
         **_motion(motion_id, name, None),
         "captions": [],
-        "path": name,
+        "file": name,
         "seconds": round(frames / FPS, 3),
         "badge": "your file",
     }

@@ -86,7 +86,7 @@ export class LatentMap {
     this.canvas.style.cursor = item ? "pointer" : "default";
     if (!item) return;
     const [x, y] = this.place(item);
-    this.tip.textContent = item.captions[0] ?? item.path;
+    this.tip.textContent = item.captions[0] ?? item.file;
     this.tip.style.transform = `translate(${Math.min(x, this.canvas.clientWidth - 220)}px, ${y + 12}px)`;
   }
 }

@@ -14,6 +14,7 @@ const THICK = { spine1: 0.098, spine2: 0.1, spine3: 0.108, neck: 0.05, left_hip:
 const HEAD = new THREE.Vector3(0.088, 0.122, 0.1);
 const SUN = new THREE.Vector3(0.5, 1.6, 0.45);
 const UP = new THREE.Vector3(0, 1, 0);
+const FRAME = 1000 / 45; // milliseconds between frames at least: the motions have 20 a second
 const GROUND = 7; // metres from the person to where the ground has faded
 const CYLINDER = new THREE.CylinderGeometry(1, 1, 1, 12, 1, true);
 const DISC = new THREE.CircleGeometry(GROUND, 48).rotateX(-Math.PI / 2);
@@ -307,6 +308,7 @@ export class Surface {
   }
 
   draw(now) {
+    if (now - this.last < FRAME) return;
     const seconds = Math.min((now - this.last) / 1000, 0.25); // a hidden page does not race on
     this.last = now;
     const frame = this.frame.getBoundingClientRect();

@@ -147,7 +147,7 @@ class Stage {
     card.type = "button";
     card.className = "card";
     card.dataset.key = item.key;
-    card.title = item.path;
+    card.title = item.file;
     card.innerHTML = `
       <span class="preview"></span>
       <span class="badge"></span>
@@ -156,7 +156,7 @@ class Stage {
     const badge = item.score === null ? item.badge : item.score.toFixed(2);
     card.querySelector(".badge").textContent = badge;
     card.querySelector(".badge").hidden = !badge;
-    card.querySelector(".caption").textContent = item.captions[0] ?? item.path;
+    card.querySelector(".caption").textContent = item.captions[0] ?? item.file;
     card.querySelector(".key").textContent = item.key;
     card.querySelector(".seconds").textContent = `${item.seconds.toFixed(1)} s`;
     card.onclick = () => this.select(item, true);
@@ -217,7 +217,7 @@ class Stage {
     const [first, ...others] = item.captions;
     this.part(".title").textContent = first ?? item.key;
     this.part(".others").replaceChildren(...others.map((text) => textNode("li", text)));
-    const facts = { score: item.score?.toFixed(3), key: item.key, file: item.path, length: `${item.seconds.toFixed(2)} s` };
+    const facts = { score: item.score?.toFixed(3), key: item.key, file: item.file, length: `${item.seconds.toFixed(2)} s` };
     this.part(".facts").replaceChildren(
       ...Object.entries(facts)
         .filter(([, value]) => value)
