@@ -1,0 +1,135 @@
+"""Speed of the page: `python benchmarks/demo.py RUN_DIR` for a run on the embedded data.
+
+Makes a data set of 23,000 keys over the motions that there are, starts `python app.py` on it twice
+(the first start encodes it and is not timed), and prints how long the second takes until Chromium
+shows the first motions, what a text query takes, whether 20 people can search at once, and how many
+frames a second eight skeletons and the large viewer get with software rendering.
+"""
+
+import argparse
+import json
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import cycle, islice
+from pathlib import Path
+
+from gradio_client import Client
+from playwright.sync_api import Page, sync_playwright
+
+MOTIONS = 23_000
+QUERIES = 100
+PEOPLE = 20
+SECONDS = 10
+FLAGS = ["--no-sandbox", "--disable-gpu", "--enable-unsafe-swiftshader", "--no-first-run"]
+SURFACE = "document.querySelector('.stage').parentElement.stage.surface"
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description="Speed of the page.")
+    parser.add_argument("run_dir", type=Path, help="run folder trained on the embedded data")
+    parser.add_argument("--motions", type=int, default=MOTIONS, help="size of the gallery")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch, sync_playwright() as playwright:
+        annotations, run = Path(scratch, "large"), Path(scratch, "run")
+        shutil.copytree(given.run_dir, run, ignore=shutil.ignore_patterns("galleries", "logs"))
+        repeat(Path("datasets/annotations/synthetic"), annotations, given.motions)
+        with served(run, annotations):
+            pass
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        start = time.perf_counter()
+        with served(run, annotations) as address:
+            page.goto(address)
+            page.wait_for_selector(".card")
+            show(f"start to first motions, {given.motions:,} in the gallery", time_since(start))
+            show(f"{SECONDS} s of eight skeletons and the viewer", frames(page))
+            page.close()
+            queries(address)
+        browser.close()
+
+
+def repeat(source: Path, target: Path, count: int) -> None:
+    """A data set of ``count`` keys, all in one split, over the motions of another."""
+    entries = json.loads((source / "annotations.json").read_bytes()).values()
+    repeated = {f"{number:06}": entry for number, entry in enumerate(islice(cycle(entries), count))}
+    (target / "splits").mkdir(parents=True)
+    (target / "splits" / "test.txt").write_text("\n".join(repeated))
+    (target / "annotations.json").write_text(json.dumps(repeated))
+
+
+@contextmanager
+def served(run: Path, annotations: Path) -> Iterator[str]:
+    """The address of the page while it is served."""
+    data = ["data=synthetic", "data.name=large", f"data.annotations={annotations}"]
+    command = [sys.executable, "app.py", f"run_dir={run}", *data, "port=0", "device=cpu"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        found = re.search(r"is open at (\S+)", "".join(until_open(server.stdout)))
+        if found is None:
+            sys.exit(f"{' '.join(command)} did not start")
+        yield found[1]
+        server.terminate()
+
+
+def until_open(lines: Iterator[str]) -> Iterator[str]:
+    """Lines of the server up to the one with its address."""
+    for line in lines:
+        yield line
+        if "is open at" in line:
+            return
+
+
+def queries(address: str) -> None:
+    """Time a text query, one at a time and by many people at once."""
+    client = Client(address, verbose=False)
+
+    def find(number: int) -> float:
+        start = time.perf_counter()
+        text = f"a person walks {number} steps"
+        client.predict(text, "large", "everything", 12, 0, api_name="/search")
+        return time.perf_counter() - start
+
+    find(0)
+    times = [find(number) for number in range(QUERIES)]
+    show(f"text query, median of {QUERIES}", f"{1000 * statistics.median(times):.0f} ms")
+    start = time.perf_counter()
+    with ThreadPoolExecutor(PEOPLE) as people:
+        list(people.map(find, range(PEOPLE)))
+    show(f"{PEOPLE} people at once, all answered", time_since(start))
+
+
+def frames(page: Page) -> str:
+    """Frames a second while eight cards play beside the viewer."""
+    page.get_by_label("results").fill("8")
+    page.locator("#text textarea, #text input").fill("a person walks")
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.querySelectorAll('.card').length == 8")
+    page.wait_for_timeout(2000)
+    before = page.evaluate(f"{SURFACE}.frames")
+    start = time.perf_counter()
+    page.wait_for_timeout(1000 * SECONDS)
+    drawn = page.evaluate(f"{SURFACE}.frames") - before
+    return f"{drawn / (time.perf_counter() - start):.1f} frames a second"
+
+
+def time_since(start: float) -> str:
+    """Seconds since ``start``, for people."""
+    return f"{time.perf_counter() - start:.1f} s"
+
+
+def show(what: str, figure: str) -> None:
+    """Print one row."""
+    print(f"{what:55}  {figure}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
