@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import joblib
 import numpy as np
@@ -272,8 +272,8 @@ def _run(
         joblib.parallel_config("loky", inner_max_num_threads=1),
         tqdm(desc=what, total=pending, unit=" files", disable=None) as progress,
     ):
-        results: Iterable[Any] = parallel(joblib.delayed(job)(batch) for batch in batches)
-        for done in results:
+        results = parallel(joblib.delayed(job)(batch) for batch in batches)
+        for done in cast(Iterable[list[Outcome]], results):
             outcomes += done
             progress.update(len(done))
     outcomes.sort(key=lambda outcome: outcome.source)
