@@ -43,6 +43,10 @@ const LAYOUT = `
 
 /** Build the stage inside a Gradio component and keep it in step with the component's value. */
 export async function mount({ element, props, watch, more }) {
+  if (!document.createElement("canvas").getContext("webgl2")) {
+    element.textContent = "This browser shows no 3D: switch on WebGL, or try another browser.";
+    return;
+  }
   const stage = new Stage(element, props.skeleton, more);
   element.stage = stage;
   watch("value", () => stage.show(props.value));
