@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from tmr.data import TextMotionData, collate, ordered_loader, training_loader
+from tmr.data import TextMotionData, collate, training_loader
 from tmr.data.normalizer import Normalizer
 from tmr.errors import InputError
 from tmr.text import EmbeddingCache, TextModel
@@ -113,10 +113,3 @@ def test_an_epoch_visits_every_motion_once_and_mixes_captions(data, embeddings):
     ]
     captions = [caption for batch in batches for caption in batch.captions]
     assert 0 < sum(caption.endswith("a bit") for caption in captions) < 12
-
-
-def test_ordered_loading_goes_from_long_to_short(data, embeddings):
-    dataset = data.split("train", embeddings, IDENTITY)
-    lengths = [n for batch in ordered_loader(dataset, 5) for n in batch.motion.lengths.tolist()]
-    assert lengths == sorted(lengths, reverse=True)
-    assert len(lengths) == 12

@@ -1,7 +1,7 @@
 """Data sets: annotations and splits, normalised motions, batches."""
 
 from tmr.data.annotations import Annotation, Caption, read_annotations, read_split
-from tmr.data.batches import LengthBucketSampler, ordered_loader, training_loader, validation_loader
+from tmr.data.batches import LengthBucketSampler, training_loader, validation_loader
 from tmr.data.dataset import Batch, Sample, TextMotionData, TextMotionDataset, collate
 from tmr.data.normalizer import Normalizer, statistics
 
@@ -15,7 +15,6 @@ __all__ = [
     "TextMotionData",
     "TextMotionDataset",
     "collate",
-    "ordered_loader",
     "read_annotations",
     "read_split",
     "statistics",

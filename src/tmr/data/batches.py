@@ -86,12 +86,3 @@ def validation_loader(dataset: TextMotionDataset, batch_size: int) -> DataLoader
     """Batches of first captions in the order of the split: losses that compare samples of a batch
     need batches of mixed lengths, and the same ones every epoch."""
     return DataLoader(dataset, batch_size=batch_size, collate_fn=collate)
-
-
-def ordered_loader(dataset: TextMotionDataset, batch_size: int) -> DataLoader:
-    """Batches of first captions from the longest motion to the shortest: little padding, and
-    a batch that is too large for the memory fails at once."""
-    lengths = [captions[0] for captions in dataset.lengths()]
-    order = [int(i) for i in np.argsort(lengths, kind="stable")[::-1]]
-    batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
-    return DataLoader(dataset, batch_sampler=batches, collate_fn=collate)
