@@ -55,13 +55,13 @@ def serve(actions: Actions, host: str, port: int) -> None:
     Raises:
         InputError: the port is taken, or the host is no address of this computer.
     """
-    app = build_app(actions, importing=host in LOCAL)
     try:
         listener = socket.create_server((host, port))
     except OSError as error:
         raise InputError(
             f"cannot listen on {host}:{port}: {error.strerror}; try port={port + 1}"
         ) from error
+    app = build_app(actions, importing=host in LOCAL)
     address = f"http://{host}:{listener.getsockname()[1]}"  # port=0 takes any free one
     print(f"Motion search is open at {address} (Ctrl-C stops it)", flush=True)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
