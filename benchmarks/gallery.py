@@ -68,23 +68,17 @@ def measure(searcher: Searcher, queries: torch.Tensor) -> tuple[Timing, torch.Te
     return timing, torch.stack(rows)
 
 
-def memory(kind: str) -> int:
-    """Megabytes that this process holds: ``RssAnon`` is its own, ``RssFile`` mapped files."""
-    status = Path("/proc/self/status").read_text()
-    return int(status.split(f"{kind}:")[1].split()[0]) // 1024
-
-
 def megabytes(path: Path) -> int:
     """Size of a file."""
     return path.stat().st_size // 2**20
 
 
-def show(name: str, timing: Timing, recall: float, own: int, disk: int, made: float) -> None:
+def show(name: str, timing: Timing, recall: float, size: int, made: float) -> None:
     """Print one row."""
     middle, late = np.percentile(timing.clock, [50, 95])
     print(
         f"{name:<8} {middle:>9.1f} {late:>8.1f} {np.median(timing.processors):>8.1f}"
-        f" {recall:>10.3f} {own:>14} {disk:>8} {made:>7.0f}"
+        f" {recall:>10.3f} {size:>8} {made:>7.0f}"
     )
 
 
@@ -104,28 +98,25 @@ def main() -> None:
         made = time.perf_counter() - start
         del latents, items
 
-        before = memory("RssAnon")
         start = time.perf_counter()
         gallery = Gallery.load(path, "benchmark")
         assert gallery is not None
         print(f"opened in {1000 * (time.perf_counter() - start):.0f} ms")
         print(f"{QUERIES} queries, top {TOP}, {torch.get_num_threads()} threads\n")
-        print("search   median ms   95% ms   CPU ms  recall@10  own memory MB  disk MB  made s")
+        print("search   median ms   95% ms   CPU ms  recall@10  size MB  made s")
         timing, exact = measure(gallery, queries)
-        show("exact", timing, 1.0, memory("RssAnon") - before, megabytes(path), made)
-        mapped = memory("RssFile")
+        show("exact", timing, 1.0, megabytes(path), made)
 
         start = time.perf_counter()
         FaissIndex.of(gallery, Path(folder) / "gallery.faiss")
         made = time.perf_counter() - start
-        before = memory("RssAnon")
         index = FaissIndex.of(gallery, Path(folder) / "gallery.faiss")
         timing, found = measure(index, queries)
         pairs = zip(found.tolist(), exact.tolist(), strict=True)
         recall = np.mean([len({*ours} & {*best}) / TOP for ours, best in pairs])
         (file,) = Path(folder).glob("*.faiss")
-        show("faiss", timing, float(recall), memory("RssAnon") - before, megabytes(file), made)
-        print(f"\nexact search reads the latents from the page cache: {mapped} MB of mapped files")
+        show("faiss", timing, float(recall), megabytes(file), made)
+        print("\nthe exact search maps its file, the index is held in memory")
 
 
 if __name__ == "__main__":

@@ -91,9 +91,9 @@ class FaissIndex:
 
 
 def _build(faiss: Any, latents: Float[np.ndarray, "n dim"]) -> Any:
-    """An index of vectors of length 1: about 4 sqrt(n) lists."""
+    """An index of vectors of length 1: about 2 sqrt(n) lists."""
     count, dim = latents.shape
-    lists = max(1, min(round(4 * math.sqrt(count)), count // TRAINING_ITEMS))
+    lists = max(1, min(round(2 * math.sqrt(count)), count // TRAINING_ITEMS))
     index = faiss.IndexIVFScalarQuantizer(
         faiss.IndexFlatIP(dim), dim, lists,
         faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT,
