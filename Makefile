@@ -10,7 +10,7 @@ WEIGHTS := $(RUN)/last_weights/motion_encoder.pt
 MOTIONS := size.motions=1500
 # Five minutes on two CPU cores: a smaller model, fewer epochs, a higher learning rate than the
 # paper's.
-EPOCHS := 8
+EPOCHS := 7
 TRAINING := data=synthetic model=tmr_small text=minilm run_dir=$(RUN) lr=1e-3 batch_size=32 \
             model.motion_encoder.num_layers=2 model.motion_encoder.ff_size=256 \
             trainer.max_epochs=$(EPOCHS)
