@@ -50,8 +50,8 @@ def test_a_seed_starts_from_the_weights_of_torch(ours, layer, stack) -> None:
     torch.manual_seed(1)
     started = ours(nfeats=6, dropout=0.1, **SHAPES).state_dict()
     torch.manual_seed(1)
-    if ours is ActorEncoder:
-        nn.Linear(6, DIM), torch.randn(2, DIM)
+    if ours is ActorEncoder:  # its projection and tokens come first
+        _ = nn.Linear(6, DIM), torch.randn(2, DIM)
     expected = stack(layer(DIM, HEADS, FF, 0.1, "gelu", batch_first=True), LAYERS)
     for name, tensor in expected.state_dict().items():
         assert torch.equal(started[name], tensor), name
