@@ -30,7 +30,7 @@ def actions(quickstart) -> Actions:
         str(folder / "datasets/motions/guoh3dfeats"),
         "",
     )
-    plan = WindowPlan(seconds=[1, 2, 4], step=0.5, frames_per_pass=4096)
+    plan = WindowPlan(seconds=[1.0, 2.0, 4.0], step=0.5, frames_per_pass=4096)
     scoring = Scoring(temperature=0.1, typical_seconds=4, spread=0.5, max_overlap=0.2)
     return Actions(open_shelf(folder / "outputs/quickstart", data, "cpu"), plan, scoring)
 

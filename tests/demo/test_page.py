@@ -22,7 +22,7 @@ from tmr.motion.guofeats import features_to_joints
 from tmr.motion.importing import read_motion
 from tmr.motion.skeleton import FPS
 
-expect.set_options(timeout=20_000)  # milliseconds: other tests keep the cores busy
+expect.set_options(timeout=60_000)  # milliseconds: other tests keep the cores busy
 CHROMIUM = shutil.which("chromium")
 FLAGS = [
     "--no-sandbox",
