@@ -31,7 +31,7 @@ def actions(quickstart) -> Actions:
         "",
     )
     plan = WindowPlan(seconds=[1.0, 2.0, 4.0], step=0.5, frames_per_pass=4096)
-    scoring = Scoring(temperature=0.1, typical_seconds=4, spread=0.5, max_overlap=0.2)
+    scoring = Scoring(temperature=0.1, typical_seconds=4.0, spread=0.5, max_overlap=0.2)
     return Actions(open_shelf(folder / "outputs/quickstart", data, "cpu"), plan, scoring)
 
 

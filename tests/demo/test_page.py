@@ -159,7 +159,7 @@ def test_play_pause_scrub_and_step(page: Page):
     still = stage(page, "large.time")
     page.wait_for_timeout(300)
     assert stage(page, "large.time") == still
-    slider = page.get_by_label("time")
+    slider = page.get_by_role("slider", name="time")
     middle = stage(page, "large.clip.duration") / 2
     slider.fill(f"{middle:.3f}")
     assert stage(page, "large.time") == pytest.approx(middle, abs=2e-3)
@@ -293,7 +293,7 @@ def test_a_folder_becomes_a_library_with_a_map(page: Page, takes: Path):
     expect(page.locator(".card")).to_have_count(3)
     search(page, "a person walks")
     assert {card.get_attribute("data-key") for card in page.locator(".card").all()} == set(TAKES)
-    page.get_by_role("listbox", name="library").click()
+    page.get_by_role("combobox", name="library").click()
     page.get_by_role("option", name="synthetic").click()
     page.get_by_role("tab", name="Library").click()
     page.get_by_role("button", name="Show the map").click()
