@@ -15,6 +15,7 @@ from tests.workspace import ROOT, SMALL, Workspace
 install_import_hook("tmr", "beartype.beartype")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep a file's tests in one process, and all that share the quickstart, which go first."""
     for item in items:
