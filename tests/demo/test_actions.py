@@ -47,13 +47,13 @@ def test_a_search_shows_what_the_library_finds(actions: Actions):
 
 
 def test_one_sentence_combined_is_a_search(actions: Actions):
-    one = actions.combine(["a person waves", "", "no"], [0.5, 1, 0], LIMITS)
+    one = actions.combine(["a person waves", "", "no"], [0.5, 1.0, 0.0], LIMITS)
     assert ids(one) == ids(actions.search("a person waves", LIMITS))
 
 
 def test_a_mix_that_only_forbids_is_refused(actions: Actions):
     with pytest.raises(InputError, match="weight above 0"):
-        actions.combine(["a person waves", "", ""], [-1, 1, 1], LIMITS)
+        actions.combine(["a person waves", "", ""], [-1.0, 1.0, 1.0], LIMITS)
 
 
 def test_an_uploaded_copy_finds_its_original_first(actions: Actions, tmp_path: Path):
@@ -91,7 +91,7 @@ def test_old_uploads_are_forgotten_first(
 
 
 def test_moments_lie_inside_the_motion_and_the_curve_has_every_frame(actions: Actions):
-    motion = ids(actions.search("a person walks", Limits("synthetic", min_seconds=5)))[0]
+    motion = ids(actions.search("a person walks", Limits("synthetic", min_seconds=5.0)))[0]
     value = actions.find_moments(motion, "a person turns")
     seconds = len(actions.shelf.features(motion)) / SKELETON["fps"]
     assert len(value["curve"]) == len(actions.shelf.features(motion))
