@@ -7,6 +7,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
+from hypothesis import settings
 from jaxtyping import install_import_hook
 
 from tests.workspace import ROOT, SMALL, Workspace
@@ -14,15 +15,28 @@ from tests.workspace import ROOT, SMALL, Workspace
 # Before the first import of the package: the hook checks every annotated shape at call time.
 install_import_hook("tmr", "beartype.beartype")
 
+# No time limit for an example, because machines are busy, and the same examples every time.
+settings.register_profile("suite", deadline=None, derandomize=True)
+settings.load_profile("suite")
+
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file's tests in one process, and all that share the quickstart, which go first."""
+    """Keep a file's tests in one process, and all that share the quickstart, which go first.
+
+    The page's tests take as long as all other commands, so they have a quickstart of their own.
+    """
     for item in items:
-        shares = "quickstart" in getattr(item, "fixturenames", ())
-        group = "quickstart" if shares else str(item.path.relative_to(ROOT))
+        group = str(item.path.relative_to(ROOT))
+        if needs_quickstart(item):
+            group = "page" if item.path.parent.name == "demo" else "quickstart"
         item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: "quickstart" not in getattr(item, "fixturenames", ()))
+    items.sort(key=lambda item: not needs_quickstart(item))
+
+
+def needs_quickstart(item: pytest.Item) -> bool:
+    """Whether a test uses the trained workspace, directly or through another fixture."""
+    return "quickstart" in getattr(item, "fixturenames", ())
 
 
 @pytest.fixture(scope="session")
