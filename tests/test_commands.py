@@ -19,7 +19,7 @@ def workspace(quickstart) -> Workspace:
 
 def test_quickstart_ends_with_the_table_and_a_search(quickstart):
     _, printed = quickstart
-    assert "protocol" in printed
+    assert "R@10" in printed
     for protocol in ("normal", "threshold_0.95", "nsim", "guo"):
         assert f"\n{protocol}" in printed
     found = printed.rsplit('"a person waves with the left hand"\n', 1)[1].splitlines()
