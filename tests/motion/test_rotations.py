@@ -41,6 +41,12 @@ def test_between_opposite_directions_is_a_half_turn(a):
     assert np.allclose(in_scipy(q).apply(a), -a, atol=1e-7)
 
 
+def test_a_nearly_vertical_direction_turns_half_round_exactly():
+    a = np.array([[1e-7, 1.0, 1e-7]])
+    a /= np.linalg.norm(a)
+    assert np.allclose(in_scipy(rotations.between(a, -a)).apply(a), -a, atol=1e-12)
+
+
 def test_turning_round_on_the_floor_keeps_upright():
     q = rotations.between(np.array([0.0, 0.0, -1.0]), np.array([0.0, 0.0, 1.0]))
     assert np.allclose(rotations.rotate(q, np.array([0.0, 1.0, 0.0])), [0, 1, 0])

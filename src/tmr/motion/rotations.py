@@ -110,8 +110,9 @@ def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _perpendicular(a: np.ndarray) -> np.ndarray:
-    """A unit vector at a right angle to ``a``: as near to +Y as can be, or else +X."""
+    """A unit vector at a right angle to ``a``: as near to +Y as can be, or else to +X."""
     upright = np.array([0.0, 1.0, 0.0]) - a[..., 1:2] * a
-    length = np.sqrt(_dot(upright, upright))
-    vertical = length < 1e-6
-    return np.where(vertical, [1.0, 0.0, 0.0], upright / np.where(vertical, 1.0, length))
+    across = np.array([1.0, 0.0, 0.0]) - a[..., 0:1] * a
+    vertical = _dot(upright, upright) < 1e-12
+    found = np.where(vertical, across, upright)
+    return found / np.sqrt(_dot(found, found))
