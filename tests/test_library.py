@@ -190,7 +190,7 @@ def test_latents_of_other_weights_are_not_used(watched, model):
         next(other.network.motion_encoder.parameters()).add_(0.1)
     library, encoded = Watched(other, watched.data, watched.folder).open()
     assert encoded == 8
-    assert library.fingerprint != before.fingerprint
+    assert library.model.fingerprint != before.model.fingerprint
     assert not torch.allclose(library.gallery.latents, before.gallery.latents)
 
 

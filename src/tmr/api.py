@@ -1,5 +1,6 @@
 """A trained model for other programs: texts and motions in, latents and scores out."""
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -79,6 +80,18 @@ class Model:
             InputError: there are none in either place.
         """
         return self.run.normalizer(data_of(self.config))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Stands for what latents depend on: the encoders, the statistics, the precision."""
+        digest = hashlib.sha256(self.precision.encode())
+        for encoder in (self.network.motion_encoder, self.network.text_encoder):
+            for name, tensor in sorted(encoder.state_dict().items()):
+                digest.update(name.encode())
+                digest.update(tensor.cpu().numpy().tobytes())
+        for tensor in (self.normalizer.mean, self.normalizer.std):
+            digest.update(tensor.numpy().tobytes())
+        return digest.hexdigest()
 
     @property
     def device(self) -> torch.device:

@@ -5,7 +5,6 @@ captions. They are kept in step with the files: what is new or changed is encode
 taken out, and other weights start anew.
 """
 
-import hashlib
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -217,19 +216,6 @@ class Library:
         return Library(model, source, cache, (), progress)
 
     @cached_property
-    def fingerprint(self) -> str:
-        """Stands for what latents depend on: the encoders, the statistics, the precision."""
-        digest = hashlib.sha256(self.model.precision.encode())
-        network, normalizer = self.model.network, self.model.normalizer
-        for encoder in (network.motion_encoder, network.text_encoder):
-            for name, tensor in sorted(encoder.state_dict().items()):
-                digest.update(name.encode())
-                digest.update(tensor.cpu().numpy().tobytes())
-        for tensor in (normalizer.mean, normalizer.std):
-            digest.update(tensor.numpy().tobytes())
-        return digest.hexdigest()
-
-    @cached_property
     def gallery(self) -> Gallery:
         """The latents of the motions, in step with their files.
 
@@ -337,9 +323,9 @@ class Library:
         """The saved gallery of this kind without what is no longer among ``items``, and with all
         that is ``wanted``."""
         path = self.folder / f"{self.source.name}_{kind}.safetensors"
-        gallery = Gallery.load(path, self.fingerprint)
+        gallery = Gallery.load(path, self.model.fingerprint)
         if gallery is None:
-            gallery = Gallery.of([], torch.empty(0, self._dim), self.fingerprint)
+            gallery = Gallery.of([], torch.empty(0, self._dim), self.model.fingerprint)
         current = {item.key: item for item in items}
         held = {item.key: item for item in gallery}
         stale = [key for key in held if current.get(key) != held[key]]
