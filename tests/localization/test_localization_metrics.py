@@ -8,8 +8,8 @@ from tmr.localization.metrics import (
     average_precision,
     query_figures,
     table,
-    with_intervals,
 )
+from tmr.retrieval.bootstrap import with_intervals
 
 
 def test_a_perfect_answer_scores_one_everywhere():
@@ -35,21 +35,6 @@ def test_each_truth_is_found_once():
     assert average_precision(overlaps, 0.5) == pytest.approx(1 / 2)
     overlaps = np.array([[0.9, 0.0], [0.9, 0.0], [0.0, 0.6]])
     assert average_precision(overlaps, 0.5) == pytest.approx(1 / 2 + 1 / 3)
-
-
-def test_copies_of_queries_in_a_group_do_not_narrow_the_interval():
-    values = np.random.default_rng(0).random((50, 1))
-    (once,) = with_intervals(values, np.arange(50))
-    (copied,) = with_intervals(np.repeat(values, 20, axis=0), np.repeat(np.arange(50), 20))
-    assert once.low < once.mean < once.high
-    assert (copied.low, copied.mean, copied.high) == pytest.approx((once.low, once.mean, once.high))
-
-
-def test_the_interval_has_the_width_of_the_normal_approximation():
-    values = np.random.default_rng(1).random((400, 1))
-    (interval,) = with_intervals(values, np.arange(400))
-    expected = 2 * 1.96 * values.std() / 20
-    assert interval.high - interval.low == pytest.approx(expected, rel=0.1)
 
 
 def test_the_table_has_a_line_a_figure():

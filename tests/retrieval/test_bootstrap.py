@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tmr.retrieval.bootstrap import estimate
+from tmr.retrieval.bootstrap import estimate, with_intervals
 
 RECALLS = (1, 2, 3, 5, 10)
 
@@ -56,3 +56,20 @@ def test_the_same_seed_gives_the_same_intervals():
     hits, ranks = queries(2, 30)
     assert estimate(hits, ranks) == estimate(hits, ranks)
     assert estimate(hits, ranks) != estimate(hits, ranks, seed=1)
+
+
+def test_copies_of_queries_in_a_group_do_not_narrow_the_interval():
+    values = np.random.default_rng(0).random((50, 1))
+    (once,) = with_intervals(values, np.arange(50))
+    (copied,) = with_intervals(np.repeat(values, 20, axis=0), np.repeat(np.arange(50), 20))
+    assert once.low < once.value < once.high
+    assert (copied.low, copied.value, copied.high) == pytest.approx(
+        (once.low, once.value, once.high)
+    )
+
+
+def test_the_interval_has_the_width_of_the_normal_approximation():
+    values = np.random.default_rng(1).random((400, 1))
+    (interval,) = with_intervals(values, np.arange(400))
+    expected = 2 * 1.96 * values.std() / 20
+    assert interval.high - interval.low == pytest.approx(expected, rel=0.1)

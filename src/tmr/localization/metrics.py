@@ -1,12 +1,12 @@
 """How well segments were found: recall, mean IoU and mean average precision, with intervals."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from tmr.localization.segments import overlap
+from tmr.retrieval.bootstrap import Interval
 
 IOUS = (0.1, 0.3, 0.5, 0.7)
 TOPS = (1, 5)
@@ -16,15 +16,6 @@ FIGURES = (
     *(f"AP IoU {iou}" for iou in IOUS),
     "mAP",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A mean with its 95% bootstrap interval."""
-
-    mean: float
-    low: float
-    high: float
 
 
 def query_figures(
@@ -59,34 +50,13 @@ def average_precision(overlaps: Float[np.ndarray, "found truths"], iou: float) -
     return total / overlaps.shape[1]
 
 
-def with_intervals(
-    values: Float[np.ndarray, "queries figures"],
-    groups: Int[np.ndarray, " queries"],
-    seed: int = 0,
-    resamples: int = 1000,
-) -> list[Interval]:
-    """The mean of each column with its 95% interval.
-
-    Queries of one sequence are not independent, so whole ``groups`` are drawn again, not queries.
-    """
-    numbers, members = np.unique(groups, return_inverse=True)
-    sums = np.zeros((len(numbers), values.shape[1]))
-    np.add.at(sums, members, values)
-    counts = np.bincount(members)
-    rng = np.random.default_rng(seed)
-    drawn = rng.integers(len(numbers), size=(resamples, len(numbers)))
-    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1, keepdims=True)
-    low, high = np.percentile(means, [2.5, 97.5], axis=0)
-    return [Interval(*map(float, row)) for row in zip(values.mean(axis=0), low, high, strict=True)]
-
-
 def table(rows: Mapping[str, Sequence[Interval]]) -> str:
     """Every figure of every row, in percent with its interval, a figure a line."""
     width = 24
     lines = [f"{'':<14}" + "".join(f"{name:>{width}}" for name in rows)]
     for i, figure in enumerate(FIGURES):
         cells = [
-            f"{100 * r[i].mean:6.2f} [{100 * r[i].low:6.2f},{100 * r[i].high:6.2f}]"
+            f"{100 * r[i].value:6.2f} [{100 * r[i].low:6.2f},{100 * r[i].high:6.2f}]"
             for r in rows.values()
         ]
         lines.append(f"{figure:<14}" + "".join(f"{cell:>{width}}" for cell in cells))

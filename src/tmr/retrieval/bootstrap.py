@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 RESAMPLES = 1000
 SEED = 0
 LEVEL = 0.95
+QUANTILES = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
 DRAWS_AT_ONCE = 2**21  # bounds the memory, whatever the number of queries
 
 
@@ -56,8 +57,29 @@ def estimate(
         ]
     )
     (values,) = figures(np.ones((1, galleries, queries), dtype=np.int32))
-    low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    low, high = np.quantile(drawn, QUANTILES, axis=0)
     return [Interval(*map(float, bounds)) for bounds in zip(values, low, high, strict=True)]
+
+
+def with_intervals(
+    values: Float[np.ndarray, "queries figures"],
+    groups: Int[np.ndarray, " queries"],
+    seed: int = SEED,
+    resamples: int = RESAMPLES,
+) -> list[Interval]:
+    """The mean of each column with its 95% interval.
+
+    Queries of one sequence are not independent, so whole ``groups`` are drawn again, not queries.
+    """
+    numbers, members = np.unique(groups, return_inverse=True)
+    sums = np.zeros((len(numbers), values.shape[1]))
+    np.add.at(sums, members, values)
+    counts = np.bincount(members)
+    rng = np.random.default_rng(seed)
+    drawn = rng.integers(len(numbers), size=(resamples, len(numbers)))
+    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1, keepdims=True)
+    low, high = np.quantile(means, QUANTILES, axis=0)
+    return [Interval(*map(float, row)) for row in zip(values.mean(axis=0), low, high, strict=True)]
 
 
 def _counts(

@@ -16,8 +16,9 @@ from tmr.files import write_json
 from tmr.localization import encode_motions, fit_calibration
 from tmr.localization.calibration import calibration_error
 from tmr.localization.evaluation import Outcome, evaluate
-from tmr.localization.metrics import FIGURES, table, with_intervals
+from tmr.localization.metrics import FIGURES, table
 from tmr.localization.sequences import AnnotatedSequence, as_they_lie, joined
+from tmr.retrieval.bootstrap import with_intervals
 from tmr.run.calibration import read_calibration, write_calibration
 from tmr.run.localize import encoder_of, plan_of, scoring_of
 from tmr.run.objects import data_of

@@ -17,7 +17,7 @@ from tmr.data import Caption, TextMotionData
 from tmr.data.dataset import frames_of, read_features
 from tmr.errors import InputError
 from tmr.files import write_json
-from tmr.localization.metrics import Interval, with_intervals
+from tmr.retrieval.bootstrap import Interval, with_intervals
 from tmr.run.objects import data_of
 from tmr.zero_shot import LabelSet, draw_confusion, judge, label_probabilities, summary, truth_table
 from tmr.zero_shot.recognition import TOPS
@@ -70,7 +70,7 @@ def zero_shot(cfg: DictConfig) -> None:
 
 
 def _percent(interval: Interval) -> str:
-    return f"{100 * interval.mean:.2f} [{100 * interval.low:.2f}, {100 * interval.high:.2f}]"
+    return f"{100 * interval.value:.2f} [{100 * interval.low:.2f}, {100 * interval.high:.2f}]"
 
 
 def _parts(
