@@ -299,8 +299,12 @@ def test_files_splits_and_annotations_agree(written):
         path.stem: path.read_text().split()
         for path in (written / "annotations/synthetic/splits").glob("*.txt")
     }
+    dissimilar = splits.pop("nsim_test")
+    texts = {annotations[key]["annotations"][0]["text"] for key in dissimilar}
+    assert 15 <= len(texts) == len(dissimilar)
+    assert {*dissimilar} <= {*splits["test"]}
     assert {name: len(keys) for name, keys in splits.items()} == {
-        "train": 390, "val": 10, "test": 20, "all": 420, "nsim_test": 20,
+        "train": 390, "val": 10, "test": 20, "all": 420,
     }  # fmt: skip
     assert sorted(annotations) == splits["all"]
     assert sorted(splits["train"] + splits["val"] + splits["test"]) == splits["all"]

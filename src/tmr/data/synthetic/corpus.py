@@ -9,10 +9,12 @@ from typing import Any, cast
 import numpy as np
 from joblib import Parallel, delayed
 
+from tmr.data.dissimilar import farthest_points
+from tmr.data.sides import swap_sides
 from tmr.data.synthetic.actions import ACTIONS
 from tmr.data.synthetic.captions import captions, phrase
 from tmr.data.synthetic.sequences import Motion, animate, usual_seconds
-from tmr.data.synthetic.take import Spec, swap_sides
+from tmr.data.synthetic.take import Spec
 from tmr.errors import InputError
 from tmr.files import save_array, write_json, write_text
 
@@ -256,11 +258,4 @@ def dissimilar(texts: dict[str, str], count: int) -> list[str]:
         for term in bag:
             row[terms[term]] += 1
     weighted = counts * np.log((1 + len(keys)) / (1 + (counts > 0).sum(axis=0)))
-    weighted /= np.linalg.norm(weighted, axis=1, keepdims=True) + 1e-12
-    cosine = weighted @ weighted.T
-    taken = [int(np.argmin(cosine.mean(axis=1)))]
-    while len(taken) < min(count, len(keys)):
-        nearest = cosine[:, taken].max(axis=1)
-        nearest[taken] = np.inf
-        taken.append(int(np.argmin(nearest)))
-    return sorted(keys[i] for i in taken)
+    return sorted(keys[i] for i in farthest_points(weighted, count))

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.ndimage import gaussian_filter1d
 
+from tmr.data.sides import swap_sides
 from tmr.data.synthetic.pose import CHANNELS, INDEX, SIDES, Track, about_y
 from tmr.motion.skeleton import FPS
 
@@ -44,15 +45,6 @@ class Spec:
             direction=swap_sides(self.direction),
             carry=swap_sides(self.carry),
         )
-
-
-def swap_sides(text: str) -> str:
-    """``text`` with the words left and right, and the senses of rotation, swapped."""
-    swaps = {"left": "right", "clockwise": "counterclockwise"}
-    swaps |= {b: a for a, b in swaps.items()}
-    return " ".join(
-        swaps.get(core := word.strip(",."), core) + word[len(core) :] for word in text.split(" ")
-    )
 
 
 @dataclass(frozen=True)
