@@ -21,6 +21,7 @@ from tmr.retrieval import (
 from tmr.retrieval.pictures import draw
 from tmr.retrieval.report import Report
 from tmr.run.folder import RunDir, environment
+from tmr.run.hub import run_at
 from tmr.run.objects import data_of, device_of, embeddings_of
 from tmr.run.weights import load_model
 
@@ -35,7 +36,7 @@ def retrieval(cfg: DictConfig) -> None:
     nsim protocol has its own split and is then left out.
     """
     protocols = protocols_of(cfg.protocols)
-    run, device = RunDir(Path(cfg.run_dir)), device_of(cfg.device)
+    run, device = run_at(cfg.run_dir), device_of(cfg.device)
     precision = best_precision(device) if cfg.precision == "auto" else cfg.precision
     data = data_of(run.read_config())
     splits = splits_for(protocols, cfg.split, data)
