@@ -61,9 +61,7 @@ def test_after_a_kill_only_what_was_in_flight_is_done_again(undisturbed, tmp_pat
     # A file that was being written when the kill came.
     (target / ".000-abcd1234.npy").write_bytes(b"half")
     (target / "000.npy").unlink()
-    before = {
-        name: file for name, file in files_below(target).items() if Path(name).name[0] != "."
-    }
+    before = {name: file for name, file in files_below(target).items() if Path(name).name[0] != "."}
     assert 0 < len(before) < CLIPS
 
     again = import_folder if step == "import" else compute_features
