@@ -76,6 +76,12 @@ def test_no_motion_at_all_says_what_to_run(data, embeddings, tmp_path):
         data.split("train", embeddings, IDENTITY)
 
 
+def test_a_split_of_unknown_keys_says_what_was_expected(data, tmp_path):
+    (tmp_path / "annotations" / "splits" / "train.txt").write_text("walk0\nwalk1\n")
+    with pytest.raises(InputError, match=r"no caption to use.*keys of.*prepare\.check data=walks"):
+        data.present("train")
+
+
 @pytest.mark.parametrize(
     ("array", "message"),
     [

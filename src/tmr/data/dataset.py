@@ -132,15 +132,20 @@ class TextMotionData:
     def present(self, split: str) -> list[Annotation]:
         """Annotations of a split whose motion file exists; InputError when there is none."""
         annotations = self.annotations_of(split)
+        if not annotations:
+            raise InputError(
+                f"split {split!r} of {self.name!r} has no caption to use: expected in "
+                f"{self.annotations}/splits/{split}.txt keys of annotations.json, and captions of "
+                f"{self.min_seconds:g} to {self.max_seconds:g} s unless it is a test split; see "
+                f"`python -m prepare.check data={self.name}`"
+            )
         found = [a for a in annotations if self.motion_file(a.path).is_file()]
         _report(split, len(annotations), "no motion file", len(annotations) - len(found))
         if not found:
-            example = (
-                f", for example {self.motion_file(annotations[0].path)}" if annotations else ""
-            )
             raise InputError(
                 f"split {split!r} of {self.name!r} has no motion with a caption: "
-                f"{len(annotations)} annotations, 0 feature files under {self.motions}{example}; "
+                f"{len(annotations)} annotations, 0 feature files under {self.motions}, "
+                f"for example {self.motion_file(annotations[0].path)}; "
                 "make them with `python -m prepare.compute_guoh3dfeats`"
             )
         return found
@@ -174,8 +179,8 @@ def read_features(path: Path) -> Float[np.ndarray, "frames feat"]:
         )
     if not np.isfinite(features).all():
         raise InputError(
-            f"{path}: holds NaN or infinite values; make it again with "
-            "`python -m prepare.compute_guoh3dfeats`"
+            f"{path}: holds NaN or infinite values; delete it, then make it again "
+            "with `python -m prepare.compute_guoh3dfeats`"
         )
     return features.astype(np.float32, copy=False)
 

@@ -17,6 +17,6 @@ def motion_stats(cfg: DictConfig) -> None:
     """Write mean and standard deviation over all frames of the training split's motions."""
     data = data_of(cfg)
     paths = sorted({data.motion_file(a.path) for a in data.present("train")})
-    bar = tqdm(paths, desc="statistics", unit="file")
-    statistics(read_features(path) for path in bar).save(Path(data.stats))
+    with tqdm(paths, desc="statistics", unit=" files", disable=None) as progress:
+        statistics(read_features(path) for path in progress).save(Path(data.stats))
     log.info("wrote %s/{mean,std}.pt from %d motions", data.stats, len(paths))
