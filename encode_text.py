@@ -4,7 +4,6 @@ import hydra
 from omegaconf import DictConfig
 
 from tmr.run.command import one_line_errors
-from tmr.run.inference import encode_text
 from tmr.run.sentences import as_typed
 
 
@@ -13,6 +12,8 @@ from tmr.run.sentences import as_typed
 @hydra.main(config_path="configs/inference", config_name="encode_text", version_base="1.3")
 def main(cfg: DictConfig) -> None:
     """Write the latents."""
+    from tmr.run.inference import encode_text  # noqa: PLC0415  help pages need not wait for torch
+
     encode_text(cfg)
 
 

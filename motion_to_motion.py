@@ -4,7 +4,6 @@ import hydra
 from omegaconf import DictConfig
 
 from tmr.run.command import one_line_errors
-from tmr.run.motion_search import motion_to_motion
 from tmr.run.sentences import as_typed
 
 
@@ -13,6 +12,8 @@ from tmr.run.sentences import as_typed
 @hydra.main(config_path="configs/inference", config_name="motion_to_motion", version_base="1.3")
 def main(cfg: DictConfig) -> None:
     """Print the nearest motions."""
+    from tmr.run.motion_search import motion_to_motion  # noqa: PLC0415  help pages need not wait for torch
+
     motion_to_motion(cfg)
 
 

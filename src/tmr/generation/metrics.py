@@ -11,7 +11,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Float64
-from scipy.stats import hypergeom
 from torch import Tensor
 
 from tmr.errors import InputError
@@ -78,6 +77,8 @@ def r_precision(
 
 def _mean_hit(nearer: np.ndarray, tied: np.ndarray, count: int, batch: int, k: int) -> np.ndarray:
     """Probability of fewer than ``k`` nearer texts, averaged over the orders of ``tied`` ones."""
+    from scipy.stats import hypergeom  # noqa: PLC0415  takes a second
+
     hit = hypergeom.cdf(k - 1, count - 1, np.arange(count), batch - 1)
     sums = np.concatenate([[0.0], np.cumsum(hit)])
     return (sums[nearer + tied] - sums[nearer]) / tied
