@@ -1,6 +1,6 @@
 """Sequences of different lengths in one tensor."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -64,3 +64,32 @@ def pieces(sequences: Padded, size: int) -> list[tuple[Int[Tensor, " piece"], Pa
         group = Padded(sequences.x[index, :longest], sequences.mask[index, :longest])
         groups.append((index, group))
     return groups
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """Variable-length sequences one behind the other, a row a frame, without padding."""
+
+    x: Float[Tensor, "rows feat"]
+    lengths: tuple[int, ...]
+
+    @staticmethod
+    def of(sequences: Padded) -> "Packed":
+        """The real frames of padded sequences."""
+        return Packed(sequences.x[sequences.mask], tuple(sequences.lengths.tolist()))
+
+    def __len__(self) -> int:
+        """Number of sequences."""
+        return len(self.lengths)
+
+    def positions(self) -> Int[Tensor, " rows"]:
+        """Each row's place in its sequence."""
+        return torch.cat([torch.arange(length) for length in self.lengths])
+
+
+def spans(lengths: Sequence[int]) -> Iterator[slice]:
+    """The rows of each packed sequence."""
+    end = 0
+    for length in lengths:
+        yield slice(end, end + length)
+        end += length

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from tmr.model.gaussian import Gaussian
 from tmr.model.layers import DecoderLayer, EncoderLayer, Positions, dropout, padding_bias
-from tmr.padded import Padded
+from tmr.model.packed import decoder_layer, encoder_layer
+from tmr.padded import Packed, Padded, spans
 
 
 def stack(layer: nn.Module, num_layers: int) -> nn.ModuleList:
@@ -64,6 +65,24 @@ class ActorEncoder(nn.Module):
         ).float()
         return Gaussian(mu, logvar)
 
+    def encode_packed(self, sequences: Packed) -> Gaussian:
+        """``forward`` of packed sequences, for training in float32 on a CPU."""
+        count, lengths = len(sequences), tuple(length + 2 for length in sequences.lengths)
+        tokens = repeat(self.tokens, "two dim -> (batch two) dim", batch=count)
+        starts = torch.tensor([span.start for span in spans(lengths)])
+        front = rearrange(starts[:, None] + torch.arange(2), "batch two -> (batch two)")
+        x = tokens.new_empty(sum(lengths), tokens.shape[1])
+        behind = torch.ones(len(x), dtype=torch.bool).index_fill(0, front, False).nonzero()[:, 0]
+        x = x.index_copy(0, front, tokens).index_copy(0, behind, self.projection(sequences.x))
+        packed = Packed(x, lengths)
+        x = x + self.positions(max(lengths))[packed.positions()]
+        packed = Packed(dropout(x, self.dropout) if self.training else x, lengths)
+        for number, layer in enumerate(self.layers, 1):
+            assert isinstance(layer, EncoderLayer)
+            packed = encoder_layer(layer, packed, front if number == len(self.layers) else None)
+        mu, logvar = rearrange(packed.x, "(batch two) dim -> two batch dim", two=2)
+        return Gaussian(mu, logvar)
+
 
 class ActorDecoder(nn.Module):
     """A latent to a sequence: positional encodings attend to each other and to the latent."""
@@ -96,3 +115,15 @@ class ActorDecoder(nn.Module):
             x = layer(x, latent, bias)
         x = self.final_layer(x)
         return x if bias is None else x * rearrange(mask, "batch time -> batch time 1")
+
+    def decode_packed(
+        self, latent: Float[Tensor, "batch dim"], lengths: tuple[int, ...]
+    ) -> Float[Tensor, "rows nfeats"]:
+        """``forward`` to packed sequences, for training in float32 on a CPU."""
+        table = self.positions(max(lengths))
+        x = torch.cat([table[:length] for length in lengths])
+        packed = Packed(dropout(x, self.dropout) if self.training else x, lengths)
+        for layer in self.layers:
+            assert isinstance(layer, DecoderLayer)
+            packed = decoder_layer(layer, packed, latent)
+        return self.final_layer(packed.x)

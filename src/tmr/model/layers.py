@@ -122,18 +122,24 @@ class MemoryAttention(Attention):
         In training, PyTorch drops each head's one attention weight in each frame on its own. The
         same here: what each head adds to the output, times its weight after dropout, summed.
         """
-        dim = memory.shape[-1]
-        value = F.linear(memory, self.in_proj_weight[2 * dim :], self.in_proj_bias[2 * dim :])
         if self.p == 0:
-            return rearrange(self.out_proj(value), "batch dim -> batch 1 dim")
+            return rearrange(self.out_proj(self._value(memory)), "batch dim -> batch 1 dim")
+        added = self.of_heads(memory)
+        weights = dropout(added.new_ones(len(memory), time, self.num_heads), self.p)
+        return weights @ added + self.out_proj.bias
+
+    def of_heads(self, memory: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch heads dim"]:
+        """What each head adds to the output where its attention weight is 1."""
         heads = {"heads": self.num_heads}
-        added = einsum(
-            rearrange(value, "batch (heads width) -> batch heads width", **heads),
+        return einsum(
+            rearrange(self._value(memory), "batch (heads width) -> batch heads width", **heads),
             rearrange(self.out_proj.weight, "dim (heads width) -> heads width dim", **heads),
             "batch heads width, heads width dim -> batch heads dim",
         )
-        weights = dropout(added.new_ones(len(memory), time, self.num_heads), self.p)
-        return weights @ added + self.out_proj.bias
+
+    def _value(self, memory: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch dim"]:
+        dim = memory.shape[-1]
+        return F.linear(memory, self.in_proj_weight[2 * dim :], self.in_proj_bias[2 * dim :])
 
 
 class Layer(nn.Module):
@@ -149,9 +155,14 @@ class Layer(nn.Module):
         self.norm1 = nn.LayerNorm(dim)
         self.norm2 = nn.LayerNorm(dim)
 
+    @property
+    def p(self) -> float:
+        """Probability of dropout: zero in evaluation."""
+        return self.dropout if self.training else 0.0
+
     def drop(self, x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         """Dropout in training, ``x`` in evaluation."""
-        return dropout(x, self.dropout) if self.training else x
+        return dropout(x, self.p)
 
     def feed_forward(self, x: Float[Tensor, "batch time dim"]) -> Float[Tensor, "batch time dim"]:
         """Two linear maps with GELU and dropout between and behind them."""

@@ -6,13 +6,14 @@ from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
-from einops import rearrange
+from einops import rearrange, repeat
 from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor, nn
 
+from tmr.model.actor import ActorDecoder, ActorEncoder
 from tmr.model.gaussian import Gaussian
 from tmr.model.losses import check_names, kl_terms, reconstruction, weigh
-from tmr.padded import Padded, pieces
+from tmr.padded import Packed, Padded, pieces
 
 GROUP_SIZE = 8  # of 4, 8 and 16, the fastest on two cores at a batch of 32
 
@@ -36,9 +37,9 @@ class TEMOS(nn.Module):
 
     def __init__(
         self,
-        motion_encoder: nn.Module,
-        text_encoder: nn.Module,
-        motion_decoder: nn.Module,
+        motion_encoder: ActorEncoder,
+        text_encoder: ActorEncoder,
+        motion_decoder: ActorDecoder,
         loss_weights: Mapping[str, float],
         name: str = "temos",
     ) -> None:
@@ -87,24 +88,12 @@ class TEMOS(nn.Module):
         evaluation. Both are decoded in one call a group. ``sentences`` are the captions' sentence
         vectors.
         """
-        groups = self.groups(motion)
-        from_motion = in_batch_order([(rows, self.encode_motion(group)) for rows, group in groups])
-        from_text = self.encode_text(text)
+        from_motion, from_text = self._encode(motion, text)
         if self.training:
             of_text, of_motion = from_text.sample(generator), from_motion.sample(generator)
         else:
             of_text, of_motion = from_text.mu, from_motion.mu
-        recons = motion.x.new_zeros(())
-        for rows, group in groups:
-            decoded = rearrange(
-                self.decode(
-                    torch.cat([of_text[rows], of_motion[rows]]), torch.cat([group.mask] * 2)
-                ),
-                "(copies batch) time feat -> copies batch time feat",
-                copies=2,
-            )
-            share = group.x.numel() / motion.x.numel()  # the mean is over all padded entries
-            recons = recons + share * reconstruction(decoded, group.x, group.mask)
+        recons = self._reconstruction(torch.stack([of_text, of_motion]), motion)
         terms = {
             "recons": recons,
             "kl": kl_terms(from_motion, from_text),
@@ -114,15 +103,44 @@ class TEMOS(nn.Module):
         losses = {**terms, "loss": weigh(terms, self.loss_weights)}
         return Step(losses, from_motion.mu, from_text.mu)
 
-    def groups(self, motion: Padded) -> list[tuple[Int[Tensor, " piece"], Padded]]:
-        """The motions as they go through the transformers: on the CPU in groups of like length.
+    def _encode(self, motion: Padded, text: Padded) -> tuple[Gaussian, Gaussian]:
+        if self._packs(motion):
+            return (
+                self.motion_encoder.encode_packed(Packed.of(motion)),
+                self.text_encoder.encode_packed(Packed.of(text)),
+            )
+        parts = [(rows, self.encode_motion(group)) for rows, group in groups(motion)]
+        return in_batch_order(parts), self.encode_text(text)
 
-        A batch of random motions is half padding. Groups leave that out without a change to the
-        losses or to which motions meet in a batch. A GPU is filled better by the whole batch.
-        """
-        if motion.x.device.type == "cpu":
-            return pieces(motion, GROUP_SIZE)
-        return [(torch.arange(len(motion), device=motion.x.device), motion)]
+    def _reconstruction(
+        self, latents: Float[Tensor, "copies batch dim"], motion: Padded
+    ) -> Float[Tensor, ""]:
+        """``reconstruction`` of the motion from each copy of its latents, decoded in one call."""
+        copies, entries = len(latents), motion.x.numel()  # the mean is over all padded entries
+        if self._packs(motion):
+            frames = Packed.of(motion)
+            decoded = self.motion_decoder.decode_packed(
+                rearrange(latents, "copies batch dim -> (copies batch) dim"),
+                frames.lengths * copies,
+            )
+            target = repeat(frames.x, "rows feat -> (copies rows) feat", copies=copies)
+            return F.smooth_l1_loss(decoded, target, reduction="sum") / entries
+        total = latents.new_zeros(())
+        for rows, group in groups(motion):
+            decoded = self.decode(
+                rearrange(latents[:, rows], "copies batch dim -> (copies batch) dim"),
+                repeat(group.mask, "batch time -> (copies batch) time", copies=copies),
+            )
+            decoded = rearrange(
+                decoded, "(copies batch) time feat -> copies batch time feat", copies=copies
+            )
+            total = total + group.x.numel() * reconstruction(decoded, group.x, group.mask)
+        return total / entries
+
+    def _packs(self, motion: Padded) -> bool:
+        """Whether the step runs on packed rows: training on a CPU in float32."""
+        on_cpu = motion.x.device.type == "cpu"
+        return self.training and on_cpu and not torch.is_autocast_enabled("cpu")
 
     def more_terms(
         self,
@@ -132,6 +150,17 @@ class TEMOS(nn.Module):
     ) -> dict[str, Float[Tensor, ""]]:
         """Terms that a model adds to those of TEMOS, of the latents of text and motion."""
         return {}
+
+
+def groups(motion: Padded) -> list[tuple[Int[Tensor, " piece"], Padded]]:
+    """The motions as they go through the transformers: on the CPU in groups of like length.
+
+    A batch of random motions is half padding. Groups leave that out without a change to the
+    losses or to which motions meet in a batch. A GPU is filled better by the whole batch.
+    """
+    if motion.x.device.type == "cpu":
+        return pieces(motion, GROUP_SIZE)
+    return [(torch.arange(len(motion), device=motion.x.device), motion)]
 
 
 def in_batch_order(parts: Sequence[tuple[Int[Tensor, " piece"], Gaussian]]) -> Gaussian:

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
+from tmr.model.actor import ActorDecoder, ActorEncoder
 from tmr.model.losses import contrastive
 from tmr.model.temos import TEMOS
 
@@ -17,9 +18,9 @@ class TMR(TEMOS):
 
     def __init__(
         self,
-        motion_encoder: nn.Module,
-        text_encoder: nn.Module,
-        motion_decoder: nn.Module,
+        motion_encoder: ActorEncoder,
+        text_encoder: ActorEncoder,
+        motion_decoder: ActorDecoder,
         loss_weights: Mapping[str, float],
         temperature: float,
         threshold_selfsim: float,
