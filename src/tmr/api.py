@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from tmr.data import Normalizer
 from tmr.errors import InputError
-from tmr.generation import metrics
+from tmr.generation import metrics, sampling
 from tmr.model import TEMOS, Gaussian
 from tmr.motion.guofeats import NUM_FEATURES
 from tmr.motion.published import published_features
@@ -107,13 +107,22 @@ class Model:
         Raises:
             InputError: no texts, an empty one, or one string in place of a list.
         """
-        if isinstance(texts, str) or not texts:
-            raise InputError(f"expected a list of at least one text, found {texts!r}")
-        unique = list(dict.fromkeys(texts))
-        tokens = [torch.as_tensor(e.tokens) for e in self.text_model.embed(unique)]
-        latents = self._encode(self.network.encode_text, tokens, batch_size)
-        rows = {text: row for row, text in enumerate(unique)}
-        return latents[[rows[text] for text in texts]]
+        return self._encode_texts(self.network.encode_text, texts, batch_size)
+
+    @torch.no_grad()
+    def text_gaussians(self, texts: Sequence[str], batch_size: int = 256) -> Gaussian:
+        """The Gaussians of texts, in order, on the model's device; their means are the latents.
+
+        Raises:
+            InputError: no texts, an empty one, or one string in place of a list.
+        """
+
+        def both(tokens: Padded) -> Gaussian:
+            found = self.network.encode_text(tokens)
+            # Means are what comes back from encoding, so the variances travel beside them.
+            return Gaussian(torch.cat([found.mu, found.logvar], dim=-1), found.logvar)
+
+        return Gaussian(*self._encode_texts(both, texts, batch_size).chunk(2, dim=-1))
 
     @torch.no_grad()
     def encode_motions(
@@ -145,16 +154,79 @@ class Model:
 
     @torch.no_grad()
     def decode(
-        self, latents: Float[Tensor, "motions dim"], frames: Sequence[int]
+        self, latents: Float[Tensor, "motions dim"], frames: Sequence[int], batch_size: int = 64
     ) -> list[Float[Tensor, "_ 263"]]:
         """The motion that the decoder sees in each latent: unnormalised features on the CPU.
 
-        ``frames`` are their lengths at 20 frames a second.
+        ``frames`` are their lengths at 20 frames a second. Motions of like length are decoded
+        together, at most ``batch_size``.
         """
-        mask = mask_of(frames).to(self.device)
-        with evaluating(self.network):
-            decoded = self.network.decode(latents.to(self.device), mask).float().cpu()
-        return [self.normalizer.inverse(x[:n]) for x, n in zip(decoded, frames, strict=True)]
+        order = sorted(range(len(frames)), key=lambda i: -frames[i])
+        motions: dict[int, Tensor] = {}
+        with evaluating(self.network), computing(self.device, self.precision):
+            for start in range(0, len(order), batch_size):
+                rows = order[start : start + batch_size]
+                mask = mask_of([frames[i] for i in rows]).to(self.device)
+                decoded = self.network.decode(latents[rows].to(self.device), mask).float().cpu()
+                for i, motion in zip(rows, decoded, strict=True):
+                    motions[i] = self.normalizer.inverse(motion[: frames[i]])
+        return [motions[i] for i in range(len(frames))]
+
+    def generate(
+        self,
+        texts: Sequence[str],
+        seconds: float | Sequence[float],
+        samples: int = 1,
+        fact: float = 1.0,
+        seed: int = 0,
+        batch_size: int = 64,
+    ) -> list[list[Float[Tensor, "_ 263"]]]:
+        """``samples`` motions for each text: unnormalised features on the CPU, 20 frames a second.
+
+        ``seconds`` is the length of all, or one for each text. A latent is mu + ``fact`` * sigma *
+        noise: 0 gives the mean, so that all samples are the same motion. A text's motions depend
+        on itself, ``seconds``, ``fact`` and ``seed``, and not on the other texts.
+        `tmr.motion.guofeats.features_to_joints` makes joints of them.
+
+        Raises:
+            InputError: no texts, an empty one, a length outside 0.5 seconds to the longest of
+                training, or ``samples`` or ``fact`` that cannot be used.
+        """
+        lengths = [seconds] * len(texts) if isinstance(seconds, int | float) else list(seconds)
+        if len(lengths) != len(texts):
+            raise InputError(f"found {len(lengths)} lengths for {len(texts)} texts")
+        frames = sampling.frames_of_seconds(lengths, self.longest)
+        latents = sampling.draw(texts, self.text_gaussians(texts), samples, fact, seed)
+        motions = self.decode(
+            latents.flatten(0, 1), np.repeat(frames, samples).tolist(), batch_size
+        )
+        return [motions[start : start + samples] for start in range(0, len(motions), samples)]
+
+    def interpolate(
+        self,
+        first: str,
+        second: str,
+        seconds: float,
+        steps: int = 5,
+        fact: float = 0.0,
+        seed: int = 0,
+    ) -> list[Float[Tensor, "_ 263"]]:
+        """``steps`` motions from one text to another, on a straight line between their latents.
+
+        The first and the last are those that ``generate`` gives for the two texts.
+
+        Raises:
+            InputError: as ``generate``, or fewer than two steps.
+        """
+        frames = sampling.frames_of_seconds([seconds], self.longest)
+        texts = [first, second]
+        ends = sampling.draw(texts, self.text_gaussians(texts), 1, fact, seed)[:, 0]
+        return self.decode(sampling.between(*ends, steps), frames * steps)
+
+    @property
+    def longest(self) -> float:
+        """Seconds of the longest motions that the model was trained on."""
+        return data_of(self.config).max_seconds
 
     def push_to_hub(self, repo: str, private: bool = False) -> str:
         """The address of the commit that publishes this run as ``user/repo``.
@@ -167,6 +239,24 @@ class Model:
             InputError: not logged in, not allowed, no network, or a name that the hub refuses.
         """
         return publish(self.run, self.network, self.normalizer, repo, private, self.ckpt)
+
+    def _encode_texts(
+        self, encoder: Callable[[Padded], Gaussian], texts: Sequence[str], batch_size: int
+    ) -> Float[Tensor, "texts dim"]:
+        if isinstance(texts, str) or not texts:
+            raise InputError(f"expected a list of at least one text, found {texts!r}")
+        unique = list(dict.fromkeys(texts))
+        tokens = [torch.as_tensor(e.tokens) for e in self.text_model.embed(unique)]
+        found, expected = tokens[0].shape[-1], self.config["model"]["text_encoder"]["nfeats"]
+        if found != expected:
+            raise InputError(
+                f"the text encoder of {self.run.root} reads token states of {expected} numbers, "
+                f"the text model {self.text_model.name} gives {found}; name the text model of its "
+                f'training under "text" in {self.run.config}'
+            )
+        latents = self._encode(encoder, tokens, batch_size)
+        rows = {text: row for row, text in enumerate(unique)}
+        return latents[[rows[text] for text in texts]]
 
     def _encode(
         self,

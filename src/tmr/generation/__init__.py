@@ -1,1 +1,1 @@
-"""Generated motion: what tells how good it is."""
+"""Motion generated from text: latents to decode, and what tells how good the motion is."""

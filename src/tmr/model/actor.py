@@ -23,7 +23,12 @@ def stack(layer: nn.Module, num_layers: int) -> nn.ModuleList:
 
 
 class ActorEncoder(nn.Module):
-    """A sequence to a Gaussian: two learnt tokens in front of it come out as mu and logvar."""
+    """A sequence to a Gaussian: two learnt tokens in front of it come out as mu and logvar.
+
+    ``logvar_offset`` is added to the second; published runs have none. Behind a layer norm both
+    tokens start with unit variance, so without it sigma starts at 1, as large as the differences
+    between means, and a decoder that has to generate sees little but noise for tens of epochs.
+    """
 
     def __init__(
         self,
@@ -33,9 +38,11 @@ class ActorEncoder(nn.Module):
         num_layers: int,
         num_heads: int,
         dropout: float,
+        logvar_offset: float = 0.0,
     ) -> None:
         super().__init__()
         self.dropout = dropout
+        self.logvar_offset = logvar_offset
         self.projection = nn.Linear(nfeats, latent_dim)
         self.tokens = nn.Parameter(torch.randn(2, latent_dim))
         self.positions = Positions(latent_dim)
@@ -63,7 +70,7 @@ class ActorEncoder(nn.Module):
         mu, logvar = rearrange(
             self.layers[-1](x, bias, rows=2), "batch two dim -> two batch dim"
         ).float()
-        return Gaussian(mu, logvar)
+        return Gaussian(mu, logvar + self.logvar_offset)
 
     def encode_packed(self, sequences: Packed) -> Gaussian:
         """``forward`` of packed sequences, for training in float32 on a CPU."""

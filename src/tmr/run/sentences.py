@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 # Options whose value is a sentence or a path.
-LITERAL = ("text", "texts", "npy", "output", "run_dir")
+LITERAL = ("text", "texts", "to", "npy", "output", "run_dir", "evaluator")
 
 
 def as_typed(main: Callable[..., Any]) -> Callable[..., Any]:

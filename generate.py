@@ -1,0 +1,20 @@
+"""Motion from text: `python generate.py --help`."""
+
+import hydra
+from omegaconf import DictConfig
+
+from tmr.run.command import one_line_errors
+from tmr.run.generate import generate
+from tmr.run.sentences import as_typed
+
+
+@as_typed
+@one_line_errors
+@hydra.main(config_path="configs/inference", config_name="generate", version_base="1.3")
+def main(cfg: DictConfig) -> None:
+    """Write the motions and their report."""
+    generate(cfg)
+
+
+if __name__ == "__main__":
+    main()
