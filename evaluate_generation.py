@@ -1,0 +1,20 @@
+"""Measure generated motion: `python evaluate_generation.py --help`."""
+
+import hydra
+from omegaconf import DictConfig
+
+from tmr.run.command import one_line_errors
+from tmr.run.evaluate_generation import evaluate_generation
+from tmr.run.sentences import as_typed
+
+
+@as_typed
+@one_line_errors
+@hydra.main(config_path="configs", config_name="evaluate_generation", version_base="1.3")
+def main(cfg: DictConfig) -> None:
+    """Print and write the figures."""
+    evaluate_generation(cfg)
+
+
+if __name__ == "__main__":
+    main()
