@@ -221,7 +221,7 @@ class Model:
         frames = sampling.frames_of_seconds([seconds], self.longest)
         texts = [first, second]
         ends = sampling.draw(texts, self.text_gaussians(texts), 1, fact, seed)[:, 0]
-        return self.decode(sampling.between(*ends, steps), frames * steps)
+        return self.decode(sampling.between(ends[0], ends[1], steps), frames * steps)
 
     @property
     def longest(self) -> float:

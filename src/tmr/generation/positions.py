@@ -22,7 +22,7 @@ UNITS = {name: "m" if name.startswith("ape") else "m^2" for name in NAMES}
 
 
 def position_errors(
-    generated: Float[np.ndarray, "frames 263"], reference: Float[np.ndarray, "frames 263"]
+    generated: Float[np.ndarray, "_ 263"], reference: Float[np.ndarray, "_ 263"]
 ) -> Float[np.ndarray, " names"]:
     """APE (metres) and AVE (square metres), in the order of ``NAMES``, of unnormalised features.
 

@@ -93,6 +93,12 @@ def load_model(run: RunDir, ckpt: str = "last", device: str = "cpu") -> TEMOS:
         InputError: weights missing, damaged, or not those of the run's config.
     """
     config = run.read_config()
+    absent = [module for module in MODULES if module not in config["model"]]
+    if absent:
+        raise InputError(
+            f"{run.config}: its model has no {', '.join(absent)}; a TMR or TEMOS has all of "
+            f"{', '.join(MODULES)}: train one with `python train.py`"
+        )
     files = {module: _weight_file(run, ckpt, module) for module in MODULES}
     model = model_of(config)
     remedy = f"write it again with `{_extract_command(run, ckpt)}`"
