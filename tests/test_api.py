@@ -163,6 +163,57 @@ def test_nothing_of_the_caller_is_touched(
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
 
 
+def test_the_mean_of_a_text_is_what_the_decoder_makes_of_its_latent(model: "tmr.Model") -> None:
+    frames = [50, 30]
+    expected = model.decode(model.encode_texts(CAPTIONS[:2]), frames)
+    found = model.generate(CAPTIONS[:2], [n / 20 for n in frames], samples=2, fact=0.0)
+    for motions, motion in zip(found, expected, strict=True):
+        for same in motions:
+            assert torch.allclose(same, motion, atol=1e-5)
+
+
+def test_generated_motions_depend_on_seed_and_text_alone(model: "tmr.Model") -> None:
+    state = torch.random.get_rng_state()
+    together = model.generate(CAPTIONS[:5], [2.0, 1.0, 3.0, 2.5, 0.5], samples=3, batch_size=4)
+    assert [[len(m) for m in motions] for motions in together] == [
+        [n] * 3 for n in (40, 20, 60, 50, 10)
+    ]
+    (alone,) = model.generate([CAPTIONS[2]], 3.0, samples=2)
+    for motion, same in zip(alone, together[2][:2], strict=True):
+        assert torch.allclose(motion, same, atol=1e-4)
+    assert not torch.allclose(alone[0], alone[1], atol=1e-2)
+    ((other,),) = model.generate([CAPTIONS[2]], 3.0, seed=1)
+    assert not torch.allclose(other, alone[0], atol=1e-2)
+    assert torch.equal(torch.random.get_rng_state(), state)
+
+
+def test_a_way_between_texts_begins_and_ends_at_their_motions(model: "tmr.Model") -> None:
+    way = model.interpolate(CAPTIONS[0], CAPTIONS[9], 2.0, steps=4, fact=1.0, seed=2)
+    (first,), (last,) = model.generate([CAPTIONS[0], CAPTIONS[9]], 2.0, seed=2)
+    assert len(way) == 4
+    assert torch.allclose(way[0], first, atol=1e-4)
+    assert torch.allclose(way[-1], last, atol=1e-4)
+    distances = [float((motion - first).square().mean()) for motion in way]
+    assert distances == sorted(distances)
+
+
+def test_generation_refuses_what_it_cannot_make(model: "tmr.Model") -> None:
+    for seconds in (0.4, 10.5):
+        with pytest.raises(InputError, match=r"expected 0\.5 to 10"):
+            model.generate(["a person walks"], seconds)
+    with pytest.raises(InputError, match="found 1 lengths for 2 texts"):
+        model.generate(CAPTIONS[:2], [2.0])
+    with pytest.raises(InputError, match="at least one text"):
+        model.generate([], 2.0)
+
+
+def test_another_text_model_than_that_of_the_training_is_named(
+    golden_model: "tmr.Model",
+) -> None:
+    with pytest.raises(InputError, match=r"reads token states of 48 numbers, .* golden gives \d"):
+        golden_model.encode_texts(["sent_emb"])
+
+
 def test_dropout_is_off_even_when_the_network_is_in_training(model: "tmr.Model") -> None:
     expected = model.encode_motions(MOTIONS)
     model.network.train()

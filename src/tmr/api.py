@@ -120,7 +120,8 @@ class Model:
         def both(tokens: Padded) -> Gaussian:
             found = self.network.encode_text(tokens)
             # Means are what comes back from encoding, so the variances travel beside them.
-            return Gaussian(torch.cat([found.mu, found.logvar], dim=-1), found.logvar)
+            side_by_side = torch.cat([found.mu, found.logvar], dim=-1)
+            return Gaussian(side_by_side, side_by_side)
 
         return Gaussian(*self._encode_texts(both, texts, batch_size).chunk(2, dim=-1))
 

@@ -106,7 +106,7 @@ def table(columns: Mapping[str, Mapping[str, float]]) -> str:
     labels |= {name: f"{_words(name)}, {unit}" for name, unit in physics.UNITS.items()}
     shown = [name for name in labels if any(name in figures for figures in columns.values())]
     left = max(len(labels[name]) for name in shown) + 1
-    width = max(len(name) for name in columns) + 2
+    width = max(10, *(len(name) + 2 for name in columns))
     lines = [" " * left + "".join(f"{name:>{width}}" for name in columns)]
     for name in shown:
         cells = [f"{f[name]:.{_digits(name)}f}" if name in f else "-" for f in columns.values()]
