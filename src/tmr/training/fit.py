@@ -12,6 +12,7 @@ from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from tmr.data import TextMotionDataset, training_loader, validation_loader
 from tmr.model import TEMOS
 from tmr.training.callbacks import EpochLine, checkpoints
+from tmr.training.learning_rate import LearningRate
 from tmr.training.module import Training
 
 # Batches are made in memory by the training process, so these pieces of advice do not apply.
@@ -46,7 +47,7 @@ def fit(
     lightning = pl.Trainer(
         default_root_dir=run_dir,
         logger=[CSVLogger(logs, name="csv"), TensorBoardLogger(logs, name="tensorboard")],
-        callbacks=[EpochLine(), *checkpoints(logs / "checkpoints")],
+        callbacks=[EpochLine(), LearningRate(), *checkpoints(logs / "checkpoints")],
         enable_progress_bar=sys.stderr.isatty(),
         enable_model_summary=False,
         num_sanity_val_steps=0,
