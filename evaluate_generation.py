@@ -4,7 +4,6 @@ import hydra
 from omegaconf import DictConfig
 
 from tmr.run.command import one_line_errors
-from tmr.run.evaluate_generation import evaluate_generation
 from tmr.run.sentences import as_typed
 
 
@@ -13,6 +12,8 @@ from tmr.run.sentences import as_typed
 @hydra.main(config_path="configs", config_name="evaluate_generation", version_base="1.3")
 def main(cfg: DictConfig) -> None:
     """Print and write the figures."""
+    from tmr.run.evaluate_generation import evaluate_generation  # noqa: PLC0415  help pages need not wait for torch
+
     evaluate_generation(cfg)
 
 

@@ -4,7 +4,6 @@ import hydra
 from omegaconf import DictConfig
 
 from tmr.run.command import one_line_errors
-from tmr.run.generate import generate
 from tmr.run.sentences import as_typed
 
 
@@ -13,6 +12,8 @@ from tmr.run.sentences import as_typed
 @hydra.main(config_path="configs/inference", config_name="generate", version_base="1.3")
 def main(cfg: DictConfig) -> None:
     """Write the motions and their report."""
+    from tmr.run.generate import generate  # noqa: PLC0415  help pages need not wait for torch
+
     generate(cfg)
 
 

@@ -88,7 +88,7 @@ class ActorEncoder(nn.Module):
             assert isinstance(layer, EncoderLayer)
             packed = encoder_layer(layer, packed, front if number == len(self.layers) else None)
         mu, logvar = rearrange(packed.x, "(batch two) dim -> two batch dim", two=2)
-        return Gaussian(mu, logvar)
+        return Gaussian(mu, logvar + self.logvar_offset)
 
 
 class ActorDecoder(nn.Module):

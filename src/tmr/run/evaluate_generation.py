@@ -18,8 +18,8 @@ from tmr.errors import InputError
 from tmr.files import write_json
 from tmr.generation import metrics, physics, positions
 from tmr.generation.evaluation import Case, Method, cases_of, mean_motion, table, training_clips
-from tmr.localization.metrics import Interval, with_intervals
 from tmr.motion.guofeats import features_to_joints
+from tmr.retrieval.bootstrap import Interval, with_intervals
 from tmr.run.generate import number_of, whole_number_of
 from tmr.run.objects import data_of
 
