@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import BatchSampler, DataLoader, Sampler, SequentialSampler
 
 from tmr.data.dataset import TextMotionDataset, collate
+from tmr.data.shares import Shares
 
 
 class LengthBucketSampler(Sampler[list[tuple[int, int]]]):
@@ -30,11 +31,6 @@ class LengthBucketSampler(Sampler[list[tuple[int, int]]]):
     def set_epoch(self, epoch: int) -> None:
         """Choose the order of an epoch; the same seed and epoch give the same batches."""
         self.epoch = epoch
-
-    @property
-    def sampler(self) -> "LengthBucketSampler":
-        """Itself: where Lightning looks for ``set_epoch``, and calls it before each epoch."""
-        return self
 
     def __len__(self) -> int:
         """Number of batches, the last partial one included."""
@@ -64,25 +60,35 @@ class LengthBucketSampler(Sampler[list[tuple[int, int]]]):
 
 
 def training_loader(
-    dataset: TextMotionDataset, batch_size: int, pool: int, seed: int, pin_memory: bool = False
+    dataset: TextMotionDataset,
+    batch_size: int,
+    pool: int,
+    seed: int,
+    pin_memory: bool = False,
+    rank: int = 0,
+    world: int = 1,
 ) -> DataLoader:
     """Batches for training; Lightning calls ``loader.batch_sampler.set_epoch`` before each epoch.
 
-    Motions are in memory, so a batch is a few slices: worker processes would only add a copy. The
-    loader has a generator of its own, because it draws a seed whenever it starts, in a resumed run
-    at another moment than in an undisturbed one.
+    Of each batch of ``batch_size`` samples come those of process ``rank`` of ``world``. Motions
+    are in memory, so a batch is a few slices: worker processes would only add a copy. The loader
+    has a generator of its own, because it draws a seed whenever it starts, in a resumed run at
+    another moment than in an undisturbed one.
     """
-    sampler = LengthBucketSampler(dataset.lengths(), batch_size, pool, seed)
+    batches = LengthBucketSampler(dataset.lengths(), batch_size, pool, seed)
     return DataLoader(
         dataset,
-        batch_sampler=sampler,
+        batch_sampler=Shares(batches, rank, world),
         collate_fn=collate,
         pin_memory=pin_memory,
         generator=torch.Generator(),
     )
 
 
-def validation_loader(dataset: TextMotionDataset, batch_size: int) -> DataLoader:
+def validation_loader(
+    dataset: TextMotionDataset, batch_size: int, rank: int = 0, world: int = 1
+) -> DataLoader:
     """Batches of first captions in the order of the split: losses that compare samples of a batch
     need batches of mixed lengths, and the same ones every epoch."""
-    return DataLoader(dataset, batch_size=batch_size, collate_fn=collate)
+    batches = BatchSampler(SequentialSampler(dataset), batch_size, drop_last=False)
+    return DataLoader(dataset, batch_sampler=Shares(batches, rank, world), collate_fn=collate)
