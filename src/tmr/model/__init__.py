@@ -2,7 +2,18 @@
 
 from tmr.model.actor import ActorDecoder, ActorEncoder
 from tmr.model.gaussian import Gaussian
+from tmr.model.ranks import ALONE, Ranks, Spread
 from tmr.model.temos import TEMOS, Step
 from tmr.model.tmr import TMR
 
-__all__ = ["TEMOS", "TMR", "ActorDecoder", "ActorEncoder", "Gaussian", "Step"]
+__all__ = [
+    "ALONE",
+    "TEMOS",
+    "TMR",
+    "ActorDecoder",
+    "ActorEncoder",
+    "Gaussian",
+    "Ranks",
+    "Spread",
+    "Step",
+]

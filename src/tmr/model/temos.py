@@ -13,6 +13,7 @@ from torch import Generator, Tensor, nn
 from tmr.model.actor import ActorDecoder, ActorEncoder
 from tmr.model.gaussian import Gaussian
 from tmr.model.losses import check_names, kl_terms, reconstruction, weigh
+from tmr.model.ranks import ALONE, Ranks
 from tmr.padded import Packed, Padded, pieces
 
 GROUP_SIZE = 8  # of 4, 8 and 16, the fastest on two cores at a batch of 32
@@ -81,12 +82,14 @@ class TEMOS(nn.Module):
         text: Padded,
         sentences: Float[Tensor, "batch sdim"],
         generator: Generator | None = None,
+        ranks: Ranks = ALONE,
     ) -> Step:
         """Losses and latents of a batch of motions with their captions.
 
         Latents are sampled in training, with ``generator`` if given, and are the means in
         evaluation. Both are decoded in one call a group. ``sentences`` are the captions' sentence
-        vectors.
+        vectors. ``ranks`` says where the rest of the batch is: the losses are those of all of it,
+        ``recons`` (and with it ``loss``) once averaged over the processes.
         """
         from_motion, from_text = self._encode(motion, text)
         if self.training:
@@ -94,11 +97,14 @@ class TEMOS(nn.Module):
         else:
             of_text, of_motion = from_text.mu, from_motion.mu
         recons = self._reconstruction(torch.stack([of_text, of_motion]), motion)
+        latents = [of_text, of_motion, from_text.mu, from_text.logvar]
+        latents += [from_motion.mu, from_motion.logvar, sentences.float()]
+        all_text, all_motion, *gaussians, all_sentences = ranks.gather(*latents)
         terms = {
-            "recons": recons,
-            "kl": kl_terms(from_motion, from_text),
-            "latent": F.smooth_l1_loss(of_text, of_motion),
-            **self.more_terms(of_text, of_motion, sentences),
+            "recons": ranks.share(motion) * recons,
+            "kl": kl_terms(Gaussian(*gaussians[2:]), Gaussian(*gaussians[:2])),
+            "latent": F.smooth_l1_loss(all_text, all_motion),
+            **self.more_terms(all_text, all_motion, all_sentences),
         }
         losses = {**terms, "loss": weigh(terms, self.loss_weights)}
         return Step(losses, from_motion.mu, from_text.mu)

@@ -1,0 +1,36 @@
+"""Functions in processes of their own, which start at once because a server has torch loaded."""
+
+import multiprocessing
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["tmr.run.train", "tmr.training"])
+SECONDS = 120  # a group that waits for a member that failed must not wait for ever
+
+
+def together(world: int, function: Callable[..., Any], *args: Any) -> list[Any]:
+    """``function(rank, world, *args)`` in ``world`` processes that form a gloo group; results."""
+    with tempfile.TemporaryDirectory() as folder, ProcessPoolExecutor(world, CONTEXT) as pool:
+        meeting = Path(folder) / "meeting"
+        members = [
+            pool.submit(_member, meeting, rank, world, function, args) for rank in range(world)
+        ]
+        return [member.result(SECONDS) for member in members]
+
+
+def _member(
+    meeting: Path, rank: int, world: int, function: Callable[..., Any], args: tuple[Any, ...]
+) -> Any:
+    import torch
+    import torch.distributed as dist
+
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", f"file://{meeting}", rank=rank, world_size=world)
+    try:
+        return function(rank, world, *args)
+    finally:
+        dist.destroy_process_group()
