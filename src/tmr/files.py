@@ -1,6 +1,7 @@
 """Atomic writes: a file under its final name is always whole."""
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,13 +10,17 @@ from pathlib import Path
 import numpy as np
 import orjson
 
+# The names that atomic_path gives: a dot, the stem, eight random characters, the suffix.
+LEFTOVER = re.compile(r"\..*-[a-z0-9_]{8}(\.\w+)?")
+
 
 @contextmanager
-def atomic_path(path: Path | str) -> Iterator[Path]:
+def atomic_path(path: Path | str, durable: bool = False) -> Iterator[Path]:
     """A temporary path beside ``path``, renamed to it on success and deleted on failure.
 
     Parent folders are made. The temporary name starts with a dot and keeps the suffix, because
-    writers such as ``np.save`` choose the format, or add a suffix, by it.
+    writers such as ``np.save`` choose the format, or add a suffix, by it. With ``durable``, the
+    content is on the disk before the old file goes, for a machine that may lose power.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -25,9 +30,28 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(0o666 & ~_umask())
+        if durable:
+            _flush(temporary)
         temporary.replace(path)
+        if durable:
+            _flush(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Delete temporary files below ``folder`` of writers that were killed; none may be at work."""
+    for path in folder.rglob(".*"):
+        if LEFTOVER.fullmatch(path.name) and path.is_file():
+            path.unlink(missing_ok=True)
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _umask() -> int:

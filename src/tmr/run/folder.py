@@ -1,8 +1,10 @@
 """A run folder: its paths, its config, and the statistics that travel with the weights."""
 
+import logging
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -15,6 +17,8 @@ from tmr.data import Normalizer, TextMotionData
 from tmr.errors import InputError
 from tmr.files import write_json
 from tmr.run.published import is_published, translate
+
+log = logging.getLogger(__name__)
 
 # Recorded with every run, because their versions change results.
 PACKAGES = ("tmr", "torch", "numpy", "pytorch_lightning", "transformers", "hydra-core")
@@ -64,6 +68,28 @@ class RunDir:
     def weights(self, name: str = "last") -> Path:
         """One weight file for each module."""
         return self.root / f"{name}_weights"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from training in the folder; the lock goes with the process.
+
+        Raises:
+            InputError: another process has it.
+        """
+        import fcntl  # noqa: PLC0415  not on Windows, where run folders can be read all the same
+
+        self.root.mkdir(parents=True, exist_ok=True)
+        with (self.root / ".lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise InputError(
+                    f"another process trains in {self.root}; wait until it ends, or choose "
+                    "another folder with run_dir=..."
+                ) from error
+            except OSError as error:  # some network file systems have no locks
+                log.warning("%s cannot be locked (%s): train there only once", self.root, error)
+            yield
 
     def create(self, config: Mapping[str, Any], normalizer: Normalizer) -> None:
         """Write config, environment and statistics: all that a copied folder needs but weights."""

@@ -1,6 +1,9 @@
 """Train from a config into a run folder."""
 
 import logging
+import math
+import os
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +11,11 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from tmr.errors import InputError
+from tmr.files import remove_leftovers
 from tmr.run.command import setup
 from tmr.run.folder import RunDir
 from tmr.run.objects import data_of, device_of, embeddings_of, model_of
-from tmr.training import fit
+from tmr.training import fit, process_rank
 
 log = logging.getLogger(__name__)
 
@@ -19,36 +23,59 @@ log = logging.getLogger(__name__)
 def train(cfg: DictConfig) -> float:
     """Train, and return the mean validation recall of the last epoch, for sweeps.
 
-    Everything that can be missing is looked for before the run folder is made.
+    Everything that can be missing is looked for before the run folder is made. Of several processes
+    that train together, the first one makes it and writes all that is in it.
     """
-    config, resume_from = _resumed(cfg) if cfg.resume_dir else (_plain(cfg), None)
+    config, resumed = (_resumed(cfg), True) if cfg.resume_dir else (_plain(cfg), False)
     run = RunDir(Path(config["run_dir"]))
-    if resume_from is None and run.checkpoints.is_dir():
+    trained = sorted(run.checkpoints.glob("*.ckpt"))
+    if trained and not resumed and not requeued():
         raise InputError(
             f"{run.root} holds a trained run already; continue it with resume_dir={run.root}, "
             "or choose another folder with run_dir=..."
         )
+    if process_rank() > 0:
+        logging.getLogger("tmr").setLevel(logging.WARNING)
     setup(config["seed"])
     data = data_of(config)
-    normalizer = run.normalizer(data) if resume_from else data.normalizer()
+    normalizer = run.normalizer(data) if resumed else data.normalizer()
     embeddings = embeddings_of(config, data, device=device_of("auto"))
     datasets = [data.split(split, embeddings, normalizer) for split in ("train", "val")]
     log.info("%s: %d training, %d validation motions", data.name, *map(len, datasets))
     model = model_of(config)
-    run.create(config, normalizer)
-    figures = fit(
-        model,
-        *datasets,
-        run_dir=run.root,
-        lr=config["lr"],
-        batch_size=config["batch_size"],
-        pool=config["pool"],
-        seed=config["seed"],
-        trainer=config["trainer"],
-        resume_from=resume_from,
-    )
+    with run.locked() if process_rank() == 0 else nullcontext():
+        if process_rank() == 0:
+            remove_leftovers(run.root)
+            run.create(config, normalizer)
+        figures = fit(
+            model,
+            *datasets,
+            run_dir=run.root,
+            lr=config["lr"],
+            batch_size=config["batch_size"],
+            pool=config["pool"],
+            seed=config["seed"],
+            trainer=config["trainer"],
+            checkpoint_minutes=config["checkpoint_minutes"],
+            resume_from=_checkpoint(run),
+        )
     log.info("done; next: python extract.py run_dir=%s", run.root)
-    return figures["val/recall"]
+    return figures.get("val/recall", math.nan)
+
+
+def requeued() -> bool:
+    """Whether SLURM started this job before: then it goes on in the folder that it made."""
+    return os.environ.get("SLURM_RESTART_COUNT", "0") != "0"
+
+
+def _checkpoint(run: RunDir) -> Path | None:
+    """The checkpoint to go on from; None when the run was stopped before it wrote one."""
+    last = run.checkpoints / "last.ckpt"
+    if last.is_file():
+        return last
+    if run.checkpoints.is_dir():
+        log.info("no checkpoint in %s yet: training starts from the beginning", run.checkpoints)
+    return None
 
 
 def _plain(cfg: DictConfig) -> dict[str, Any]:
@@ -57,10 +84,11 @@ def _plain(cfg: DictConfig) -> dict[str, Any]:
     return {str(key): value for key, value in plain.items()}
 
 
-def _resumed(cfg: DictConfig) -> tuple[dict[str, Any], Path]:
-    """The run's own config with the command line's plain options on top, and its checkpoint."""
+def _resumed(cfg: DictConfig) -> dict[str, Any]:
+    """The run's own config with the command line's plain options on top."""
     run = RunDir(Path(cfg.resume_dir))
-    config = OmegaConf.create(run.read_config())
+    defaults = {"checkpoint_minutes": cfg.checkpoint_minutes}  # older runs have no such option
+    config = OmegaConf.create(defaults | run.read_config())
     overrides = [o for o in HydraConfig.get().overrides.task if not o.startswith("resume_dir=")]
     groups = [o for o in overrides if o.partition("=")[0] in ("data", "text", "model", "trainer")]
     if groups:
@@ -69,7 +97,4 @@ def _resumed(cfg: DictConfig) -> tuple[dict[str, Any], Path]:
         )
     merged = OmegaConf.merge(config, OmegaConf.from_dotlist([o.lstrip("+") for o in overrides]))
     assert isinstance(merged, DictConfig)
-    checkpoint = run.checkpoints / "last.ckpt"
-    if not checkpoint.is_file():
-        raise InputError(f"nothing to resume: no checkpoint at {checkpoint}; leave out resume_dir")
-    return _plain(merged) | {"run_dir": str(run.root)}, checkpoint
+    return _plain(merged) | {"run_dir": str(run.root)}

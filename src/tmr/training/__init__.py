@@ -1,5 +1,5 @@
 """Training with Lightning."""
 
-from tmr.training.fit import fit
+from tmr.training.fit import fit, process_rank
 
-__all__ = ["fit"]
+__all__ = ["fit", "process_rank"]

@@ -1,49 +1,185 @@
 """What people see of a training run, and what it keeps."""
 
+import csv
+import io
 import logging
+import math
 import time
 from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
-from pytorch_lightning.callbacks import ModelCheckpoint
+import torch
+from pytorch_lightning.plugins.io import TorchCheckpointIO
+from torch.utils.tensorboard import SummaryWriter
+
+from tmr.files import atomic_path, write_text
 
 log = logging.getLogger(__name__)
 
+FIRST_COLUMNS = ("epoch", "step", "time", "seconds")
 
-class EpochLine(pl.Callback):
-    """One line an epoch: losses, validation figures, seconds."""
+
+class EpochLog(pl.Callback):
+    """A line, a row of ``metrics.csv`` and the points of TensorBoard curves for each epoch.
+
+    The rows are kept in checkpoints and the files are written anew from them, so a resumed run has
+    every epoch once: neither what an earlier process logged is lost, nor an epoch there twice that
+    was trained again. A row has the epoch from zero, the number of steps, the time when it was
+    over (seconds since 1970), how long it took, and every loss and figure by name.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.table = folder / "metrics.csv"
+        self.curves = folder / "tensorboard"
+        self.rows: list[dict[str, float]] = []
+        self.spent = 0.0  # seconds on this epoch before this process
+        self.started = 0.0
+        self.writer: SummaryWriter | None = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """The rows, and the seconds spent on an epoch that is not over."""
+        over = self.started == 0
+        spent = 0.0 if over else self.spent + time.perf_counter() - self.started
+        return {"rows": self.rows, "spent": spent}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over the rows of an earlier process."""
+        self.rows, self.spent = state_dict["rows"], state_dict["spent"]
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Begin the curves anew, and start the clock of an epoch that goes on."""
+        self.started = time.perf_counter()
+        if trainer.is_global_zero:
+            for events in self.curves.glob("events.*"):
+                events.unlink()
+            self.writer = SummaryWriter(str(self.curves))
+            for row in self.rows:
+                self._draw(self.writer, row)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Start the clock."""
-        self.started = time.perf_counter()
+        """Start the clock of an epoch from its beginning."""
+        self.started, self.spent = time.perf_counter(), 0.0
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Tell the epoch; validation has run by now."""
-        seen = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        terms = [
-            f"{name.removeprefix('train/')} {value:.4g}"
-            for name, value in sorted(seen.items())
-            if name.startswith("train/") and name != "train/loss"
-        ]
-        log.info(
-            "epoch %d/%s: loss %.4f (%s), validation loss %.4f, "
-            "R@1 %.1f R@10 %.1f text to motion, R@1 %.1f R@10 %.1f motion to text, %.1f s",
-            trainer.current_epoch + 1,
-            trainer.max_epochs,
-            seen["train/loss"],
-            ", ".join(terms),
-            *(seen[f"val/{name}"] for name in ("loss", "t2m/R01", "t2m/R10", "m2t/R01", "m2t/R10")),
-            time.perf_counter() - self.started,
-        )
+        row = {
+            "epoch": trainer.current_epoch,
+            "step": trainer.global_step,
+            "time": time.time(),
+            "seconds": self.spent + time.perf_counter() - self.started,
+        }
+        self.started = 0.0
+        row |= {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
+        self.rows.append(row)
+        if self.writer is not None:
+            log.info(line(row, trainer.max_epochs))
+            write_text(self.table, table(self.rows))
+            self._draw(self.writer, row)
+            self.writer.flush()
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Close the curves."""
+        if self.writer is not None:
+            self.writer.close()
+
+    @staticmethod
+    def _draw(writer: SummaryWriter, row: dict[str, float]) -> None:
+        for name in row.keys() - set(FIRST_COLUMNS):
+            writer.add_scalar(name, row[name], int(row["epoch"]), walltime=row["time"])
 
 
-def checkpoints(folder: Path) -> list[ModelCheckpoint]:
-    """``last.ckpt`` of every epoch and ``best.ckpt`` by mean validation recall.
+def line(row: dict[str, float], max_epochs: int | None) -> str:
+    """One line for people about an epoch."""
+    terms = [
+        f"{name.removeprefix('train/')} {value:.4g}"
+        for name, value in row.items()
+        if name.startswith("train/") and name != "train/loss"
+    ]
+    told = f"epoch {int(row['epoch']) + 1}/{max_epochs}: loss {row['train/loss']:.4f}"
+    told += f" ({', '.join(terms)})"
+    if "val/loss" in row:
+        told += f", validation loss {row['val/loss']:.4f}"
+        for way, name in (("t2m", "text to motion"), ("m2t", "motion to text")):
+            told += f", R@1 {row[f'val/{way}/R01']:.1f} R@10 {row[f'val/{way}/R10']:.1f} {name}"
+    return f"{told}, {row['seconds']:.1f} s"
 
-    They are saved when an epoch is over, not after its validation inside it: only then does a
-    resumed run begin with the next epoch's batches.
+
+def table(rows: list[dict[str, float]]) -> str:
+    """Rows as CSV, with a column for every name that occurs."""
+    names = sorted({name for row in rows for name in row} - set(FIRST_COLUMNS))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [*FIRST_COLUMNS, *names], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+class Checkpoints(pl.Callback):
+    """``last.ckpt`` of every epoch and of long ones in between, ``best.ckpt`` by mean recall.
+
+    Epochs are saved when they are over, not after their validation: only then does a resumed run
+    begin with the next epoch's batches. ``best.ckpt`` is written before ``last.ckpt``: killed in
+    between, the run does the epoch again, and finds the best again.
     """
-    shared = {"dirpath": folder, "enable_version_counter": False, "save_on_train_epoch_end": True}
-    last = ModelCheckpoint(filename="last", **shared)
-    best = ModelCheckpoint(filename="best", monitor="val/recall", mode="max", **shared)
-    return [last, best]
+
+    def __init__(self, folder: Path, minutes: float) -> None:
+        self.folder = folder
+        self.seconds = 60 * minutes
+        self.best = -math.inf
+        self.saved = time.monotonic()
+
+    def state_dict(self) -> dict[str, Any]:
+        """The best recall so far."""
+        return {"best": self.best}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from the best recall of an earlier process."""
+        self.best = state_dict["best"]
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start the clock."""
+        self.saved = time.monotonic()
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Save in mid-epoch when it is time. All processes do, because all are asked for state."""
+        gradients_wait = (batch_idx + 1) % trainer.accumulate_grad_batches != 0
+        if trainer.is_last_batch or gradients_wait:
+            return
+        due = time.monotonic() - self.saved >= self.seconds
+        if trainer.strategy.reduce_boolean_decision(due, all=False):
+            self._save(trainer, "last")
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Save the epoch, twice if it is the best."""
+        recall = float(trainer.callback_metrics.get("val/recall", -math.inf))
+        if recall > self.best:
+            self.best = recall
+            self._save(trainer, "best")
+        self._save(trainer, "last")
+
+    def _save(self, trainer: pl.Trainer, name: str) -> None:
+        trainer.save_checkpoint(self.folder / f"{name}.ckpt", weights_only=False)
+        self.saved = time.monotonic()
+
+
+class DurableCheckpoints(TorchCheckpointIO):
+    """Checkpoints that are whole or not there, whatever happens while one is written.
+
+    Lightning writes into the system's temporary folder and then moves: between file systems that
+    is a copy, which can stop half-way.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None
+    ) -> None:
+        """Write beside the old one, on the disk before it takes the old one's name."""
+        with atomic_path(path, durable=True) as temporary, temporary.open("wb") as file:
+            torch.save(checkpoint, file)

@@ -1,5 +1,7 @@
 """Fit a model to a data set inside a run folder."""
 
+import errno
+import logging
 import sys
 import warnings
 from collections.abc import Mapping
@@ -7,21 +9,32 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+from pytorch_lightning.strategies import DDPStrategy
+from pytorch_lightning.utilities import rank_zero_only
 
 from tmr.data import TextMotionDataset, training_loader, validation_loader
+from tmr.errors import InputError
 from tmr.model import TEMOS
-from tmr.training.callbacks import EpochLine, checkpoints
+from tmr.training.callbacks import Checkpoints, DurableCheckpoints, EpochLog
 from tmr.training.learning_rate import LearningRate
 from tmr.training.module import Training
 
-# Batches are made in memory by the training process, so these pieces of advice do not apply.
+log = logging.getLogger(__name__)
+
+# Batches are made in memory by the training process, and it knows itself where an epoch goes on,
+# so these pieces of advice do not apply.
 SILENCED = (
     ".*does not have many workers.*",
-    ".*number of training batches.*is smaller than the logging interval.*",
-    ".*Checkpoint directory .* exists and is not empty.*",
     ".*isinstance\\(treespec, LeafSpec\\).*",
+    ".*your dataloader is not resumable.*",
+    ".*It is recommended to use `self.log.*sync_dist=True.*",
 )
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def process_rank() -> int:
+    """Which of the processes that train together this one is; 0 on its own."""
+    return getattr(rank_zero_only, "rank", 0)
 
 
 def fit(
@@ -34,31 +47,68 @@ def fit(
     pool: int,
     seed: int,
     trainer: Mapping[str, Any],
+    checkpoint_minutes: float,
     resume_from: Path | None = None,
 ) -> dict[str, float]:
-    """Train and return the last validation figures; logs and checkpoints go under ``run_dir``.
+    """Train and return the last epoch's figures; logs and checkpoints go under ``run_dir``.
 
-    ``pool`` is the number of batches sorted by length together; ``trainer`` goes to Lightning's
-    Trainer; ``resume_from`` is a checkpoint to continue.
+    ``batch_size`` is that of a step, shared out among all devices; ``pool`` is the number of
+    batches sorted by length together; ``trainer`` goes to Lightning's Trainer;
+    ``checkpoint_minutes`` is how often ``last.ckpt`` is written in mid-epoch; ``resume_from`` is a
+    checkpoint to continue.
+
+    Raises:
+        InputError: the loss is not finite, or the disk is full. The last checkpoint is whole.
     """
     for message in SILENCED:
         warnings.filterwarnings("ignore", message)
+    # Lightning's lines about devices and its tips: ours says what matters.
+    logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
     logs = run_dir / "logs"
+    epochs = EpochLog(logs)
     lightning = pl.Trainer(
         default_root_dir=run_dir,
-        logger=[CSVLogger(logs, name="csv"), TensorBoardLogger(logs, name="tensorboard")],
-        callbacks=[EpochLine(), LearningRate(), *checkpoints(logs / "checkpoints")],
+        logger=False,
+        callbacks=[epochs, LearningRate(), Checkpoints(logs / "checkpoints", checkpoint_minutes)],
+        plugins=[DurableCheckpoints()],
+        enable_checkpointing=False,
         enable_progress_bar=sys.stderr.isatty(),
         enable_model_summary=False,
         num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+        **options(trainer),
+    )
+    place = lightning.global_rank, lightning.world_size
+    device = lightning.strategy.root_device.type
+    log.info("training on %d x %s in %s", lightning.world_size, device, lightning.precision)
+    order = {"seed": seed, "batch_size": batch_size, "pool": pool, "motions": len(train)}
+    try:
+        lightning.fit(
+            Training(model, lr, order, failures=run_dir / "failures"),
+            training_loader(train, batch_size, pool, seed, device == "cuda", *place),
+            validation_loader(val, batch_size, *place),
+            ckpt_path=resume_from,
+            weights_only=True if resume_from else None,
+        )
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise InputError(
+            f"no space left to write {error.filename or run_dir} ({error.strerror}); the last "
+            f"checkpoint is whole; make space, then: python train.py resume_dir={run_dir}"
+        ) from error
+    return epochs.rows[-1] if epochs.rows else {}
+
+
+def options(trainer: Mapping[str, Any]) -> dict[str, Any]:
+    """Lightning's options from those of a config.
+
+    ``strategy: ddp`` is set up for this model: every weight has a gradient in every step, and the
+    one buffer, the positional encodings, grows with need on each process alone.
+    """
+    if trainer.get("strategy") != "ddp":
+        return dict(trainer)
+    return {
         **trainer,
-    )
-    on_gpu = lightning.strategy.root_device.type == "cuda"
-    lightning.fit(
-        Training(model, lr, seed),
-        training_loader(train, batch_size, pool, seed, pin_memory=on_gpu),
-        validation_loader(val, batch_size),
-        ckpt_path=resume_from,
-        weights_only=True if resume_from else None,
-    )
-    return {name: float(value) for name, value in lightning.callback_metrics.items()}
+        "strategy": DDPStrategy(broadcast_buffers=False, gradient_as_bucket_view=True),
+    }

@@ -1,13 +1,24 @@
-"""The Lightning module around a model: steps, logging, optimiser."""
+"""The Lightning module around a model: steps, logging, optimiser, and where an epoch goes on."""
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 import pytorch_lightning as pl
 import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.nn.utils import get_total_norm
 
-from tmr.data import Batch
-from tmr.model import TEMOS
+from tmr.data import Batch, Shares
+from tmr.errors import InputError
+from tmr.model import ALONE, TEMOS, Ranks, Spread
 from tmr.retrieval import Encoded, both_ways, cosine_similarity
 from tmr.retrieval.encoding import join
 from tmr.retrieval.metrics import RECALLS
+from tmr.training.failure import Failure
+from tmr.training.means import Means
 
 
 class Training(pl.LightningModule):
@@ -15,14 +26,24 @@ class Training(pl.LightningModule):
 
     Logs ``train/TERM`` and ``val/TERM`` for every loss term, ``val/t2m/R01`` and so on for the
     whole validation split, and ``val/recall``, the mean of R@1, 2, 3, 5 and 10 both ways.
+
+    On several processes, each has its share of every batch (see ``Shares``), and losses, their
+    gradients and all figures are those of one process, but for the random numbers: every process
+    draws its own.
+
+    ``order`` is what the order of the batches depends on: a checkpoint in mid-epoch goes on only
+    with the same. Where a step fails, its state goes under ``failures``.
     """
 
-    def __init__(self, model: TEMOS, lr: float, seed: int) -> None:
+    def __init__(self, model: TEMOS, lr: float, order: Mapping[str, int], failures: Path) -> None:
         super().__init__()
         self.model = model
         self.lr = lr
-        self.seed = seed
+        self.order = dict(order)
+        self.failures = failures
+        self.means = {"train": Means(), "val": Means()}
         self.encoded: list[Encoded] = []
+        self.resumed: dict[str, Any] | None = None
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """AdamW at a constant learning rate; fused, it takes a sixth of the time."""
@@ -34,38 +55,139 @@ class Training(pl.LightningModule):
         """The batch on ``device``, copied while the last step still computes."""
         return batch.to(device, non_blocking=True)
 
-    def on_train_epoch_start(self) -> None:
-        """Choose this epoch's random numbers by seed and epoch: a resumed run draws the same."""
-        torch.manual_seed(self.seed + self.current_epoch)
+    def on_train_start(self) -> None:
+        """Go on in the middle of an epoch, where the checkpoint was written there."""
+        if self.resumed is None:
+            return
+        if self.resumed["batches"]:
+            if self.resumed["order"] != self.order:
+                raise InputError(
+                    "the checkpoint is in the middle of an epoch with "
+                    f"{shown(self.resumed['order'])}, and cannot go on with {shown(self.order)}: "
+                    "the epoch's batches would differ"
+                )
+            self._shares("train").start_at(self.resumed["batches"])
+            self.means["train"].load(self.resumed["train"], like=next(self.parameters()))
+        self.resumed = None
 
-    def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
+    def on_train_epoch_start(self) -> None:
+        """Begin the epoch's means."""
+        self.means["train"].clear()
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Choose the step's random numbers by where it stands: a resumed run draws the same."""
+        torch.manual_seed(self._random_seed(batch_idx))
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Loss of a batch."""
-        step = self.model(batch.motion, batch.text, batch.sentences)
-        self._log_terms("train", step.losses, len(batch))
-        return step.losses["loss"]
+        ranks, count = self._spread("train", batch, batch_idx)
+        losses = self.model(batch.motion, batch.text, batch.sentences, ranks=ranks).losses
+        self.means["train"].add(losses, count)
+        self.latest = batch, batch_idx, losses
+        return losses["loss"]
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Stop before weights are spoiled.
+
+        Gradients are averaged over the processes by now, so all of them find the same and stop.
+        With float16, infinite ones are the loss scaler's business.
+        """
+        if getattr(self.trainer.precision_plugin, "scaler", None) is not None:
+            return
+        batch, batch_idx, losses = self.latest
+        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
+        norm = get_total_norm(gradients)
+        if not bool(torch.isfinite(norm + losses["loss"].detach())):
+            failure = Failure(
+                batch=batch,
+                epoch=self.current_epoch,
+                step=batch_idx,
+                seed=self._random_seed(batch_idx),
+                losses={name: float(value.detach()) for name, value in losses.items()},
+                gradient_norm=float(norm),
+            )
+            raise failure.error(failure.save(self.failures, self.global_rank, self.model))
+
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        """Log the epoch's losses with its last batch, before callbacks look at them."""
+        if self.trainer.is_last_batch:
+            self._log_means("train")
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Losses of a batch, and its latents for the figures over the whole split."""
-        step = self.model(batch.motion, batch.text, batch.sentences)
-        self._log_terms("val", step.losses, len(batch))
-        text, motion = step.text.float().cpu(), step.motion.float().cpu()
-        self.encoded.append(
-            Encoded(batch.keys, batch.captions, text, motion, batch.sentences.cpu())
-        )
+        ranks, count = self._spread("val", batch, batch_idx)
+        step = self.model(batch.motion, batch.text, batch.sentences, ranks=ranks)
+        self.means["val"].add(step.losses, count)
+        if batch_idx not in self._shares("val").stand_ins:
+            text, motion = step.text.float().cpu(), step.motion.float().cpu()
+            self.encoded.append(
+                Encoded(batch.keys, batch.captions, text, motion, batch.sentences.cpu())
+            )
 
     def on_validation_epoch_end(self) -> None:
         """Retrieval figures of the whole validation split."""
-        encoded = join(self.encoded)
+        encoded = join(self._from_all(self.encoded))
         self.encoded.clear()
+        self._log_means("val")
+        self.means["val"].clear()
         figures = both_ways(cosine_similarity(encoded.text, encoded.motion), tie_safe=True)
         recalls = [figures[f"{way}/R{k:02d}"] for way in ("t2m", "m2t") for k in RECALLS]
         shown = {f"val/{name}": value for name, value in figures.items() if "len" not in name}
-        self.log_dict(shown | {"val/recall": sum(recalls) / len(recalls)})
+        self.log_dict(shown | {"val/recall": sum(recalls) / len(recalls)}, batch_size=1)
 
-    def _log_terms(self, stage: str, terms: dict[str, torch.Tensor], batch_size: int) -> None:
-        self.log_dict(
-            {f"{stage}/{name}": value.detach() for name, value in terms.items()},
-            on_step=False,
-            on_epoch=True,
-            batch_size=batch_size,
-        )
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep how far the epoch is: zero batches when it is over."""
+        done = self.trainer.fit_loop.epoch_loop.batch_progress.current.ready
+        checkpoint["epoch_so_far"] = {
+            "batches": done % int(self.trainer.num_training_batches),
+            "order": self.order,
+            "train": self.means["train"].state(self._mean_over_ranks),
+        }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Remember how far the epoch was. Checkpoints that do not say are of whole epochs."""
+        self.resumed = checkpoint.get("epoch_so_far")
+
+    def _random_seed(self, batch_idx: int) -> int:
+        place = self.order["seed"], self.current_epoch, batch_idx, self.global_rank
+        return int(np.random.SeedSequence(place).generate_state(1, np.uint64)[0])
+
+    def _shares(self, stage: str) -> Shares:
+        loaders = {"train": self.trainer.train_dataloader, "val": self.trainer.val_dataloaders}
+        loader = loaders[stage]
+        assert loader is not None
+        return loader.batch_sampler
+
+    def _spread(self, stage: str, batch: Batch, batch_idx: int) -> tuple[Ranks, int]:
+        """Where the rest of a batch is, and the number of samples in all of it."""
+        if self.trainer.world_size == 1:
+            return ALONE, len(batch)
+        count = 0 if batch_idx in self._shares(stage).stand_ins else len(batch)
+        mine = torch.tensor([count, batch.motion.x.shape[1]], device=self.device)
+        everywhere = self.all_gather(mine)
+        assert isinstance(everywhere, Tensor)
+        counts, frames = everywhere.T.tolist()
+        return Spread(self.global_rank, counts, max(frames)), sum(counts)
+
+    def _from_all(self, parts: list[Encoded]) -> list[Encoded]:
+        """The parts of all processes."""
+        if self.trainer.world_size == 1:
+            return parts
+        everywhere: list[list[Encoded]] = [[] for _ in range(self.trainer.world_size)]
+        dist.all_gather_object(everywhere, parts)
+        return [part for parts in everywhere for part in parts]
+
+    def _mean_over_ranks(self, value: Tensor) -> Tensor:
+        reduced = self.trainer.strategy.reduce(value, reduce_op="mean")
+        assert isinstance(reduced, Tensor)
+        return reduced
+
+    def _log_means(self, stage: str) -> None:
+        means = self.means[stage].compute()
+        named = {f"{stage}/{n}": self._mean_over_ranks(value) for n, value in means.items()}
+        self.log_dict(named, on_step=False, on_epoch=True, batch_size=1)
+
+
+def shown(options: Mapping[str, int]) -> str:
+    """Options as on the command line."""
+    return " ".join(f"{name}={value}" for name, value in options.items())
