@@ -1,5 +1,6 @@
 """Atomic writes: a file under its final name is always whole."""
 
+import errno
 import os
 import re
 import tempfile
@@ -12,6 +13,8 @@ import orjson
 
 # The names that atomic_path gives: a dot, the stem, eight random characters, the suffix.
 LEFTOVER = re.compile(r"\..*-[a-z0-9_]{8}(\.\w+)?")
+# No space left, no quota left, or more than a file may have.
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
@@ -44,6 +47,15 @@ def remove_leftovers(folder: Path) -> None:
     for path in folder.rglob(".*"):
         if LEFTOVER.fullmatch(path.name) and path.is_file():
             path.unlink(missing_ok=True)
+
+
+def disk_is_full(error: BaseException | None) -> bool:
+    """Whether an error comes from a full disk; torch wraps those of a file that it writes to."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in FULL:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _flush(path: Path) -> None:

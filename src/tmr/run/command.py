@@ -23,6 +23,7 @@ from omegaconf.errors import (
 )
 
 from tmr.errors import InputError
+from tmr.files import disk_is_full
 
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -94,6 +95,8 @@ def explain(error: BaseException, example: str | None = None) -> str | None:
             found = re.search(r"Missing mandatory value: (\S+)", str(cause))
             name = found[1] if found else cause.full_key
             return f"option {name} is missing; for example: {example or f'{name}=VALUE'}"
+    if disk_is_full(error):
+        return f"the disk is full ({error}); make space and run the command again"
     return _explain_composition(error)
 
 

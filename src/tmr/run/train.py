@@ -35,7 +35,7 @@ def train(cfg: DictConfig) -> float:
             "or choose another folder with run_dir=..."
         )
     if process_rank() > 0:
-        logging.getLogger("tmr").setLevel(logging.WARNING)
+        logging.getLogger("tmr").setLevel(logging.ERROR)  # the first one tells
     setup(config["seed"])
     data = data_of(config)
     normalizer = run.normalizer(data) if resumed else data.normalizer()

@@ -5,13 +5,16 @@ import io
 import logging
 import math
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
-from torch.utils.tensorboard import SummaryWriter
+from tensorboard.compat.proto.event_pb2 import Event  # pyright: ignore[reportAttributeAccessIssue]
+from tensorboard.compat.proto.summary_pb2 import Summary  # pyright: ignore[reportAttributeAccessIssue]
+from tensorboard.summary.writer.record_writer import RecordWriter
 
 from tmr.files import atomic_path, write_text
 
@@ -31,11 +34,10 @@ class EpochLog(pl.Callback):
 
     def __init__(self, folder: Path) -> None:
         self.table = folder / "metrics.csv"
-        self.curves = folder / "tensorboard"
+        self.curves = folder / "tensorboard" / "events.out.tfevents.epochs"
         self.rows: list[dict[str, float]] = []
         self.spent = 0.0  # seconds on this epoch before this process
         self.started = 0.0
-        self.writer: SummaryWriter | None = None
 
     def state_dict(self) -> dict[str, Any]:
         """The rows, and the seconds spent on an epoch that is not over."""
@@ -51,11 +53,10 @@ class EpochLog(pl.Callback):
         """Begin the curves anew, and start the clock of an epoch that goes on."""
         self.started = time.perf_counter()
         if trainer.is_global_zero:
-            for events in self.curves.glob("events.*"):
-                events.unlink()
-            self.writer = SummaryWriter(str(self.curves))
-            for row in self.rows:
-                self._draw(self.writer, row)
+            self.curves.parent.mkdir(parents=True, exist_ok=True)
+            self.curves.unlink(missing_ok=True)
+            append(self.curves, [Event(wall_time=time.time(), file_version="brain.Event:2")])
+            append(self.curves, [points(row) for row in self.rows])
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock of an epoch from its beginning."""
@@ -72,21 +73,10 @@ class EpochLog(pl.Callback):
         self.started = 0.0
         row |= {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
         self.rows.append(row)
-        if self.writer is not None:
+        if trainer.is_global_zero:
             log.info(line(row, trainer.max_epochs))
             write_text(self.table, table(self.rows))
-            self._draw(self.writer, row)
-            self.writer.flush()
-
-    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Close the curves."""
-        if self.writer is not None:
-            self.writer.close()
-
-    @staticmethod
-    def _draw(writer: SummaryWriter, row: dict[str, float]) -> None:
-        for name in row.keys() - set(FIRST_COLUMNS):
-            writer.add_scalar(name, row[name], int(row["epoch"]), walltime=row["time"])
+            append(self.curves, [points(row)])
 
 
 def line(row: dict[str, float], max_epochs: int | None) -> str:
@@ -113,6 +103,21 @@ def table(rows: list[dict[str, float]]) -> str:
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
+
+
+def points(row: dict[str, float]) -> Event:
+    """A point of every curve of TensorBoard."""
+    names = row.keys() - set(FIRST_COLUMNS)
+    values = [Summary.Value(tag=name, simple_value=row[name]) for name in sorted(names)]
+    return Event(wall_time=row["time"], step=int(row["epoch"]), summary=Summary(value=values))
+
+
+def append(path: Path, events: Iterable[Event]) -> None:
+    """Add events to a file of TensorBoard's, whose own writer hides a full disk in a thread."""
+    with path.open("ab") as file:
+        writer = RecordWriter(file)
+        for event in events:
+            writer.write(event.SerializeToString())
 
 
 class Checkpoints(pl.Callback):

@@ -1,6 +1,5 @@
 """Fit a model to a data set inside a run folder."""
 
-import errno
 import logging
 import sys
 import warnings
@@ -14,6 +13,7 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from tmr.data import TextMotionDataset, training_loader, validation_loader
 from tmr.errors import InputError
+from tmr.files import disk_is_full
 from tmr.model import TEMOS
 from tmr.training.callbacks import Checkpoints, DurableCheckpoints, EpochLog
 from tmr.training.learning_rate import LearningRate
@@ -28,8 +28,8 @@ SILENCED = (
     ".*isinstance\\(treespec, LeafSpec\\).*",
     ".*your dataloader is not resumable.*",
     ".*It is recommended to use `self.log.*sync_dist=True.*",
+    ".*`broadcast_buffers` is deprecated.*",  # the newer name is not in torch 2.11
 )
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def process_rank() -> int:
@@ -90,12 +90,12 @@ def fit(
             ckpt_path=resume_from,
             weights_only=True if resume_from else None,
         )
-    except OSError as error:
-        if error.errno not in FULL:
+    except (OSError, RuntimeError) as error:
+        if not disk_is_full(error):
             raise
         raise InputError(
-            f"no space left to write {error.filename or run_dir} ({error.strerror}); the last "
-            f"checkpoint is whole; make space, then: python train.py resume_dir={run_dir}"
+            f"no space left on the disk of {run_dir}; the last checkpoint is whole; make space, "
+            f"then: python train.py resume_dir={run_dir}"
         ) from error
     return epochs.rows[-1] if epochs.rows else {}
 

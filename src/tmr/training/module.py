@@ -164,9 +164,9 @@ class Training(pl.LightningModule):
             return ALONE, len(batch)
         count = 0 if batch_idx in self._shares(stage).stand_ins else len(batch)
         mine = torch.tensor([count, batch.motion.x.shape[1]], device=self.device)
-        everywhere = self.all_gather(mine)
-        assert isinstance(everywhere, Tensor)
-        counts, frames = everywhere.T.tolist()
+        everywhere = [torch.empty_like(mine) for _ in range(self.trainer.world_size)]
+        dist.all_gather(everywhere, mine)
+        counts, frames = torch.stack(everywhere).T.tolist()
         return Spread(self.global_rank, counts, max(frames)), sum(counts)
 
     def _from_all(self, parts: list[Encoded]) -> list[Encoded]:

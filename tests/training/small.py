@@ -1,0 +1,131 @@
+"""A small data set and a small model, trained in a process of its own."""
+
+import json
+import resource
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tests.processes import CONTEXT
+from tmr.data import Normalizer, TextMotionData, TextMotionDataset
+from tmr.model import TMR, ActorDecoder, ActorEncoder
+from tmr.text import EmbeddingCache, TextModel
+
+MINILM = "sentence-transformers/all-MiniLM-L6-v2"
+SIZES = {"latent_dim": 16, "ff_size": 16, "num_layers": 1, "num_heads": 2}
+SPLITS = {"train": 38, "val": 9}  # both leave a partial batch of 8
+EPOCHS = 3
+
+
+class Still(TMR):
+    """Always in evaluation mode: nothing is dropped, latents are means, so no run differs."""
+
+    def train(self, mode: bool = True) -> "Still":
+        return super().train(False)
+
+
+def make_data(folder: Path) -> TextMotionData:
+    """Smooth random features with two captions each, and their embeddings by MiniLM."""
+    random = np.random.default_rng(0)
+    entries = {}
+    for split, size in SPLITS.items():
+        keys = [f"{split}{i}" for i in range(size)]
+        for i, key in enumerate(keys):
+            frames = int(random.integers(44, 80))
+            features = random.normal(size=(frames, 263)).cumsum(axis=0).astype(np.float32) / 10
+            path = folder / "features" / f"{key}.npy"
+            path.parent.mkdir(exist_ok=True)
+            np.save(path, features)
+            texts = [f"somebody does number {i}", f"number {i} is done"]
+            captions = [
+                {"seg_id": f"{key}_{n}", "text": text, "start": 0, "end": frames / 20}
+                for n, text in enumerate(texts)
+            ]
+            entries[key] = {"path": key, "duration": frames / 20, "annotations": captions}
+        file = folder / "annotations" / "splits" / f"{split}.txt"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("\n".join(keys))
+    (folder / "annotations" / "annotations.json").write_text(json.dumps(entries))
+    data = data_in(folder)
+    datasets(folder, data)  # writes the cache of embeddings
+    return data
+
+
+def data_in(folder: Path) -> TextMotionData:
+    return TextMotionData("small", *(str(folder / name) for name in ("annotations", "features", "")))
+
+
+def datasets(folder: Path, data: TextMotionData) -> list[TextMotionDataset]:
+    text = TextModel(name="minilm", token_model=MINILM, sentence_model=MINILM, token_dim=384)
+    cache = EmbeddingCache(folder / "cache", text)
+    identity = Normalizer(torch.zeros(263), torch.ones(263))
+    return [data.split(split, cache, identity) for split in SPLITS]
+
+
+def model_of(kind: type[TMR], dropout: float) -> TMR:
+    torch.manual_seed(0)
+    return kind(
+        motion_encoder=ActorEncoder(nfeats=263, dropout=dropout, **SIZES),
+        text_encoder=ActorEncoder(nfeats=384, dropout=dropout, **SIZES),
+        motion_decoder=ActorDecoder(nfeats=263, dropout=dropout, **SIZES),
+        loss_weights={"recons": 1.0, "kl": 1e-5, "latent": 1e-5, "contrastive": 0.1},
+        temperature=0.1,
+        threshold_selfsim=0.8,
+    )
+
+
+def train(
+    folder: Path,
+    run_dir: Path,
+    trainer: Mapping[str, Any] | None = None,
+    kind: type[TMR] = TMR,
+    poisoned: bool = False,
+    file_size: int | None = None,
+    **changed: Any,
+) -> dict[str, float]:
+    """Train in ``run_dir``, or go on there; a poisoned model has one weight that overflows.
+
+    With ``file_size``, no file may have more bytes: what the system then says is what it says of
+    a full disk.
+    """
+    from tmr.training import fit
+
+    if file_size is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, file_size))
+    last = run_dir / "logs" / "checkpoints" / "last.ckpt"
+    model = model_of(kind, 0.0 if kind is Still else 0.1)
+    if poisoned:
+        with torch.no_grad():
+            model.motion_decoder.final_layer.weight[0, 0] = torch.inf
+    settings: dict[str, Any] = {"lr": 1e-3, "batch_size": 8, "pool": 1, "seed": 5} | changed
+    settings.setdefault("checkpoint_minutes", 0.0)  # after every step
+    return fit(
+        model,
+        *datasets(folder, data_in(folder)),
+        run_dir=run_dir,
+        trainer={"accelerator": "cpu", "devices": 1, "max_epochs": EPOCHS} | dict(trainer or {}),
+        resume_from=last if last.is_file() else None,
+        **settings,
+    )
+
+
+def started(*args: Any, **kwargs: Any) -> Any:
+    """A process that trains: see ``train``."""
+    process = CONTEXT.Process(target=train, args=args, kwargs=kwargs)
+    process.start()
+    return process
+
+
+def checkpoint(run_dir: Path, name: str = "last") -> dict[str, Any]:
+    return torch.load(run_dir / "logs" / "checkpoints" / f"{name}.ckpt", weights_only=True)
+
+
+def same(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> bool:
+    """Whether two state dicts are bit for bit the same."""
+    return first.keys() == second.keys() and all(
+        torch.equal(first[name], second[name]) for name in first
+    )

@@ -1,0 +1,107 @@
+"""A run that is killed at any moment ends as one that nobody disturbed."""
+
+import csv
+import os
+import random
+import time
+from pathlib import Path
+
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from tests.processes import CONTEXT
+from tests.training.small import EPOCHS, checkpoint, make_data, same, started, train
+
+KILLS = int(os.environ.get("TMR_KILLS", "4"))
+CLOCK = {"time", "seconds"}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("small")
+    make_data(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def undisturbed(data: Path) -> Path:
+    return finished(data, data / "undisturbed")
+
+
+def finished(data: Path, run_dir: Path, **options) -> Path:
+    process = started(data, run_dir, **options)
+    process.join()
+    assert process.exitcode == 0
+    return run_dir
+
+
+def rows(run_dir: Path) -> list[dict[str, str]]:
+    table = csv.DictReader((run_dir / "logs" / "metrics.csv").read_text().splitlines())
+    return [{name: value for name, value in row.items() if name not in CLOCK} for row in table]
+
+
+def kill_after_progress(data: Path, run_dir: Path, delay: float) -> bool:
+    """Start or go on, and kill -9 ``delay`` seconds behind the next checkpoint; False when done."""
+    last = run_dir / "logs" / "checkpoints" / "last.ckpt"
+    before = last.stat().st_mtime_ns if last.is_file() else None
+    process = started(data, run_dir)
+    while process.is_alive():
+        if last.is_file() and last.stat().st_mtime_ns != before:
+            time.sleep(delay)
+            break
+        time.sleep(0.001)
+    was_alive = process.is_alive()
+    process.kill()
+    process.join()
+    return was_alive
+
+
+def test_killed_at_random_moments_a_run_ends_with_the_same_weights(data, undisturbed, tmp_path):
+    moments = random.Random(1)
+    killed = sum(
+        kill_after_progress(data, tmp_path, moments.uniform(0, 0.15)) for _ in range(KILLS)
+    )
+    assert killed >= 2
+    finished(data, tmp_path)
+    for name in ("last", "best"):
+        ours, theirs = checkpoint(tmp_path, name), checkpoint(undisturbed, name)
+        assert same(ours["state_dict"], theirs["state_dict"])
+        assert ours["global_step"] == theirs["global_step"]
+    ours, theirs = (checkpoint(run)["optimizer_states"][0]["state"] for run in (tmp_path, undisturbed))
+    assert all(same(ours[weight], theirs[weight]) for weight in theirs)
+    assert rows(tmp_path) == rows(undisturbed)
+
+
+def test_every_epoch_is_logged_once(data, tmp_path):
+    """Also those that an earlier process logged."""
+    finished(data, tmp_path, trainer={"max_epochs": 1})
+    finished(data, tmp_path)
+    assert [row["epoch"] for row in rows(tmp_path)] == [str(epoch) for epoch in range(EPOCHS)]
+    events = EventAccumulator(str(tmp_path / "logs" / "tensorboard"))
+    events.Reload()
+    for name in ("train/loss", "val/recall"):
+        points = {point.step: point.value for point in events.Scalars(name)}
+        assert len(events.Scalars(name)) == EPOCHS
+        logged = {int(row["epoch"]): float(row[name]) for row in rows(tmp_path)}
+        assert points == pytest.approx(logged)
+
+
+def test_a_checkpoint_in_mid_epoch_refuses_other_batches(data, tmp_path):
+    """In mid-epoch, other batches would leave motions out and repeat others."""
+    kill_after_progress(data, tmp_path, 0)
+    with CONTEXT.Pool(1) as pool:
+        outcome = pool.apply(error_of, (data, tmp_path, {"batch_size": 4}))
+    assert "the epoch's batches would differ" in outcome
+    assert "batch_size=8" in outcome
+    assert "batch_size=4" in outcome
+
+
+def error_of(data: Path, run_dir: Path, options: dict) -> str:
+    """What training says when it fails."""
+    from tmr.errors import InputError
+
+    try:
+        train(data, run_dir, **options)
+    except InputError as error:
+        return str(error)
+    return "it did not fail"
