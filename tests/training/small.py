@@ -3,15 +3,18 @@
 import json
 import resource
 from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from torch import Tensor
 
 from tests.processes import CONTEXT
 from tmr.data import Normalizer, TextMotionData, TextMotionDataset
+from tmr.errors import InputError
 from tmr.model import TMR, ActorDecoder, ActorEncoder
 from tmr.text import EmbeddingCache, TextModel
 
@@ -19,6 +22,7 @@ MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 SIZES = {"latent_dim": 16, "ff_size": 16, "num_layers": 1, "num_heads": 2}
 SPLITS = {"train": 38, "val": 9}  # both leave a partial batch of 8
 EPOCHS = 3
+WORDS = ("kick", "sunday", "violin", "rain", "bread", "seven", "ocean")
 
 
 class Still(TMR):
@@ -40,7 +44,7 @@ def make_data(folder: Path) -> TextMotionData:
             path = folder / "features" / f"{key}.npy"
             path.parent.mkdir(exist_ok=True)
             np.save(path, features)
-            texts = [f"somebody does number {i}", f"number {i} is done"]
+            texts = [f"{WORDS[i % 6]} {WORDS[i // 6]}", f"the {WORDS[i // 6]} {WORDS[i % 6]}"]
             captions = [
                 {"seg_id": f"{key}_{n}", "text": text, "start": 0, "end": frames / 20}
                 for n, text in enumerate(texts)
@@ -56,7 +60,9 @@ def make_data(folder: Path) -> TextMotionData:
 
 
 def data_in(folder: Path) -> TextMotionData:
-    return TextMotionData("small", *(str(folder / name) for name in ("annotations", "features", "")))
+    return TextMotionData(
+        "small", *(str(folder / name) for name in ("annotations", "features", ""))
+    )
 
 
 def datasets(folder: Path, data: TextMotionData) -> list[TextMotionDataset]:
@@ -68,7 +74,7 @@ def datasets(folder: Path, data: TextMotionData) -> list[TextMotionDataset]:
 
 def model_of(kind: type[TMR], dropout: float) -> TMR:
     torch.manual_seed(0)
-    return kind(
+    model = kind(
         motion_encoder=ActorEncoder(nfeats=263, dropout=dropout, **SIZES),
         text_encoder=ActorEncoder(nfeats=384, dropout=dropout, **SIZES),
         motion_decoder=ActorDecoder(nfeats=263, dropout=dropout, **SIZES),
@@ -76,6 +82,7 @@ def model_of(kind: type[TMR], dropout: float) -> TMR:
         temperature=0.1,
         threshold_selfsim=0.8,
     )
+    return model.train()
 
 
 def train(
@@ -118,6 +125,21 @@ def started(*args: Any, **kwargs: Any) -> Any:
     process = CONTEXT.Process(target=train, args=args, kwargs=kwargs)
     process.start()
     return process
+
+
+def finished(folder: Path, run_dir: Path, **options: Any) -> Path:
+    """The run folder after training, or what was left of it, in a process of its own."""
+    process = started(folder, run_dir, **options)
+    process.join()
+    assert process.exitcode == 0
+    return run_dir
+
+
+def error_of(folder: Path, run_dir: Path, **options: Any) -> str:
+    """What training, in a process of its own, says when it fails."""
+    with ProcessPoolExecutor(1, CONTEXT) as pool, pytest.raises(InputError) as failure:
+        pool.submit(train, folder, run_dir, **options).result()
+    return str(failure.value)
 
 
 def checkpoint(run_dir: Path, name: str = "last") -> dict[str, Any]:

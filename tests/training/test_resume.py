@@ -9,30 +9,10 @@ from pathlib import Path
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from tests.processes import CONTEXT
-from tests.training.small import EPOCHS, checkpoint, make_data, same, started, train
+from tests.training.small import EPOCHS, checkpoint, error_of, finished, same, started
 
 KILLS = int(os.environ.get("TMR_KILLS", "4"))
 CLOCK = {"time", "seconds"}
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("small")
-    make_data(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def undisturbed(data: Path) -> Path:
-    return finished(data, data / "undisturbed")
-
-
-def finished(data: Path, run_dir: Path, **options) -> Path:
-    process = started(data, run_dir, **options)
-    process.join()
-    assert process.exitcode == 0
-    return run_dir
 
 
 def rows(run_dir: Path) -> list[dict[str, str]]:
@@ -67,7 +47,8 @@ def test_killed_at_random_moments_a_run_ends_with_the_same_weights(data, undistu
         ours, theirs = checkpoint(tmp_path, name), checkpoint(undisturbed, name)
         assert same(ours["state_dict"], theirs["state_dict"])
         assert ours["global_step"] == theirs["global_step"]
-    ours, theirs = (checkpoint(run)["optimizer_states"][0]["state"] for run in (tmp_path, undisturbed))
+    ours, theirs = (checkpoint(run)["optimizer_states"] for run in (tmp_path, undisturbed))
+    ours, theirs = ours[0]["state"], theirs[0]["state"]
     assert all(same(ours[weight], theirs[weight]) for weight in theirs)
     assert rows(tmp_path) == rows(undisturbed)
 
@@ -89,19 +70,7 @@ def test_every_epoch_is_logged_once(data, tmp_path):
 def test_a_checkpoint_in_mid_epoch_refuses_other_batches(data, tmp_path):
     """In mid-epoch, other batches would leave motions out and repeat others."""
     kill_after_progress(data, tmp_path, 0)
-    with CONTEXT.Pool(1) as pool:
-        outcome = pool.apply(error_of, (data, tmp_path, {"batch_size": 4}))
+    outcome = error_of(data, tmp_path, batch_size=4)
     assert "the epoch's batches would differ" in outcome
     assert "batch_size=8" in outcome
     assert "batch_size=4" in outcome
-
-
-def error_of(data: Path, run_dir: Path, options: dict) -> str:
-    """What training says when it fails."""
-    from tmr.errors import InputError
-
-    try:
-        train(data, run_dir, **options)
-    except InputError as error:
-        return str(error)
-    return "it did not fail"
