@@ -5,7 +5,7 @@ BIN := .venv/bin
 RUN := outputs/quickstart
 ANNOTATIONS := datasets/annotations/synthetic/annotations.json
 STATS := stats/synthetic/guoh3dfeats/std.pt
-CHECKPOINT := $(RUN)/logs/checkpoints/last.ckpt
+STARTED := $(RUN)/config.json
 WEIGHTS := $(RUN)/last_weights/motion_encoder.pt
 MOTIONS := size.motions=1500
 # Five minutes on two CPU cores: a smaller model, fewer epochs, a higher learning rate than the
@@ -60,7 +60,7 @@ $(STATS): $(ANNOTATIONS)
 
 # An interrupted training goes on where it stopped.
 $(WEIGHTS): | $(STATS)
-	if [ -f $(CHECKPOINT) ]; then $(BIN)/python train.py resume_dir=$(RUN); \
+	if [ -f $(STARTED) ]; then $(BIN)/python train.py resume_dir=$(RUN); \
 	else $(BIN)/python train.py $(TRAINING); fi
 	$(BIN)/python extract.py run_dir=$(RUN)
 

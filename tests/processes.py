@@ -4,6 +4,7 @@ import multiprocessing
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,28 @@ def together(world: int, function: Callable[..., Any], *args: Any) -> list[Any]:
             pool.submit(_member, meeting, rank, world, function, args) for rank in range(world)
         ]
         return [member.result(SECONDS) for member in members]
+
+
+def start_command(folder: Path, line: str, output: Path) -> ForkServerProcess:
+    """`python SCRIPT OPTIONS...` in ``folder``, started; all it prints goes into ``output``."""
+    process = CONTEXT.Process(target=_command, args=(folder, line, output))
+    process.start()
+    return process
+
+
+def _command(folder: Path, line: str, output: Path) -> None:
+    import os
+    import runpy
+    import shlex
+    import sys
+
+    os.chdir(folder)
+    with output.open("w") as file:
+        for stream in (1, 2):
+            os.dup2(file.fileno(), stream)
+    sys.argv = shlex.split(line)[1:]
+    sys.path.insert(0, str(folder))
+    runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 def _member(

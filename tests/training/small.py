@@ -61,7 +61,7 @@ def make_data(folder: Path) -> TextMotionData:
 
 def data_in(folder: Path) -> TextMotionData:
     return TextMotionData(
-        "small", *(str(folder / name) for name in ("annotations", "features", ""))
+        "small", str(folder / "annotations"), str(folder / "features"), str(folder / "stats")
     )
 
 
@@ -107,7 +107,7 @@ def train(
     model = model_of(kind, 0.0 if kind is Still else 0.1)
     if poisoned:
         with torch.no_grad():
-            model.motion_decoder.final_layer.weight[0, 0] = torch.inf
+            dict(model.named_parameters())["motion_decoder.final_layer.bias"][0] = torch.inf
     settings: dict[str, Any] = {"lr": 1e-3, "batch_size": 8, "pool": 1, "seed": 5} | changed
     settings.setdefault("checkpoint_minutes", 0.0)  # after every step
     return fit(

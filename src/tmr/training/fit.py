@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from pytorch_lightning.strategies import DDPStrategy
 from pytorch_lightning.utilities import rank_zero_only
 
@@ -70,7 +71,7 @@ def fit(
         default_root_dir=run_dir,
         logger=False,
         callbacks=[epochs, LearningRate(), Checkpoints(logs / "checkpoints", checkpoint_minutes)],
-        plugins=[DurableCheckpoints()],
+        plugins=plugins(),
         enable_checkpointing=False,
         enable_progress_bar=sys.stderr.isatty(),
         enable_model_summary=False,
@@ -98,6 +99,15 @@ def fit(
             f"then: python train.py resume_dir={run_dir}"
         ) from error
     return epochs.rows[-1] if epochs.rows else {}
+
+
+def plugins() -> list[Any]:
+    """How checkpoints are written; and under SLURM, not Lightning's own way of starting jobs again.
+
+    It would save wherever in a step the signal finds it. Ours goes on from the last checkpoint.
+    """
+    slurm = [SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else []
+    return [DurableCheckpoints(), *slurm]
 
 
 def options(trainer: Mapping[str, Any]) -> dict[str, Any]:
