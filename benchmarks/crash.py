@@ -1,10 +1,10 @@
-"""Does a run that is killed again and again end as an undisturbed one? `python benchmarks/crash.py`.
+"""Does a run that is killed again and again end as it should? `python benchmarks/crash.py`.
 
-Trains a small model on a data set, here the embedded one, with the command itself: once to the end,
-and once with `kill -9` at random moments, from the first second of the process on, each time going
-on with `resume_dir=`. One line a kill: when it came, and the checkpoint that it left; a kill while
-a checkpoint was written leaves a half-written file, which is counted. At the end, whether weights,
-the optimiser's state and the table of epochs are the same, bit for bit.
+Trains a small model on the embedded data set with the command itself: once to the end, and once
+with `kill -9` at random moments, each time going on with `resume_dir=`. One line a kill: when it
+came, the checkpoint that it left, and whether it met the writing of the next one. At the end,
+whether weights, the optimiser's state and the table of epochs are those of the undisturbed run, bit
+for bit.
 """
 
 import argparse
@@ -42,7 +42,9 @@ def main() -> None:
         began = time.monotonic()
         train([*command, f"run_dir={undisturbed}"]).wait()
         whole = time.monotonic() - began
-        print(f"undisturbed: {options.epochs} epochs, {whole:.1f} s from command to end", flush=True)
+        print(
+            f"undisturbed: {options.epochs} epochs, {whole:.1f} s from command to end", flush=True
+        )
         kills = kill_again_and_again(command, disturbed, options.kills, options.seed, whole)
         train(going_on(command, disturbed)).wait()
         print(f"{kills} kills; weights {verdict(weights, undisturbed, disturbed)}, ", end="")

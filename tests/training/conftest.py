@@ -5,17 +5,24 @@ from pathlib import Path
 import pytest
 
 from tests.training.small import finished, make_data
+from tests.workspace import Workspace
 
 
 @pytest.fixture(scope="session")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A checkout with the small data set in the place of the embedded one."""
+    workspace = Workspace(tmp_path_factory.mktemp("small"))
+    make_data(workspace.folder)
+    return workspace
+
+
+@pytest.fixture(scope="session")
+def data(workspace: Workspace) -> Path:
     """The folder of the data set."""
-    folder = tmp_path_factory.mktemp("small")
-    make_data(folder)
-    return folder
+    return workspace.folder
 
 
 @pytest.fixture(scope="session")
 def undisturbed(data: Path) -> Path:
     """The run's folder."""
-    return finished(data, data / "undisturbed")
+    return finished(data, data / "outputs" / "undisturbed")

@@ -1,6 +1,5 @@
 """A small data set and a small model, trained in a process of its own."""
 
-import json
 import resource
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
@@ -15,8 +14,9 @@ from torch import Tensor
 from tests.processes import CONTEXT
 from tmr.data import Normalizer, TextMotionData, TextMotionDataset
 from tmr.errors import InputError
+from tmr.files import save_array, write_json, write_text
 from tmr.model import TMR, ActorDecoder, ActorEncoder
-from tmr.text import EmbeddingCache, TextModel
+from tmr.text import EmbeddingCache, TextModel, embeddings_folder
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 SIZES = {"latent_dim": 16, "ff_size": 16, "num_layers": 1, "num_heads": 2}
@@ -32,8 +32,12 @@ class Still(TMR):
         return super().train(False)
 
 
-def make_data(folder: Path) -> TextMotionData:
-    """Smooth random features with two captions each, and their embeddings by MiniLM."""
+def make_data(folder: Path) -> None:
+    """Smooth random features with two captions each, where configs look for embedded motions.
+
+    With their embeddings by MiniLM.
+    """
+    data = data_in(folder)
     random = np.random.default_rng(0)
     entries = {}
     for split, size in SPLITS.items():
@@ -41,35 +45,37 @@ def make_data(folder: Path) -> TextMotionData:
         for i, key in enumerate(keys):
             frames = int(random.integers(44, 80))
             features = random.normal(size=(frames, 263)).cumsum(axis=0).astype(np.float32) / 10
-            path = folder / "features" / f"{key}.npy"
-            path.parent.mkdir(exist_ok=True)
-            np.save(path, features)
+            save_array(data.motion_file(key), features)
             texts = [f"{WORDS[i % 6]} {WORDS[i // 6]}", f"the {WORDS[i // 6]} {WORDS[i % 6]}"]
             captions = [
                 {"seg_id": f"{key}_{n}", "text": text, "start": 0, "end": frames / 20}
                 for n, text in enumerate(texts)
             ]
             entries[key] = {"path": key, "duration": frames / 20, "annotations": captions}
-        file = folder / "annotations" / "splits" / f"{split}.txt"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text("\n".join(keys))
-    (folder / "annotations" / "annotations.json").write_text(json.dumps(entries))
-    data = data_in(folder)
-    datasets(folder, data)  # writes the cache of embeddings
-    return data
+        write_text(Path(data.annotations) / "splits" / f"{split}.txt", "\n".join(keys))
+    write_json(Path(data.annotations) / "annotations.json", entries)
+    Normalizer(torch.zeros(263), torch.ones(263)).save(Path(data.stats))
+    cache_of(data).build([c["text"] for e in entries.values() for c in e["annotations"]])
 
 
 def data_in(folder: Path) -> TextMotionData:
     return TextMotionData(
-        "small", str(folder / "annotations"), str(folder / "features"), str(folder / "stats")
+        "synthetic",
+        annotations=str(folder / "datasets/annotations/synthetic"),
+        motions=str(folder / "datasets/motions/guoh3dfeats"),
+        stats=str(folder / "stats/synthetic/guoh3dfeats"),
     )
 
 
-def datasets(folder: Path, data: TextMotionData) -> list[TextMotionDataset]:
+def datasets(folder: Path) -> list[TextMotionDataset]:
+    """The training and the validation split."""
+    data = data_in(folder)
+    return [data.split(split, cache_of(data), data.normalizer()) for split in SPLITS]
+
+
+def cache_of(data: TextMotionData) -> EmbeddingCache:
     text = TextModel(name="minilm", token_model=MINILM, sentence_model=MINILM, token_dim=384)
-    cache = EmbeddingCache(folder / "cache", text)
-    identity = Normalizer(torch.zeros(263), torch.ones(263))
-    return [data.split(split, cache, identity) for split in SPLITS]
+    return EmbeddingCache(embeddings_folder(data.annotations, text.name), text)
 
 
 def model_of(kind: type[TMR], dropout: float) -> TMR:
@@ -112,7 +118,7 @@ def train(
     settings.setdefault("checkpoint_minutes", 0.0)  # after every step
     return fit(
         model,
-        *datasets(folder, data_in(folder)),
+        *datasets(folder),
         run_dir=run_dir,
         trainer={"accelerator": "cpu", "devices": 1, "max_epochs": EPOCHS} | dict(trainer or {}),
         resume_from=last if last.is_file() else None,

@@ -11,7 +11,6 @@ import torch
 from tests.training.small import (
     TMR,
     checkpoint,
-    data_in,
     datasets,
     error_of,
     finished,
@@ -27,7 +26,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_batch_and_the_weights_before(d
     assert "epoch 1, step 1: loss or gradients are not finite (recons " in said
     assert str(path) in said
     kept = torch.load(path, weights_only=True)
-    (train, _) = datasets(data, data_in(data))
+    (train, _) = datasets(data)
     by_key = {item.key: index for index, item in enumerate(train.items)}
     assert len(kept["keys"]) == 8
     assert all(key in said for key in kept["keys"])

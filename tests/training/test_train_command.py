@@ -1,0 +1,127 @@
+"""`python train.py` as people use it: killed, on two devices, in sweeps, on a cluster."""
+
+import json
+import re
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+
+from tests.processes import start_command
+from tests.training.small import same
+from tests.workspace import ROOT, Workspace
+from tmr.run.folder import RunDir
+
+GUIDE = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```bash\n(.*?)^```$", GUIDE, flags=re.DOTALL | re.MULTILINE)
+TINY = (
+    "data=synthetic model=tmr_small text=minilm model.motion_encoder.latent_dim=16 "
+    "model.motion_encoder.ff_size=16 model.motion_encoder.num_layers=1 batch_size=8"
+)
+
+
+@pytest.fixture(scope="module")
+def whole(workspace: Workspace) -> Path:
+    """The folder of a run of two epochs that nobody disturbed."""
+    run(workspace, f"python train.py {TINY} trainer.max_epochs=2 run_dir=outputs/whole")
+    return workspace.folder / "outputs" / "whole"
+
+
+@pytest.fixture(scope="module")
+def guided(workspace: Workspace) -> str:
+    """What the commands of the guide print, one behind the other.
+
+    Joblib's workers live on for minutes unless the interpreter that made them ends in order, which
+    those of ``run`` do not.
+    """
+    lines = [line for block in BLOCKS for line in block.splitlines()]
+    return "".join(workspace.succeed(x) if "joblib" in x else run(workspace, x) for x in lines)
+
+
+def run(workspace: Workspace, line: str, code: int = 0) -> str:
+    """What a command prints that must end with this exit code."""
+    output = workspace.folder / "printed.txt"
+    process = start_command(workspace.folder, line, output)
+    process.join()
+    assert process.exitcode == code, output.read_text()
+    return output.read_text()
+
+
+def last_checkpoint(run_dir: Path) -> dict[str, Any]:
+    return torch.load(run_dir / "logs/checkpoints/last.ckpt", weights_only=True)
+
+
+def same_weights(first: Path, second: Path) -> bool:
+    return same(*(last_checkpoint(run_dir)["state_dict"] for run_dir in (first, second)))
+
+
+def epochs(run_dir: Path) -> list[str]:
+    table = (run_dir / "logs" / "metrics.csv").read_text().splitlines()
+    return [row.split(",")[0] for row in table[1:]]
+
+
+def test_a_killed_run_goes_on_where_it_stopped(workspace, whole, tmp_path):
+    """Also with more epochs than it should have had; only what is missing is trained."""
+    started = f"python train.py {TINY} trainer.max_epochs=1 checkpoint_minutes=0 run_dir={tmp_path}"
+    process = start_command(workspace.folder, started, workspace.folder / "printed.txt")
+    while process.is_alive() and not (tmp_path / "logs/checkpoints/last.ckpt").is_file():
+        time.sleep(0.001)
+    process.kill()
+    process.join()
+    assert last_checkpoint(tmp_path)["epoch_so_far"]["batches"] > 0
+    printed = run(workspace, f"python train.py resume_dir={tmp_path} trainer.max_epochs=2")
+    assert "epoch 2/2" in printed
+    assert same_weights(tmp_path, whole)
+    assert epochs(tmp_path) == epochs(whole) == ["0", "1"]
+    printed = run(workspace, f"python train.py resume_dir={tmp_path}")
+    assert "epoch " not in printed
+
+
+def test_a_run_killed_before_its_first_checkpoint_starts_anew(workspace, whole, tmp_path):
+    shutil.copytree(whole, tmp_path / "run", ignore=shutil.ignore_patterns("*.ckpt"))
+    printed = run(workspace, f"python train.py resume_dir={tmp_path / 'run'}")
+    assert "starts from the beginning" in printed
+    assert same_weights(tmp_path / "run", whole)
+
+
+def test_two_processes_do_not_train_in_one_folder(workspace, whole):
+    with RunDir(whole).locked():
+        said = run(workspace, f"python train.py resume_dir={whole} trainer.max_epochs=3", code=2)
+    assert said.splitlines()[-1].startswith(f"error: another process trains in {whole}")
+
+
+def test_the_guide_continues_a_run(workspace, guided):
+    assert epochs(workspace.folder / "outputs" / "long") == ["0", "1"]
+    assert guided.count("epoch 2/2") == 1
+
+
+def test_two_devices_make_one_run_folder(workspace, guided):
+    """Real processes as Lightning starts them; the first one alone writes and talks."""
+    one, two = (workspace.folder / "outputs" / name for name in ("seed_1", "two"))
+    assert guided.count("training on 2 x cpu") == 1
+    assert guided.count("done; next: python extract.py run_dir=outputs/two") == 1
+    files = [
+        {path.relative_to(run_dir) for path in run_dir.rglob("*") if path.is_file()}
+        for run_dir in (one, two)
+    ]
+    assert files[0] == files[1]
+    assert json.loads((two / "config.json").read_text())["trainer"]["strategy"] == "ddp"
+    assert last_checkpoint(two)["global_step"] == last_checkpoint(one)["global_step"] == 2
+
+
+def test_a_sweep_trains_one_run_for_each_value(workspace, guided):
+    runs = [workspace.folder / "outputs" / f"seed_{seed}" for seed in (1, 2)]
+    assert [json.loads((r / "config.json").read_text())["seed"] for r in runs] == [1, 2]
+    assert not same_weights(*runs)
+
+
+def test_slurm_starts_a_task_for_each_device():
+    options = ["hydra/launcher=slurm", "trainer=ddp", "trainer.devices=4", "trainer.num_nodes=2"]
+    with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
+        launcher = compose("train", options, return_hydra_config=True).hydra.launcher
+    assert launcher._target_.endswith("SlurmLauncher")
+    assert (launcher.nodes, launcher.tasks_per_node, launcher.gpus_per_node) == (2, 4, 4)
