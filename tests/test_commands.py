@@ -53,11 +53,11 @@ def test_a_run_folder_is_complete(workspace):
 
 
 def test_each_epoch_is_logged(workspace):
-    (path,) = (workspace.folder / RUN / "logs" / "csv").glob("*/metrics.csv")
-    rows = [row for row in csv.DictReader(path.read_text().splitlines()) if row["train/loss"]]
+    logs = workspace.folder / RUN / "logs"
+    rows = list(csv.DictReader((logs / "metrics.csv").read_text().splitlines()))
     assert [row["epoch"] for row in rows] == ["0", "1"]
     assert float(rows[1]["train/loss"]) < float(rows[0]["train/loss"])
-    assert list((workspace.folder / RUN / "logs" / "tensorboard").rglob("events*"))
+    assert list((logs / "tensorboard").glob("events*"))
 
 
 def test_a_run_folder_copied_elsewhere_gives_the_same_figures(workspace, tmp_path):
@@ -67,26 +67,6 @@ def test_a_run_folder_copied_elsewhere_gives_the_same_figures(workspace, tmp_pat
     workspace.succeed(f"python retrieval.py run_dir={copy}")
     for path in sorted((workspace.folder / RUN / "contrastive_metrics").iterdir()):
         assert (copy / "contrastive_metrics" / path.name).read_text() == path.read_text()
-
-
-def test_training_goes_on_where_it_stopped(workspace, tmp_path):
-    """A resumed run trains only the missing epochs, and ends with an undisturbed run's weights."""
-    copy = tmp_path / "resumed"
-    options = (
-        "data=synthetic model=tmr_small text=minilm lr=1e-3 model.motion_encoder.num_layers=2 "
-        f"model.motion_encoder.ff_size=256 trainer.max_epochs=1 run_dir={copy}"
-    )
-    workspace.succeed(f"python train.py {options}")
-    printed = workspace.succeed(f"python train.py resume_dir={copy} trainer.max_epochs=2")
-    assert "epoch 2/2" in printed
-    assert "epoch 1/2" not in printed
-    states = [
-        torch.load(run / "logs/checkpoints/last.ckpt", map_location="cpu", weights_only=True)
-        for run in (copy, workspace.folder / RUN)
-    ]
-    resumed, undisturbed = (state["state_dict"] for state in states)
-    assert states[0]["epoch"] == states[1]["epoch"] == 1
-    assert all(torch.equal(resumed[name], undisturbed[name]) for name in undisturbed)
 
 
 def test_help_shows_what_a_command_does_and_its_options(workspace):
