@@ -40,12 +40,16 @@ def main() -> None:
         command += [f"trainer.max_epochs={options.epochs}", "checkpoint_minutes=0"]
         command += options.options
         began = time.monotonic()
-        train([*command, f"run_dir={undisturbed}"]).wait()
-        whole = time.monotonic() - began
+        process = train([*command, f"run_dir={undisturbed}"])
+        while process.poll() is None and not last_of(undisturbed).is_file():
+            time.sleep(0.01)
+        first = time.monotonic() - began
+        process.wait()
+        rest = time.monotonic() - began - first
         print(
-            f"undisturbed: {options.epochs} epochs, {whole:.1f} s from command to end", flush=True
+            f"undisturbed: first checkpoint after {first:.1f} s, end {rest:.1f} s later", flush=True
         )
-        kills = kill_again_and_again(command, disturbed, options.kills, options.seed, whole)
+        kills = kill_again_and_again(command, disturbed, options, first, rest)
         train(going_on(command, disturbed)).wait()
         print(f"{kills} kills; weights {verdict(weights, undisturbed, disturbed)}, ", end="")
         print(f"optimiser {verdict(optimiser, undisturbed, disturbed)}, ", end="")
@@ -66,16 +70,17 @@ def going_on(command: list[str], run_dir: Path) -> list[str]:
 
 
 def kill_again_and_again(
-    command: list[str], run_dir: Path, kills: int, seed: int, seconds: float
+    command: list[str], run_dir: Path, options: argparse.Namespace, first: float, rest: float
 ) -> int:
     """Kill the run at random moments; how often that came before its end.
 
-    Every fourth moment is any in the first ``seconds`` of the process, which is mostly its start.
-    The others are counted from its first checkpoint on, or hardly any kill would meet the training.
+    An undisturbed run has its first checkpoint after ``first`` seconds and ends ``rest`` later.
+    Every fourth kill meets the start of the process, before its first checkpoint as a rule. The
+    others come behind a checkpoint, so soon that the run lasts for all of them.
     """
-    moments = random.Random(seed)
-    last = run_dir / "logs" / "checkpoints" / "last.ckpt"
-    for number in range(1, kills + 1):
+    moments = random.Random(options.seed)
+    last = last_of(run_dir)
+    for number in range(1, options.kills + 1):
         before = last.stat().st_mtime_ns if last.is_file() else None
         process = train(going_on(command, run_dir))
         if number % 4:
@@ -83,17 +88,22 @@ def kill_again_and_again(
                 not last.is_file() or last.stat().st_mtime_ns == before
             ):
                 time.sleep(0.002)
-            what, delay = "after its first checkpoint", moments.uniform(0, seconds / kills)
+            what, delay = "after its first checkpoint", moments.uniform(0, rest / options.kills)
         else:
-            what, delay = "after its start", moments.uniform(0, seconds)
+            what, delay = "after its start", moments.uniform(0, first)
         time.sleep(delay)
         if process.poll() is not None:
-            print(f"the run ended before kill {number}")
+            print(f"the run ended before kill {number}: give it more --epochs")
             return number - 1
         process.send_signal(signal.SIGKILL)
         process.wait()
         print(f"kill {number:2d}: {delay:6.3f} s {what}; {state(last)}", flush=True)
-    return kills
+    return options.kills
+
+
+def last_of(run_dir: Path) -> Path:
+    """The run's checkpoint."""
+    return run_dir / "logs" / "checkpoints" / "last.ckpt"
 
 
 def state(last: Path) -> str:
@@ -113,12 +123,12 @@ def load(path: Path) -> dict:
 
 def weights(run_dir: Path) -> list[torch.Tensor]:
     """Of the last epoch."""
-    return list(load(run_dir / "logs/checkpoints/last.ckpt")["state_dict"].values())
+    return list(load(last_of(run_dir))["state_dict"].values())
 
 
 def optimiser(run_dir: Path) -> list[torch.Tensor]:
     """AdamW's two means and step for each weight."""
-    (states,) = load(run_dir / "logs/checkpoints/last.ckpt")["optimizer_states"]
+    (states,) = load(last_of(run_dir))["optimizer_states"]
     return [tensor for state in states["state"].values() for tensor in state.values()]
 
 
