@@ -110,7 +110,7 @@ class Actions:
         return {
             "kind": "moments",
             "heading": f"“{text.strip()}”",
-            "note": f"in {self.shelf.title(motion_id)}, best moment first; click one to see it",
+            "note": f"in “{self.shelf.title(motion_id)}”; best moment first, click one to see it",
             "items": [self._whole(motion_id, len(features))],
             "curve": fits.round(4).tolist(),
             "moments": [_moment(moment.segment) for moment in moments],
@@ -158,6 +158,8 @@ class Actions:
         if not folder.strip():
             raise InputError("give the folder of your motion files, such as /home/me/mocap")
         source = Path(folder.strip()).expanduser()
+        if not source.is_dir():
+            raise InputError(f"there is no folder {source} on this computer")
         name = source.resolve().name
         if name in (UPLOADS, self.shelf.main.source.name):
             raise InputError(f"the name {name!r} is taken; rename the folder")

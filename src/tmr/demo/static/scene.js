@@ -278,7 +278,6 @@ export class View {
       this.time += seconds * this.speed;
       if (this.time > this.clip.duration) this.time = this.clip.duration > 0 ? this.time % this.clip.duration : 0;
     }
-    this.figure.pose(this.time);
     if (this.follow) {
       const before = this.middle.clone();
       const moved = this.clip.middleAt(this.time, this.middle).clone().sub(before);
@@ -297,6 +296,7 @@ export class Surface {
     this.views = new Set();
     this.frames = 0;
     this.cost = 0;
+    this.state = [];
     this.canvas = document.createElement("canvas");
     this.canvas.className = "surface";
     this.canvas.setAttribute("aria-hidden", "true");
@@ -317,17 +317,21 @@ export class Surface {
     const top = Math.max(frame.top, 0);
     const bottom = Math.min(frame.bottom, window.innerHeight);
     if (bottom <= top || !frame.width) return;
-    const width = Math.round(frame.width);
-    const height = Math.round(bottom - top);
-    this.fit(width, height);
-    this.canvas.style.transform = `translateY(${top - frame.top}px)`;
-    this.renderer.setScissor(0, 0, width, height);
-    this.renderer.clear();
+    const visible = [];
     for (const view of this.views) {
       if (!view.figure) continue;
       const box = view.element.getBoundingClientRect();
       if (box.bottom <= top || box.top >= bottom || !box.width) continue;
       view.advance(seconds);
+      visible.push({ view, box });
+    }
+    if (!this.changed(frame, top, bottom, visible)) return;
+    this.fit(Math.round(frame.width), Math.round(bottom - top));
+    this.canvas.style.transform = `translateY(${top - frame.top}px)`;
+    this.renderer.setScissor(0, 0, this.width, this.height);
+    this.renderer.clear();
+    for (const { view, box } of visible) {
+      view.figure.pose(view.time);
       view.camera.aspect = box.width / box.height;
       view.camera.updateProjectionMatrix();
       const left = box.left - frame.left;
@@ -339,6 +343,18 @@ export class Surface {
     }
     this.frames += 1;
     this.cost = performance.now() - begin;
+  }
+
+  /** Whether the next frame would differ from the last: nothing is drawn while all stands still. */
+  changed(frame, top, bottom, visible) {
+    const state = [frame.left, frame.top, frame.width, top, bottom, window.devicePixelRatio];
+    for (const { view, box } of visible) {
+      state.push(view.figure.group.id, view.time, box.left, box.top, box.width, box.height);
+      state.push(...view.camera.position.toArray(), ...view.camera.quaternion.toArray());
+    }
+    const same = state.length === this.state.length && state.every((value, i) => value === this.state[i]);
+    this.state = state;
+    return !same;
   }
 
   fit(width, height) {

@@ -10,7 +10,7 @@ const LAYOUT = `
     <div class="stage-body">
       <div class="found"></div>
       <aside class="viewer" tabindex="0" aria-label="3D viewer: space plays, arrow keys step">
-        <div class="view"><p class="hint">drag to turn · scroll to zoom</p></div>
+        <div class="view"><p class="hint">drag to turn · <span class="mouse">scroll</span><span class="touch">pinch</span> to zoom</p></div>
         <svg class="curve" viewBox="0 0 1000 100" preserveAspectRatio="none" role="img"
              aria-label="how well the sentence fits over time" hidden></svg>
         <input class="scrub" type="range" min="0" max="1" step="0.001" value="0" aria-label="time" />
@@ -32,7 +32,7 @@ const LAYOUT = `
             <button class="more" type="button">More like this</button>
             <a data-format="bvh" title="for motion-capture software">BVH</a>
             <a data-format="glb" title="opens in Blender, animated">GLB</a>
-            <a data-format="npy" title="the 263 features">NPY</a>
+            <a data-format="npy" title="the features, for programs">NPY</a>
             <a data-format="gif" title="for slides">GIF</a>
           </div>
           <details class="words"><summary>Sentences that fit this motion</summary><ol></ol></details>
@@ -65,7 +65,7 @@ class Stage {
     this.large = new View(this.part(".view"), { orbit: true });
     this.large.onframe = () => this.tick();
     this.surface.views.add(this.large);
-    this.calm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+    this.reduced = window.matchMedia("(prefers-reduced-motion: reduce)");
     this.listen();
     this.play(!this.calm);
   }
@@ -76,6 +76,11 @@ class Stage {
 
   get theme() {
     return THEMES[document.body.classList.contains("dark") ? "dark" : "light"];
+  }
+
+  /** Whether nothing should move before it is asked to: a card then plays under the pointer. */
+  get calm() {
+    return this.reduced.matches;
   }
 
   listen() {
@@ -94,6 +99,9 @@ class Stage {
       this.jump(((event.clientX - box.left) / box.width) * this.large.clip.duration);
     };
     this.part(".viewer").onkeydown = (event) => this.key(event);
+    this.reduced.onchange = () => {
+      for (const { view } of this.cards) view.playing = !this.calm;
+    };
     new MutationObserver(() => this.repaint()).observe(document.body, { attributeFilter: ["class"] });
   }
 
@@ -165,7 +173,10 @@ class Stage {
     card.querySelector(".seconds").textContent = `${item.seconds.toFixed(1)} s`;
     card.onclick = () => this.select(item, true);
     const view = new View(card.querySelector(".preview"));
-    view.playing = !this.calm;
+    const rest = () => (view.playing = !this.calm);
+    rest();
+    card.onpointerenter = card.onfocus = () => (view.playing = true);
+    card.onpointerleave = card.onblur = rest;
     this.surface.views.add(view);
     this.cards.push({ card, item, view });
     this.load(item).then(

@@ -1,0 +1,71 @@
+"""A small library that the page is opened on, and the actions on it."""
+
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from tests.workspace import ROOT, Workspace
+from tmr.data import TextMotionData
+from tmr.data.synthetic.corpus import CorpusSize, synthesize
+from tmr.demo import Actions, open_shelf
+from tmr.motion.corpus import compute_features
+from tmr.run.folder import RunDir
+from tmr.run.localize import plan_of, scoring_of
+from tmr.run.statistics import motion_stats
+from tmr.run.text_embeddings import embed_captions
+from tmr.run.train import train
+from tmr.run.weights import extract
+
+RUN = Path("outputs/quickstart")  # where `python app.py` looks
+SIZE = CorpusSize(motions=215, test=20, val=10)
+SMALLER = (
+    "model.motion_encoder.num_layers=1",
+    "model.motion_encoder.ff_size=64",
+    "trainer=cpu",
+    "trainer.max_epochs=1",
+    "lr=1e-3",
+)
+
+
+def config(name: str, *overrides: str) -> DictConfig:
+    with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
+        return compose(name, list(overrides))
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A workspace as `make quickstart` leaves it, with few motions and one short epoch.
+
+    The steps are called here: started as commands, they would spend most of their time on imports.
+    """
+    workspace = Workspace(tmp_path_factory.mktemp("page"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(workspace.folder)
+        synthesize("datasets", SIZE)
+        compute_features("datasets/motions/joints", "datasets/motions/guoh3dfeats", processes=1)
+        training = config(
+            "train", "data=synthetic", "model=tmr_small", "text=minilm", f"run_dir={RUN}", *SMALLER
+        )
+        model = instantiate(training.text, device="cpu")
+        embed_captions(Path(training.data.annotations), model)
+        motion_stats(config("motion_stats", "data=synthetic"))
+        train(training)
+        extract(RunDir(RUN))
+    return workspace
+
+
+@pytest.fixture(scope="session")
+def actions(small: Workspace) -> Actions:
+    """The actions that `python app.py` puts on the page, on the same files."""
+    folder = small.folder / "datasets"
+    data = TextMotionData(
+        "synthetic",
+        str(folder / "annotations/synthetic"),
+        str(folder / "motions/guoh3dfeats"),
+        "",
+    )
+    cfg = config("app")
+    return Actions(open_shelf(small.folder / RUN, data, "cpu"), plan_of(cfg), scoring_of(cfg))
