@@ -24,19 +24,20 @@ settings.load_profile("suite")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep a file's tests in one process, and all that share the quickstart, which go first.
 
-    The page's tests take as long as all other commands, so they have a quickstart of their own.
+    The page's tests, which share a browser and a small library, go next.
     """
-    for item in items:
-        group = str(item.path.relative_to(ROOT))
-        if needs_quickstart(item):
-            group = "page" if item.path.parent.name == "demo" else "quickstart"
+    groups = {item: group_of(item) for item in items}
+    for item, group in groups.items():
         item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: not needs_quickstart(item))
+    first = ("quickstart", "page")
+    items.sort(key=lambda item: first.index(g) if (g := groups[item]) in first else len(first))
 
 
-def needs_quickstart(item: pytest.Item) -> bool:
-    """Whether a test uses the trained workspace, directly or through another fixture."""
-    return "quickstart" in getattr(item, "fixturenames", ())
+def group_of(item: pytest.Item) -> str:
+    """Name of the group of tests that run one after the other in one process."""
+    if "quickstart" in getattr(item, "fixturenames", ()):
+        return "quickstart"
+    return "page" if item.path.parent.name == "demo" else str(item.path.relative_to(ROOT))
 
 
 @pytest.fixture(scope="session")

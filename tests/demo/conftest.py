@@ -1,5 +1,6 @@
 """A small library that the page is opened on, and the actions on it."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,6 @@ from omegaconf import DictConfig
 
 from tests.workspace import ROOT, Workspace
 from tmr.data import TextMotionData
-from tmr.data.synthetic.corpus import CorpusSize, synthesize
 from tmr.demo import Actions, open_shelf
 from tmr.motion.corpus import compute_features
 from tmr.run.folder import RunDir
@@ -20,7 +20,8 @@ from tmr.run.train import train
 from tmr.run.weights import extract
 
 RUN = Path("outputs/quickstart")  # where `python app.py` looks
-SIZE = CorpusSize(motions=215, test=20, val=10)
+SIZE = "size.motions=215 size.test=20 size.val=10"  # few motions show every action
+KEPT = {"train": 16, "val": 4, "test": 12}  # keys of each split that stay, and their mirror images
 SMALLER = (
     "model.motion_encoder.num_layers=1",
     "model.motion_encoder.ff_size=64",
@@ -35,16 +36,36 @@ def config(name: str, *overrides: str) -> DictConfig:
         return compose(name, list(overrides))
 
 
+def thin_out(datasets: Path) -> None:
+    """Leave a few keys of each split."""
+    folder = datasets / "annotations" / "synthetic"
+    kept = set()
+    for split, count in KEPT.items():
+        file = folder / "splits" / f"{split}.txt"
+        keys = [key for key in file.read_text().split() if not key.startswith("M")]
+        keys = keys[:: len(keys) // count][:count]
+        keys += [f"M{key}" for key in keys]
+        file.write_text("\n".join(keys))
+        kept |= {*keys}
+    entries = json.loads((folder / "annotations.json").read_text())
+    kept_entries = {key: entry for key, entry in entries.items() if key in kept}
+    (folder / "annotations.json").write_text(json.dumps(kept_entries))
+    for motion in (datasets / "motions" / "joints" / "synthetic").glob("*.npy"):
+        if motion.stem not in kept:
+            motion.unlink()
+
+
 @pytest.fixture(scope="session")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A workspace as `make quickstart` leaves it, with few motions and one short epoch.
 
-    The steps are called here: started as commands, they would spend most of their time on imports.
+    Most steps are called here: started as commands, they would spend their time on imports.
     """
     workspace = Workspace(tmp_path_factory.mktemp("page"))
+    workspace.succeed(f"python -m prepare.synthesize {SIZE} processes=1")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(workspace.folder)
-        synthesize("datasets", SIZE)
+        thin_out(Path("datasets"))
         compute_features("datasets/motions/joints", "datasets/motions/guoh3dfeats", processes=1)
         training = config(
             "train", "data=synthetic", "model=tmr_small", "text=minilm", f"run_dir={RUN}", *SMALLER

@@ -1,4 +1,4 @@
-"""The page's actions as library calls, on the small quickstart."""
+"""The page's actions as library calls, on a small library."""
 
 import hashlib
 import re
@@ -8,31 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tmr.data import TextMotionData
-from tmr.demo import Actions, open_shelf, serve, shelf
+from tmr.demo import Actions, serve, shelf
 from tmr.demo.actions import Limits
 from tmr.demo.export import millimetres
 from tmr.demo.stage import SKELETON
 from tmr.errors import InputError
-from tmr.localization import Scoring, WindowPlan
 from tmr.motion.writers import write_bvh
 
 LIMITS = Limits("synthetic", top=6)
 STATIC = Path(shelf.__file__).parent / "static"
-
-
-@pytest.fixture(scope="module")
-def actions(quickstart) -> Actions:
-    folder = quickstart[0].folder
-    data = TextMotionData(
-        "synthetic",
-        str(folder / "datasets/annotations/synthetic"),
-        str(folder / "datasets/motions/guoh3dfeats"),
-        "",
-    )
-    plan = WindowPlan(seconds=[1.0, 2.0, 4.0], step=0.5, frames_per_pass=4096)
-    scoring = Scoring(temperature=0.1, typical_seconds=4.0, spread=0.5, max_overlap=0.2)
-    return Actions(open_shelf(folder / "outputs/quickstart", data, "cpu"), plan, scoring)
 
 
 def ids(value: dict) -> list[str]:
@@ -118,6 +102,11 @@ def test_a_folder_is_imported_with_progress_and_searched(actions: Actions, tmp_p
     assert sorted(ids(value)) == ["mine/take0", "mine/take1", "mine/take2"]
     # It has no captions of its own: those of the main library describe it.
     assert len(actions.sentences("mine/take0", 3)) == 3
+
+
+def test_a_folder_that_is_missing_is_named(actions: Actions, tmp_path: Path):
+    with pytest.raises(InputError, match="no folder .*nowhere on this computer"):
+        actions.import_folder(str(tmp_path / "nowhere"), lambda *_: None)
 
 
 def test_a_folder_cannot_take_the_name_of_the_main_library(actions: Actions, tmp_path: Path):
