@@ -80,7 +80,7 @@ def encode(run: Path, annotations: Path) -> None:
     large = dataclasses.replace(data, name="large", annotations=str(annotations))
     items = DatasetSource(large).items()
     latents = single.gallery.latents[[row_of[item.path] for item in items]]
-    gallery = Gallery.of(items, latents, single.fingerprint)
+    gallery = Gallery.of(items, latents, model.fingerprint)
     gallery.save(single.folder / "large_motions.safetensors")
     single.captions.save(single.folder / "large_captions.safetensors")
 
