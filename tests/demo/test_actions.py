@@ -105,7 +105,7 @@ def test_a_folder_is_imported_with_progress_and_searched(actions: Actions, tmp_p
 
 
 def test_a_folder_that_is_missing_is_named(actions: Actions, tmp_path: Path):
-    with pytest.raises(InputError, match="no folder .*nowhere on this computer"):
+    with pytest.raises(InputError, match=r"no folder .*nowhere on this computer"):
         actions.import_folder(str(tmp_path / "nowhere"), lambda *_: None)
 
 

@@ -1,7 +1,7 @@
 """The page in a real browser, served by the command that people type.
 
-TMR_SCREENSHOTS names a folder for the pictures of docs/demo.md; without it none are made. TMR_PAGE is
-the address of an open page on the embedded data to take them on, in place of a small library.
+TMR_SCREENSHOTS names a folder for the pictures of docs/demo.md; without it none are made. TMR_PAGE
+is the address of an open page on the embedded data to take them on, in place of a small library.
 """
 
 import os
