@@ -19,9 +19,10 @@ from tmr.data.annotations import (
     read_split,
     within,
 )
+from tmr.data.features import read_features
 from tmr.data.normalizer import Normalizer
+from tmr.data.store import MotionStore, open_store
 from tmr.errors import InputError
-from tmr.motion.guofeats import NUM_FEATURES
 from tmr.motion.skeleton import FPS
 from tmr.padded import Padded, pad
 from tmr.text import EmbeddingCache
@@ -151,38 +152,29 @@ class TextMotionData:
         return found
 
     def split(
-        self, split: str, embeddings: EmbeddingCache, normalizer: Normalizer
+        self,
+        split: str,
+        embeddings: EmbeddingCache,
+        normalizer: Normalizer,
+        store: MotionStore | None = None,
     ) -> "TextMotionDataset":
-        """The motions of a split with captions, features in memory and normalised."""
-        return TextMotionDataset(self, self.present(split), embeddings, normalizer)
+        """The motions of a split with captions; features of ``store``, else read into memory."""
+        return TextMotionDataset(self, self.present(split), embeddings, normalizer, store)
+
+    def store(self) -> MotionStore | None:
+        """The features of all annotated motions in one mapped file beside the annotations.
+
+        It is packed at the first call, and again when feature files have changed. None where it
+        cannot be written.
+        """
+        paths = {entry.path for entry in read_annotations(Path(self.annotations)).values()}
+        file = Path(self.annotations) / "packed" / f"{Path(self.motions).name}.safetensors"
+        return open_store(file, Path(self.motions), paths)
 
 
 def _report(split: str, total: int, what: str, count: int) -> None:
     if count:
         log.warning("split %s: %d of %d keys left out: %s", split, count, total, what)
-
-
-def read_features(path: Path) -> Float[np.ndarray, "frames feat"]:
-    """Features of one motion file.
-
-    Raises:
-        InputError: not a NumPy file, not 263 columns, or not finite.
-    """
-    try:
-        features = np.load(path)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path} cannot be read as a .npy file: {error}") from error
-    if features.ndim != 2 or features.shape[1] != NUM_FEATURES:
-        raise InputError(
-            f"{path}: expected (frames, {NUM_FEATURES}) features, got {features.shape}; "
-            "is this file in HumanML3D layout?"
-        )
-    if not np.isfinite(features).all():
-        raise InputError(
-            f"{path}: holds NaN or infinite values; delete it, then make it again "
-            "with `python -m prepare.compute_guoh3dfeats`"
-        )
-    return features.astype(np.float32, copy=False)
 
 
 def frames_of(caption: Caption, num_frames: int) -> tuple[int, int]:
@@ -201,18 +193,23 @@ class TextMotionDataset(Dataset):
         annotations: list[Annotation],
         embeddings: EmbeddingCache,
         normalizer: Normalizer,
+        store: MotionStore | None = None,
     ) -> None:
         self.items: list[Item] = []
-        self.motions: dict[str, Float[Tensor, "time feat"]] = {}
+        self.motions: dict[str, Float[Tensor, "time feat"]] = {}  # not normalised
         self.embeddings = embeddings
+        self.normalizer = normalizer
         outside = 0
         for annotation in annotations:
-            if annotation.path not in self.motions:
-                features = torch.from_numpy(read_features(data.motion_file(annotation.path)))
-                self.motions[annotation.path] = normalizer(features)
-            spans = [
-                (c, frames_of(c, len(self.motions[annotation.path]))) for c in annotation.captions
-            ]
+            path = annotation.path
+            if path not in self.motions:
+                self.motions[path] = (
+                    store[path]
+                    if store is not None and path in store
+                    else torch.from_numpy(read_features(data.motion_file(path)))
+                )
+            num_frames = len(self.motions[path])
+            spans = [(c, frames_of(c, num_frames)) for c in annotation.captions]
             kept = [(c, (begin, end)) for c, (begin, end) in spans if begin < end]
             outside += len(spans) - len(kept)
             if kept:
@@ -236,7 +233,7 @@ class TextMotionDataset(Dataset):
         return Sample(
             key=item.key,
             caption=text,
-            motion=self.motions[item.path][begin:end],
+            motion=self.normalizer(self.motions[item.path][begin:end]),
             tokens=torch.from_numpy(np.asarray(embedding.tokens)),
             sentence=torch.from_numpy(np.asarray(embedding.sentence)),
         )

@@ -40,7 +40,8 @@ def train(cfg: DictConfig) -> float:
     data = data_of(config)
     normalizer = run.normalizer(data) if resumed else data.normalizer()
     embeddings = embeddings_of(config, data, device=device_of("auto"))
-    datasets = [data.split(split, embeddings, normalizer) for split in ("train", "val")]
+    store = data.store()
+    datasets = [data.split(split, embeddings, normalizer, store) for split in ("train", "val")]
     log.info("%s: %d training, %d validation motions", data.name, *map(len, datasets))
     model = model_of(config)
     with run.locked() if process_rank() == 0 else nullcontext():

@@ -1,0 +1,280 @@
+"""Speed of training: `python benchmarks/train.py`, and with `--device cuda` on a GPU.
+
+Motions and captions of HumanML3D's lengths (random numbers in place of features and token states)
+train TMR at the paper's size. One row a setting, each in a process of its own: `plain` is plain
+torch (see plain.py) with a DataLoader with workers and padded batches in random order, `ours` is
+what `train.py` does. Shown are samples a second and how many times those of `plain`; the share of
+computed frames that are real (fill); milliseconds a step waits for its batch, and goes forward,
+backward and through the optimiser, medians; the peak of the process's memory (on a GPU: of torch's
+in it); and what the arithmetic of the real frames would need at the speed of a large matrix product
+measured in the same process, as a share of the step (`of peak`).
+"""
+
+import argparse
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from statistics import median
+
+import numpy as np
+import torch
+from plain import PlainTMR
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from tmr.model import TMR, ActorDecoder, ActorEncoder
+from tmr.padded import Padded, pad
+
+DIM, FF_SIZE, LAYERS, HEADS, DROPOUT = 256, 1024, 6, 4, 0.1
+FEATURES, WORDS = 263, 768
+LOSS_WEIGHTS = {"recons": 1.0, "kl": 1e-5, "latent": 1e-5, "contrastive": 0.1}
+HEADING = (
+    f"{'setting':<22}{'batch':>6}{'samples/s':>10}{'ratio':>7}{'fill':>6}{'data ms':>9}"
+    f"{'forward':>9}{'backward':>9}{'optimiser':>10}{'peak MB':>9}{'TFLOP/s':>9}{'of peak':>9}"
+)
+Arguments = tuple[Padded, Padded, Tensor]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How to train."""
+
+    plain: bool = False
+    bf16: bool = False
+    compiled: bool = False
+    dropout: float = DROPOUT
+
+
+SETTINGS = {
+    "plain": Setting(plain=True),
+    "plain, no dropout": Setting(plain=True, dropout=0),
+    "plain, bf16": Setting(plain=True, bf16=True),
+    "ours": Setting(),
+    "ours, no dropout": Setting(dropout=0),
+    "ours, bf16": Setting(bf16=True),
+    "ours, bf16, compiled": Setting(bf16=True, compiled=True),
+}
+USUAL = {
+    "cpu": ["plain", "ours"],
+    "cuda": ["plain", "plain, bf16", "ours", "ours, bf16", "ours, bf16, compiled"],
+}
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Frames and words of the samples."""
+
+    frames: list[int]
+    words: list[int]
+
+
+def main() -> None:
+    """Print the table, one process a row."""
+    parser = argparse.ArgumentParser(description="Speed of training.")
+    parser.add_argument("--device", default="cpu", choices=USUAL)
+    parser.add_argument("--settings", nargs="+", choices=SETTINGS)
+    parser.add_argument("--batch-sizes", type=int, nargs="+", default=[32])
+    parser.add_argument("--steps", type=int, default=6, help="timed steps a row")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--row", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    names = options.settings or USUAL[options.device]
+    if options.row:
+        torch.set_num_threads(options.threads)
+        print(row(names[0], options.batch_sizes[0], options.steps, options.device), flush=True)
+        return
+    print(HEADING, flush=True)
+    for batch_size in options.batch_sizes:
+        speed = None
+        for name in names:
+            arguments = ["--row", "--settings", name, "--batch-sizes", batch_size]
+            arguments += ["--steps", options.steps, "--device", options.device]
+            arguments += ["--threads", options.threads]
+            command = [sys.executable, __file__, *map(str, arguments)]
+            found, line = (
+                subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+                .stdout.strip()
+                .split("|")
+            )
+            speed = speed or float(found)
+            print(line.replace("RATIO", f"{float(found) / speed:>7.2f}"), flush=True)
+
+
+def row(name: str, batch_size: int, steps: int, device: str) -> str:
+    """Train some steps; samples a second and the row of the table."""
+    setting = SETTINGS[name]
+    torch.manual_seed(0)
+    if device == "cuda":
+        torch.set_float32_matmul_precision("high")
+    sizes = sizes_of((steps + 1) * batch_size)
+    model = network(setting).to(device)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=not setting.plain)
+    seconds, fills, operations = [], [], []
+    batches = (plain_batches if setting.plain else own_batches)(sizes, batch_size, device)
+    for _ in range(steps + 1):
+        clock = Clock(device)
+        batch = next(batches)
+        batch = [part.to(device, non_blocking=True) for part in batch]
+        clock.lap()
+        with precision(setting, device):
+            loss = model(*batch) if setting.plain else model.losses(*batch)["loss"]
+        clock.lap()
+        loss.backward()
+        clock.lap()
+        optimizer.step()
+        optimizer.zero_grad()
+        clock.lap()
+        seconds.append(clock.laps)
+        fills.append(fill(batch[0], packed=not setting.plain and device == "cpu"))
+        operations.append(training_operations(batch[0].lengths, batch[1].lengths))
+    parts = [median(laps) for laps in zip(*seconds[1:], strict=True)]
+    step = median(sum(laps) for laps in seconds[1:])
+    rate = median(operations[1:]) / step
+    peak = matrix_speed(device, torch.bfloat16 if setting.bf16 else torch.float32)
+    cells = "".join(
+        f"{1000 * part:>{width}.1f}" for part, width in zip(parts, (9, 9, 9, 10), strict=True)
+    )
+    return (
+        f"{batch_size / step}|{name:<22}{batch_size:>6}{batch_size / step:>10.1f}RATIO"
+        f"{median(fills):>6.0%}{cells}{peak_memory(device):>9.0f}"
+        f"{rate / 1e12:>9.3f}{rate / peak:>9.0%}"
+    )
+
+
+def network(setting: Setting) -> nn.Module:
+    """The model at the paper's size."""
+    if setting.plain:
+        sizes = (DIM, FF_SIZE, LAYERS, HEADS, setting.dropout)
+        return PlainTMR(FEATURES, WORDS, sizes).train()
+    shape = {"latent_dim": DIM, "ff_size": FF_SIZE, "num_layers": LAYERS, "num_heads": HEADS}
+    shape |= {"dropout": setting.dropout}
+    model = TMR(
+        ActorEncoder(nfeats=FEATURES, **shape),
+        ActorEncoder(nfeats=WORDS, **shape),
+        ActorDecoder(nfeats=FEATURES, **shape),
+        LOSS_WEIGHTS,
+        temperature=0.1,
+        threshold_selfsim=0.8,
+    )
+    if setting.compiled:
+        model.compile_layers()
+    return model.train()
+
+
+def sizes_of(count: int) -> Sizes:
+    """HumanML3D's: 40 to 199 frames, normal with mean 140 and deviation 55; 6 to 40 words."""
+    random = np.random.default_rng(0)
+    frames = random.normal(140, 55, count).round().clip(40, 199).astype(int)
+    return Sizes(frames.tolist(), random.integers(6, 41, count).tolist())
+
+
+def samples(sizes: Sizes) -> list[tuple[Tensor, Tensor, Tensor]]:
+    """Random features, token states and sentence vectors."""
+    pairs = zip(sizes.frames, sizes.words, strict=True)
+    return [(torch.randn(n, FEATURES), torch.randn(w, WORDS), torch.randn(WORDS)) for n, w in pairs]
+
+
+def collate(batch: list[tuple[Tensor, Tensor, Tensor]]) -> Arguments:
+    """Samples as padded batches."""
+    motions, texts, sentences = zip(*batch, strict=True)
+    return pad(motions), pad(texts), torch.stack(sentences)
+
+
+def plain_batches(sizes: Sizes, batch_size: int, device: str) -> Iterator[Arguments]:
+    """Batches by a DataLoader with two worker processes."""
+    data = samples(sizes)
+    loader = DataLoader(
+        data,  # type: ignore[arg-type]  a list is a data set
+        batch_size,
+        shuffle=True,
+        num_workers=2,
+        collate_fn=collate,
+        pin_memory=device == "cuda",
+    )
+    return iter(loader)
+
+
+def own_batches(sizes: Sizes, batch_size: int, device: str) -> Iterator[Arguments]:
+    """Batches as ``train.py`` makes them, from data in memory."""
+    data = samples(sizes)
+    for start in range(0, len(data), batch_size):
+        yield collate(data[start : start + batch_size])
+
+
+def precision(setting: Setting, device: str) -> AbstractContextManager:
+    """Autocast to bfloat16 where the setting wants it."""
+    return torch.autocast(device, dtype=torch.bfloat16) if setting.bf16 else nullcontext()
+
+
+class Clock:
+    """Seconds between laps, when the device has done what it was told."""
+
+    def __init__(self, device: str) -> None:
+        self.device = device
+        self.laps: list[float] = []
+        self.last = time.perf_counter()
+
+    def lap(self) -> None:
+        """End a lap."""
+        if self.device == "cuda":
+            torch.cuda.synchronize()
+        now = time.perf_counter()
+        self.laps.append(now - self.last)
+        self.last = now
+
+
+def fill(motion: Padded, packed: bool) -> float:
+    """Share of computed frames that are real."""
+    return 1.0 if packed else motion.mask.float().mean().item()
+
+
+def training_operations(frames: Tensor, words: Tensor) -> float:
+    """Floating-point operations that a step needs for real frames: forward, and twice backward.
+
+    The last layer of an encoder computes keys and values alone, and a decoder needs no queries for
+    its one memory item.
+    """
+    frames, words = frames.double().cpu(), words.double().cpu()
+    layer = 4 * DIM * DIM + 2 * DIM * FF_SIZE
+    decoder = LAYERS * (layer * frames + 2 * DIM * frames**2) + DIM * FEATURES * frames
+    encoders = encoder(FEATURES, frames) + encoder(WORDS, words)
+    return 3 * 2 * float((encoders + 2 * decoder).sum())
+
+
+def encoder(width: int, counts: Tensor) -> Tensor:
+    """Multiplications of an encoder forward, for each sequence."""
+    rows = counts + 2  # with the two learnt tokens
+    layer = 4 * DIM * DIM + 2 * DIM * FF_SIZE
+    attention = 2 * DIM * rows**2
+    return width * DIM * counts + (LAYERS - 1) * (layer * rows + attention) + 2 * DIM * DIM * rows
+
+
+def matrix_speed(device: str, dtype: torch.dtype) -> float:
+    """Floating-point operations a second of a large matrix product, the best of many."""
+    size = 1024 if device == "cpu" else 8192
+    matrix = torch.randn(size, size, device=device, dtype=dtype)
+    best = min(seconds_of(lambda: matrix @ matrix, device) for _ in range(20))
+    return 2 * size**3 / best
+
+
+def seconds_of(call: Callable[[], object], device: str) -> float:
+    """Seconds that a call takes."""
+    clock = Clock(device)
+    call()
+    clock.lap()
+    return clock.laps[0]
+
+
+def peak_memory(device: str) -> float:
+    """Megabytes."""
+    if device == "cuda":
+        return torch.cuda.max_memory_allocated() / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+
+
+if __name__ == "__main__":
+    main()
