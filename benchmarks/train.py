@@ -5,9 +5,10 @@ train TMR at the paper's size. One row a setting, each in a process of its own: 
 torch (see plain.py) with a DataLoader with workers and padded batches in random order, `ours` is
 what `train.py` does. Shown are samples a second and how many times those of `plain`; the share of
 computed frames that are real (fill); milliseconds a step waits for its batch, and goes forward,
-backward and through the optimiser, medians; the peak of the process's memory (on a GPU: of torch's
-in it); and what the arithmetic of the real frames would need at the speed of a large matrix product
-measured in the same process, as a share of the step (`of peak`).
+backward and through the optimiser, medians; the processor seconds of a step and again the
+ratio, which on a busy machine is the one to trust; the peak of the process's memory (on a GPU: of
+torch's in it); and the arithmetic that the real frames need, a second and as a share of the speed
+of a large matrix product measured in the same process (`of peak`): on a CPU by processor seconds.
 """
 
 import argparse
@@ -34,7 +35,8 @@ FEATURES, WORDS = 263, 768
 LOSS_WEIGHTS = {"recons": 1.0, "kl": 1e-5, "latent": 1e-5, "contrastive": 0.1}
 HEADING = (
     f"{'setting':<22}{'batch':>6}{'samples/s':>10}{'ratio':>7}{'fill':>6}{'data ms':>9}"
-    f"{'forward':>9}{'backward':>9}{'optimiser':>10}{'peak MB':>9}{'TFLOP/s':>9}{'of peak':>9}"
+    f"{'forward':>9}{'backward':>9}{'optimiser':>10}{'CPU s':>8}{'ratio':>7}{'peak MB':>9}"
+    f"{'TFLOP/s':>9}{'of peak':>9}"
 )
 Arguments = tuple[Padded, Padded, Tensor]
 
@@ -89,19 +91,19 @@ def main() -> None:
         return
     print(HEADING, flush=True)
     for batch_size in options.batch_sizes:
-        speed = None
+        first: tuple[float, float] | None = None
         for name in names:
             arguments = ["--row", "--settings", name, "--batch-sizes", batch_size]
             arguments += ["--steps", options.steps, "--device", options.device]
             arguments += ["--threads", options.threads]
             command = [sys.executable, __file__, *map(str, arguments)]
-            found, line = (
-                subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-                .stdout.strip()
-                .split("|")
-            )
-            speed = speed or float(found)
-            print(line.replace("RATIO", f"{float(found) / speed:>7.2f}"), flush=True)
+            output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+            step, cpu, line = output.strip().split("|")
+            found = float(step), float(cpu)
+            first = first or found
+            for mark, one, other in zip(("%RATIO%", "%CPU%"), first, found, strict=True):
+                line = line.replace(mark, f"{one / other:>7.2f}")
+            print(line, flush=True)
 
 
 def row(name: str, batch_size: int, steps: int, device: str) -> str:
@@ -113,15 +115,15 @@ def row(name: str, batch_size: int, steps: int, device: str) -> str:
     sizes = sizes_of((steps + 1) * batch_size)
     model = network(setting).to(device)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=not setting.plain)
-    seconds, fills, operations = [], [], []
+    seconds, used, fills, operations = [], [], [], []
     batches = (plain_batches if setting.plain else own_batches)(sizes, batch_size, device)
     for _ in range(steps + 1):
-        clock = Clock(device)
-        batch = next(batches)
-        batch = [part.to(device, non_blocking=True) for part in batch]
+        clock, processor = Clock(device), time.process_time()
+        motion, text, sentences = next(batches)
+        batch = motion.to(device, True), text.to(device, True), sentences.to(device)
         clock.lap()
         with precision(setting, device):
-            loss = model(*batch) if setting.plain else model.losses(*batch)["loss"]
+            loss = model.losses(*batch)["loss"] if isinstance(model, TMR) else model(*batch)
         clock.lap()
         loss.backward()
         clock.lap()
@@ -129,33 +131,34 @@ def row(name: str, batch_size: int, steps: int, device: str) -> str:
         optimizer.zero_grad()
         clock.lap()
         seconds.append(clock.laps)
-        fills.append(fill(batch[0], packed=not setting.plain and device == "cpu"))
-        operations.append(training_operations(batch[0].lengths, batch[1].lengths))
+        used.append(time.process_time() - processor)
+        fills.append(fill(motion, packed=not setting.plain and device == "cpu"))
+        operations.append(training_operations(motion.lengths, text.lengths))
     parts = [median(laps) for laps in zip(*seconds[1:], strict=True)]
     step = median(sum(laps) for laps in seconds[1:])
-    rate = median(operations[1:]) / step
+    cpu_seconds = median(used[1:])
+    # Of one core, on a CPU: what else the machine does hardly counts then.
+    rate = median(operations[1:]) / (cpu_seconds if device == "cpu" else step)
     peak = matrix_speed(device, torch.bfloat16 if setting.bf16 else torch.float32)
     cells = "".join(
         f"{1000 * part:>{width}.1f}" for part, width in zip(parts, (9, 9, 9, 10), strict=True)
     )
     return (
-        f"{batch_size / step}|{name:<22}{batch_size:>6}{batch_size / step:>10.1f}RATIO"
-        f"{median(fills):>6.0%}{cells}{peak_memory(device):>9.0f}"
+        f"{step}|{cpu_seconds}|{name:<22}{batch_size:>6}{batch_size / step:>10.1f}%RATIO%"
+        f"{median(fills):>6.0%}{cells}{cpu_seconds:>8.2f}%CPU%{peak_memory(device):>9.0f}"
         f"{rate / 1e12:>9.3f}{rate / peak:>9.0%}"
     )
 
 
 def network(setting: Setting) -> nn.Module:
     """The model at the paper's size."""
+    sizes = (DIM, FF_SIZE, LAYERS, HEADS, setting.dropout)
     if setting.plain:
-        sizes = (DIM, FF_SIZE, LAYERS, HEADS, setting.dropout)
         return PlainTMR(FEATURES, WORDS, sizes).train()
-    shape = {"latent_dim": DIM, "ff_size": FF_SIZE, "num_layers": LAYERS, "num_heads": HEADS}
-    shape |= {"dropout": setting.dropout}
     model = TMR(
-        ActorEncoder(nfeats=FEATURES, **shape),
-        ActorEncoder(nfeats=WORDS, **shape),
-        ActorDecoder(nfeats=FEATURES, **shape),
+        ActorEncoder(FEATURES, *sizes),
+        ActorEncoder(WORDS, *sizes),
+        ActorDecoder(FEATURES, *sizes),
         LOSS_WEIGHTS,
         temperature=0.1,
         threshold_selfsim=0.8,
@@ -254,19 +257,19 @@ def encoder(width: int, counts: Tensor) -> Tensor:
 
 
 def matrix_speed(device: str, dtype: torch.dtype) -> float:
-    """Floating-point operations a second of a large matrix product, the best of many."""
+    """Operations a second of a large matrix product (on a CPU: and core), the best of many."""
     size = 1024 if device == "cpu" else 8192
     matrix = torch.randn(size, size, device=device, dtype=dtype)
-    best = min(seconds_of(lambda: matrix @ matrix, device) for _ in range(20))
+    best = min(seconds_of(lambda: matrix @ matrix, device) for _ in range(21))
     return 2 * size**3 / best
 
 
 def seconds_of(call: Callable[[], object], device: str) -> float:
-    """Seconds that a call takes."""
-    clock = Clock(device)
+    """Seconds that a call takes: of the GPU, or of one core of the CPU."""
+    clock, processor = Clock(device), time.process_time()
     call()
     clock.lap()
-    return clock.laps[0]
+    return clock.laps[0] if device == "cuda" else time.process_time() - processor
 
 
 def peak_memory(device: str) -> float:

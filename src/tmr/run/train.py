@@ -44,6 +44,8 @@ def train(cfg: DictConfig) -> float:
     datasets = [data.split(split, embeddings, normalizer, store) for split in ("train", "val")]
     log.info("%s: %d training, %d validation motions", data.name, *map(len, datasets))
     model = model_of(config)
+    if config.get("compile"):
+        model.compile_layers()
     with run.locked() if process_rank() == 0 else nullcontext():
         if process_rank() == 0:
             remove_leftovers(run.root)

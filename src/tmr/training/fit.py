@@ -19,6 +19,7 @@ from tmr.model import TEMOS
 from tmr.training.callbacks import Checkpoints, DurableCheckpoints, EpochLog
 from tmr.training.learning_rate import LearningRate
 from tmr.training.module import Training
+from tmr.training.precision import with_precision
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +78,7 @@ def fit(
         enable_model_summary=False,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
-        **options(trainer),
+        **options(with_precision(trainer)),
     )
     place = lightning.global_rank, lightning.world_size
     device = lightning.strategy.root_device.type
