@@ -128,7 +128,7 @@ class Checkpoints(pl.Callback):
     between, the run does the epoch again, and finds the best again.
     """
 
-    def __init__(self, folder: Path, minutes: float) -> None:
+    def __init__(self, folder: Path, minutes: float | int) -> None:
         self.folder = folder
         self.seconds = 60 * minutes
         self.best = -math.inf
