@@ -35,7 +35,7 @@ class EpochLog(pl.Callback):
     def __init__(self, folder: Path) -> None:
         self.table = folder / "metrics.csv"
         self.curves = folder / "tensorboard" / "events.out.tfevents.epochs"
-        self.rows: list[dict[str, float]] = []
+        self.rows: list[dict[str, float | int]] = []
         self.spent = 0.0  # seconds on this epoch before this process
         self.started = 0.0
 
@@ -79,7 +79,7 @@ class EpochLog(pl.Callback):
             append(self.curves, [points(row)])
 
 
-def line(row: dict[str, float], max_epochs: int | None) -> str:
+def line(row: dict[str, float | int], max_epochs: int | None) -> str:
     """One line for people about an epoch."""
     terms = [
         f"{name.removeprefix('train/')} {value:.4g}"
@@ -95,7 +95,7 @@ def line(row: dict[str, float], max_epochs: int | None) -> str:
     return f"{told}, {row['seconds']:.1f} s"
 
 
-def table(rows: list[dict[str, float]]) -> str:
+def table(rows: list[dict[str, float | int]]) -> str:
     """Rows as CSV, with a column for every name that occurs."""
     names = sorted({name for row in rows for name in row} - set(FIRST_COLUMNS))
     text = io.StringIO()
@@ -105,7 +105,7 @@ def table(rows: list[dict[str, float]]) -> str:
     return text.getvalue()
 
 
-def points(row: dict[str, float]) -> Event:
+def points(row: dict[str, float | int]) -> Event:
     """A point of every curve of TensorBoard."""
     names = row.keys() - set(FIRST_COLUMNS)
     values = [Summary.Value(tag=name, simple_value=row[name]) for name in sorted(names)]

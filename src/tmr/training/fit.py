@@ -49,7 +49,7 @@ def fit(
     pool: int,
     seed: int,
     trainer: Mapping[str, Any],
-    checkpoint_minutes: float | int | int,
+    checkpoint_minutes: float | int,
     resume_from: Path | None = None,
 ) -> dict[str, float]:
     """Train and return the last epoch's figures; logs and checkpoints go under ``run_dir``.
