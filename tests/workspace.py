@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 # `make quickstart` with few motions and epochs: appended to the command.
-SMALL = "MOTIONS='size.motions=320 size.test=60 size.val=20' EPOCHS=2"
+SMALL = "MOTIONS='size.motions=240 size.test=40 size.val=12' EPOCHS=2"
 
 
 class Workspace:
