@@ -51,7 +51,7 @@ def fit(
     trainer: Mapping[str, Any],
     checkpoint_minutes: float | int,
     resume_from: Path | None = None,
-) -> dict[str, float]:
+) -> dict[str, float | int]:
     """Train and return the last epoch's figures; logs and checkpoints go under ``run_dir``.
 
     ``batch_size`` is that of a step, shared out among all devices; ``pool`` is the number of
