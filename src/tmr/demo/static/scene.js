@@ -16,9 +16,23 @@ const SUN = new THREE.Vector3(0.5, 1.6, 0.45);
 const UP = new THREE.Vector3(0, 1, 0);
 const FRAME = 1000 / 45; // milliseconds between frames at least: the motions have 20 a second
 const GROUND = 7; // metres from the person to where the ground has faded
-const CYLINDER = new THREE.CylinderGeometry(1, 1, 1, 12, 1, true);
 const DISC = new THREE.CircleGeometry(GROUND, 48).rotateX(-Math.PI / 2);
-const BALL = new THREE.SphereGeometry(1, 12, 8);
+// Without a graphics card every triangle counts: small previews and shadows need few.
+const SHAPES = { fine: shapes(12, 12, 8), coarse: shapes(8, 8, 5), shadow: shapes(5, 6, 3) };
+
+/** A limb of so many sides, and a joint of so many meridians and parallels. */
+function shapes(sides, meridians, parallels) {
+  return {
+    limb: new THREE.CylinderGeometry(1, 1, 1, sides, 1, true),
+    ball: new THREE.SphereGeometry(1, meridians, parallels),
+  };
+}
+
+/** Whether the browser draws without a graphics card, given any of its WebGL contexts. */
+export function drawsInSoftware(gl) {
+  const info = gl.getExtension("WEBGL_debug_renderer_info");
+  return Boolean(info) && /swiftshader|llvmpipe|software|basic render/i.test(gl.getParameter(info.UNMASKED_RENDERER_WEBGL));
+}
 
 /** A clip: joint positions at a fixed rate, any time between two frames by linear interpolation. */
 export class Clip {
@@ -72,19 +86,19 @@ export class Clip {
 
 /** A body of limbs and joints, its shadow on the ground, and the path of its pelvis. */
 class Figure {
-  constructor(clip, skeleton, theme) {
+  constructor(clip, skeleton, theme, detail) {
     this.clip = clip;
     this.skeleton = skeleton;
     this.bones = skeleton.parents.map((parent, joint) => [parent, joint]).filter(([parent]) => parent >= 0);
     this.radii = skeleton.joints.map((name) => THICK[name] ?? LIMB);
     const surface = new THREE.MeshLambertMaterial({ color: "#ffffff" });
     const shade = new THREE.MeshBasicMaterial({ color: theme.shadow });
-    this.limbs = new THREE.InstancedMesh(CYLINDER, surface, this.bones.length);
-    this.balls = new THREE.InstancedMesh(BALL, surface, skeleton.joints.length);
+    this.limbs = new THREE.InstancedMesh(SHAPES[detail].limb, surface, this.bones.length);
+    this.balls = new THREE.InstancedMesh(SHAPES[detail].ball, surface, skeleton.joints.length);
     const group = new THREE.Group();
-    for (const mesh of [this.limbs, this.balls]) {
+    for (const [mesh, outline] of [[this.limbs, SHAPES.shadow.limb], [this.balls, SHAPES.shadow.ball]]) {
       mesh.frustumCulled = false;
-      const shadow = new THREE.InstancedMesh(mesh.geometry, shade, mesh.count);
+      const shadow = new THREE.InstancedMesh(outline, shade, mesh.count);
       shadow.instanceMatrix = mesh.instanceMatrix;
       shadow.frustumCulled = false;
       shadow.matrixAutoUpdate = false;
@@ -244,7 +258,7 @@ export class View {
     this.clear();
     this.clip = clip;
     this.ground = ground(theme);
-    this.figure = new Figure(clip, skeleton, theme);
+    this.figure = new Figure(clip, skeleton, theme, this.controls ? "fine" : "coarse");
     this.scene.add(this.ground, this.figure.group);
     this.middle.set(0, 0, 0);
     this.time = 0;
@@ -291,7 +305,7 @@ export class View {
 
 /** The one canvas above the views: it covers the visible part of its frame and nothing else. */
 export class Surface {
-  constructor(frame) {
+  constructor(frame, software) {
     this.frame = frame;
     this.views = new Set();
     this.frames = 0;
@@ -301,8 +315,8 @@ export class Surface {
     this.canvas.className = "surface";
     this.canvas.setAttribute("aria-hidden", "true");
     frame.append(this.canvas);
-    this.renderer = new THREE.WebGLRenderer({ canvas: this.canvas, antialias: true, alpha: true });
-    this.renderer.setPixelRatio(Math.min(window.devicePixelRatio, 2));
+    this.renderer = new THREE.WebGLRenderer({ canvas: this.canvas, antialias: !software, alpha: true });
+    this.renderer.setPixelRatio(software ? 1 : Math.min(window.devicePixelRatio, 2));
     this.renderer.setScissorTest(true);
     this.last = performance.now();
     this.renderer.setAnimationLoop((now) => this.draw(now));

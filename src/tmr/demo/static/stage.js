@@ -1,7 +1,7 @@
 // The stage: what was found, as moving cards, a map or moments, and one large viewer beside it.
 // Gradio hands over a value (see tmr/demo/stage.py) and gets events back.
 
-import { Clip, Surface, THEMES, View } from "./scene.js";
+import { Clip, Surface, THEMES, View, drawsInSoftware } from "./scene.js";
 import { LatentMap } from "./map.js";
 
 const LAYOUT = `
@@ -43,25 +43,26 @@ const LAYOUT = `
 
 /** Build the stage inside a Gradio component and keep it in step with the component's value. */
 export async function mount({ element, props, watch, more }) {
-  if (!document.createElement("canvas").getContext("webgl2")) {
+  const trial = document.createElement("canvas").getContext("webgl2");
+  if (!trial) {
     element.textContent = "This browser shows no 3D: switch on WebGL, or try another browser.";
     return;
   }
-  const stage = new Stage(element, props.skeleton, more);
+  const stage = new Stage(element, props.skeleton, more, drawsInSoftware(trial));
   element.stage = stage;
   watch("value", () => stage.show(props.value));
   await stage.show(props.value);
 }
 
 class Stage {
-  constructor(element, skeleton, more) {
+  constructor(element, skeleton, more, software) {
     element.innerHTML = LAYOUT;
     this.root = element.querySelector(".stage");
     this.skeleton = skeleton;
     this.more = more;
     this.clips = new Map();
     this.cards = [];
-    this.surface = new Surface(this.root);
+    this.surface = new Surface(this.root, software);
     this.large = new View(this.part(".view"), { orbit: true });
     this.large.onframe = () => this.tick();
     this.surface.views.add(this.large);
