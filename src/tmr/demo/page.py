@@ -136,7 +136,7 @@ class Page:
                 label="Where does this happen?", placeholder="a person kicks", scale=5
             )
             label = "in this long motion (without a file: in the one shown below)"
-            file = gr.File(label=label, file_types=list(SUFFIXES), height=130, scale=4)
+            file = gr.File(label=label, file_types=list(SUFFIXES), height=150, scale=4)
             look = gr.Button("Find", variant="primary", scale=1, min_width=110)
         return motion, file, what, look
 
