@@ -19,6 +19,7 @@ from tmr.files import write_json
 from tmr.generation import metrics, physics, positions
 from tmr.generation.evaluation import Case, Method, cases_of, mean_motion, table, training_clips
 from tmr.motion.guofeats import features_to_joints
+from tmr.motion.skeleton import FPS
 from tmr.retrieval.bootstrap import Interval, with_intervals
 from tmr.run.generate import number_of, whole_number_of
 from tmr.run.objects import data_of
@@ -40,7 +41,7 @@ def evaluate_generation(cfg: DictConfig) -> None:
     training = cases_of(data, "train", data.max_seconds)
 
     def generated(texts, real):
-        seconds = [len(motion) / 20 for motion in real]
+        seconds = [len(motion) / FPS for motion in real]
         found = model.generate(texts, seconds, samples, fact, seed)
         return [[motion.numpy() for motion in motions] for motions in found]
 
