@@ -114,7 +114,8 @@ def train(
     if poisoned:
         with torch.no_grad():
             dict(model.named_parameters())["motion_decoder.final_layer.bias"][0] = torch.inf
-    settings: dict[str, Any] = {"lr": 1e-3, "batch_size": 8, "pool": 1, "seed": 5} | changed
+    settings: dict[str, Any] = {"lr": 1e-3, "decay": 0.0, "batch_size": 8, "pool": 1, "seed": 5}
+    settings |= changed
     settings.setdefault("checkpoint_minutes", 0.0)  # after every step
     return fit(
         model,

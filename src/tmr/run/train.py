@@ -55,6 +55,7 @@ def train(cfg: DictConfig) -> float:
             *datasets,
             run_dir=run.root,
             lr=config["lr"],
+            decay=config["decay"],
             batch_size=config["batch_size"],
             pool=config["pool"],
             seed=config["seed"],
@@ -90,7 +91,8 @@ def _plain(cfg: DictConfig) -> dict[str, Any]:
 def _resumed(cfg: DictConfig) -> dict[str, Any]:
     """The run's own config with the command line's plain options on top."""
     run = RunDir(Path(cfg.resume_dir))
-    defaults = {"checkpoint_minutes": cfg.checkpoint_minutes}  # older runs have no such option
+    # Options that older runs do not have.
+    defaults = {"checkpoint_minutes": cfg.checkpoint_minutes, "decay": 0.0}
     config = OmegaConf.create(defaults | run.read_config())
     overrides = [o for o in HydraConfig.get().overrides.task if not o.startswith("resume_dir=")]
     groups = [o for o in overrides if o.partition("=")[0] in ("data", "text", "model", "trainer")]

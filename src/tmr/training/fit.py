@@ -45,6 +45,7 @@ def fit(
     val: TextMotionDataset,
     run_dir: Path,
     lr: float,
+    decay: float,
     batch_size: int,
     pool: int,
     seed: int,
@@ -54,6 +55,7 @@ def fit(
 ) -> dict[str, float | int]:
     """Train and return the last epoch's figures; logs and checkpoints go under ``run_dir``.
 
+    ``decay`` is the share of all steps, at the end, over which the learning rate falls to zero;
     ``batch_size`` is that of a step, shared out among all devices; ``pool`` is the number of
     batches sorted by length together; ``trainer`` goes to Lightning's Trainer;
     ``checkpoint_minutes`` is how often ``last.ckpt`` is written in mid-epoch; ``resume_from`` is a
@@ -68,10 +70,11 @@ def fit(
     logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
     logs = run_dir / "logs"
     epochs = EpochLog(logs)
+    checkpoints = Checkpoints(logs / "checkpoints", checkpoint_minutes)
     lightning = pl.Trainer(
         default_root_dir=run_dir,
         logger=False,
-        callbacks=[epochs, LearningRate(), Checkpoints(logs / "checkpoints", checkpoint_minutes)],
+        callbacks=[epochs, LearningRate(decay), checkpoints],
         plugins=plugins(),
         enable_checkpointing=False,
         enable_progress_bar=sys.stderr.isatty(),

@@ -1,16 +1,33 @@
-"""The learning rate of a resumed run."""
+"""The learning rate over a run."""
 
 import pytorch_lightning as pl
 
+from tmr.errors import InputError
+
 
 class LearningRate(pl.Callback):
-    """Sets the module's ``lr`` when training begins: a checkpoint's optimiser brings its old one.
+    """Sets the learning rate of every step: the module's ``lr``, falling to zero at the end.
 
-    So `train.py resume_dir=R lr=1e-4` goes on at 1e-4.
+    ``decay`` is the share of all steps over which it falls, in a straight line; 0 keeps it
+    constant. It depends on the step alone, not on what a checkpoint's optimiser brings, so
+    `train.py resume_dir=R lr=1e-4` goes on at 1e-4.
+
+    Raises:
+        InputError: a ``decay`` that is no share.
     """
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Set it, behind the restoring of the optimiser and before the first step."""
+    def __init__(self, decay: float = 0.0) -> None:
+        if not 0 <= decay <= 1:
+            raise InputError(f"decay={decay} is no share of a run; give a number from 0 to 1")
+        self.decay = decay
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: object, batch_idx: int
+    ) -> None:
+        """Set it for the step that begins."""
+        left = trainer.estimated_stepping_batches - trainer.global_step
+        falling = self.decay * trainer.estimated_stepping_batches
+        lr = pl_module.lr * (min(1.0, left / falling) if falling else 1.0)
         for optimizer in trainer.optimizers:
             for group in optimizer.param_groups:
-                group["lr"] = pl_module.lr
+                group["lr"] = lr

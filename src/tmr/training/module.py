@@ -46,7 +46,7 @@ class Training(pl.LightningModule):
         self.resumed: dict[str, Any] | None = None
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """AdamW at a constant learning rate; fused, it takes a sixth of the time."""
+        """AdamW; fused, it takes a sixth of the time. `LearningRate` sets the rate of a step."""
         return torch.optim.AdamW(self.model.parameters(), lr=self.lr, fused=True)
 
     def transfer_batch_to_device(
