@@ -32,7 +32,14 @@ class Rates(pl.Callback):
     def __init__(self) -> None:
         self.seen: list[float] = []
 
-    def on_train_batch_end(self, trainer: pl.Trainer, *_: object) -> None:
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: object,
+        batch: object,
+        batch_idx: int,
+    ) -> None:
         self.seen.append(trainer.optimizers[0].param_groups[0]["lr"])
 
 
@@ -41,8 +48,9 @@ def trained(
 ) -> tuple[pl.Trainer, list[float]]:
     rates = Rates()
     trainer = pl.Trainer(
-        max_epochs=epochs, accelerator="cpu", logger=False, callbacks=[LearningRate(decay), rates],
-        enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
+        max_epochs=epochs, accelerator="cpu", logger=False,
+        callbacks=[LearningRate(lr, decay), rates], enable_checkpointing=False,
+        enable_progress_bar=False, enable_model_summary=False,
     )  # fmt: skip
     loader = DataLoader(TensorDataset(torch.ones(2, 1)))
     trainer.fit(Line(lr), loader, ckpt_path=resume_from, weights_only=True)

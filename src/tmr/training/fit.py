@@ -74,7 +74,7 @@ def fit(
     lightning = pl.Trainer(
         default_root_dir=run_dir,
         logger=False,
-        callbacks=[epochs, LearningRate(decay), checkpoints],
+        callbacks=[epochs, LearningRate(lr, decay), checkpoints],
         plugins=plugins(),
         enable_checkpointing=False,
         enable_progress_bar=sys.stderr.isatty(),

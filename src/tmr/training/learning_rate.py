@@ -6,7 +6,7 @@ from tmr.errors import InputError
 
 
 class LearningRate(pl.Callback):
-    """Sets the learning rate of every step: the module's ``lr``, falling to zero at the end.
+    """Sets the learning rate of every step: ``lr``, falling to zero at the end.
 
     ``decay`` is the share of all steps over which it falls, in a straight line; 0 keeps it
     constant. It depends on the step alone, not on what a checkpoint's optimiser brings, so
@@ -16,9 +16,10 @@ class LearningRate(pl.Callback):
         InputError: a ``decay`` that is no share.
     """
 
-    def __init__(self, decay: float = 0.0) -> None:
+    def __init__(self, lr: float, decay: float = 0.0) -> None:
         if not 0 <= decay <= 1:
             raise InputError(f"decay={decay} is no share of a run; give a number from 0 to 1")
+        self.lr = lr
         self.decay = decay
 
     def on_train_batch_start(
@@ -27,7 +28,7 @@ class LearningRate(pl.Callback):
         """Set it for the step that begins."""
         left = trainer.estimated_stepping_batches - trainer.global_step
         falling = self.decay * trainer.estimated_stepping_batches
-        lr = pl_module.lr * (min(1.0, left / falling) if falling else 1.0)
+        lr = self.lr * (min(1.0, left / falling) if falling else 1.0)
         for optimizer in trainer.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = lr
