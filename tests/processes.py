@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["tmr.run.train", "tmr.training"])
+CONTEXT.set_forkserver_preload(
+    ["tmr.run.train", "tmr.run.evaluate", "transformers.models.bert.modeling_bert"]
+)
 SECONDS = 120  # a group that waits for a member that failed must not wait for ever
 
 
@@ -23,26 +25,33 @@ def together(world: int, function: Callable[..., Any], *args: Any) -> list[Any]:
         return [member.result(SECONDS) for member in members]
 
 
-def start_command(folder: Path, line: str, output: Path) -> ForkServerProcess:
-    """`python SCRIPT OPTIONS...` in ``folder``, started; all it prints goes into ``output``."""
-    process = CONTEXT.Process(target=_command, args=(folder, line, output))
+def start_command(folder: Path, line: str, out: Path, err: Path | None = None) -> ForkServerProcess:
+    """`python SCRIPT OPTIONS...` or `python -m MODULE OPTIONS...` in ``folder``, started.
+
+    What it prints goes into ``out``, and what it says of errors into ``err``, or there too.
+    """
+    process = CONTEXT.Process(target=_command, args=(folder, line, out, err or out))
     process.start()
     return process
 
 
-def _command(folder: Path, line: str, output: Path) -> None:
+def _command(folder: Path, line: str, out: Path, err: Path) -> None:
     import os
     import runpy
     import shlex
     import sys
 
     os.chdir(folder)
-    with output.open("w") as file:
-        for stream in (1, 2):
+    for stream, path in ((1, out), (2, err)):
+        with path.open("a") as file:
             os.dup2(file.fileno(), stream)
     sys.argv = shlex.split(line)[1:]
     sys.path.insert(0, str(folder))
-    runpy.run_path(sys.argv[0], run_name="__main__")
+    if sys.argv[0] == "-m":
+        _, module, *sys.argv[1:] = sys.argv
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    else:
+        runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 def _member(

@@ -28,7 +28,7 @@ def test_the_python_examples_run(
 
 def test_the_commands_run(quickstart: tuple[Workspace, str]) -> None:
     workspace, _ = quickstart
-    generated, figures = (workspace.succeed(block) for block in examples("bash"))
+    generated, figures = (workspace.follow(block) for block in examples("bash"))
     assert '"a person walks, then jumps"' in generated
     assert "real clips" in generated
     assert "APE root, m" in figures

@@ -4,11 +4,16 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
+
+from tests.processes import start_command
 
 ROOT = Path(__file__).resolve().parent.parent
 # `make quickstart` with few motions and epochs: appended to the command.
 SMALL = "MOTIONS='size.motions=240 size.test=40 size.val=12' EPOCHS=2"
+# A call of Python without anything for a shell to do.
+PLAIN = re.compile(r"python (?!-c)[^$`|<>;&*~\n]*")
 
 
 class Workspace:
@@ -28,13 +33,32 @@ class Workspace:
         (folder / ".venv").symlink_to(ROOT / ".venv")
 
     def run(self, command: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """A command line in the folder, with the project's Python first on the path."""
+        """A command line in the folder, with the project's Python first on the path.
+
+        A plain call of Python is forked from a process that has the large libraries loaded: tests
+        start some fifty, and each would spend seconds on its imports. ``exec python`` is not.
+        """
+        if PLAIN.fullmatch(command) and not environment:
+            return self._forked(command)
         path = f"{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}"
         return subprocess.run(
             ["bash", "-euo", "pipefail", "-c", command],
             cwd=self.folder, capture_output=True, text=True, check=False,
             env=os.environ | {"PATH": path} | environment,
         )  # fmt: skip
+
+    def _forked(self, command: str) -> subprocess.CompletedProcess[str]:
+        with tempfile.TemporaryDirectory() as folder:
+            out, err = Path(folder, "out"), Path(folder, "err")
+            process = start_command(self.folder, command, out, err)
+            process.join()
+            printed = (file.read_text() if file.is_file() else "" for file in (out, err))
+            return subprocess.CompletedProcess(command, process.exitcode or 0, *printed)
+
+    def follow(self, block: str) -> str:
+        """What the commands of a guide print, one after the other."""
+        lines = block.replace("\\\n", " ").splitlines()
+        return "".join(self.succeed(line) for line in lines if line.strip())
 
     def succeed(self, command: str, **environment: str) -> str:
         """What a command that must succeed prints, without colours."""
