@@ -12,16 +12,22 @@ from torch import Tensor
 class Padded:
     """Variable-length sequences padded with zeros to the longest; ``mask`` is True on real frames.
 
-    The mask is a prefix: real frames first, padding behind them.
+    The mask is a prefix: real frames first, padding behind them. ``known`` are the lengths as
+    Python numbers, where they are at hand: to read them from a GPU is to wait for it.
     """
 
     x: Float[Tensor, "batch time feat"]
     mask: Bool[Tensor, "batch time"]
+    known: tuple[int, ...] | None = None
 
     @property
     def lengths(self) -> Int[Tensor, " batch"]:
         """Number of real frames of each sequence."""
         return self.mask.sum(dim=1)
+
+    def counts(self) -> tuple[int, ...]:
+        """``lengths`` as Python numbers."""
+        return tuple(self.lengths.tolist()) if self.known is None else self.known
 
     def __len__(self) -> int:
         """Number of sequences."""
@@ -49,7 +55,8 @@ def mask_of(lengths: Sequence[int] | Int[Tensor, " batch"]) -> Bool[Tensor, "bat
 def pad(sequences: Sequence[Float[Tensor, "_ feat"]]) -> Padded:
     """Sequences stacked into one padded batch."""
     x = torch.nn.utils.rnn.pad_sequence(list(sequences), batch_first=True)
-    return Padded(x, mask_of([len(s) for s in sequences]).to(x.device))
+    lengths = tuple(len(sequence) for sequence in sequences)
+    return Padded(x, mask_of(lengths).to(x.device), lengths)
 
 
 def pieces(sequences: Padded, size: int) -> list[tuple[Int[Tensor, " piece"], Padded]]:
@@ -75,16 +82,26 @@ class Packed:
 
     @staticmethod
     def of(sequences: Padded) -> "Packed":
-        """The real frames of padded sequences."""
-        return Packed(sequences.x[sequences.mask], tuple(sequences.lengths.tolist()))
+        """The real frames of padded sequences; no GPU is waited for where lengths are known."""
+        lengths = sequences.counts()
+        owner, position = owners(lengths, sequences.x.device)
+        return Packed(sequences.x[owner, position], lengths)
 
     def __len__(self) -> int:
         """Number of sequences."""
         return len(self.lengths)
 
-    def positions(self) -> Int[Tensor, " rows"]:
-        """Each row's place in its sequence."""
-        return torch.cat([torch.arange(length) for length in self.lengths])
+
+def owners(
+    lengths: Sequence[int], device: torch.device | str
+) -> tuple[Int[Tensor, " rows"], Int[Tensor, " rows"]]:
+    """The sequence that each packed row belongs to, and its place there."""
+    counts = torch.tensor(lengths)
+    starts = counts.cumsum(dim=0) - counts
+    on_device = torch.stack([counts, starts]).to(device, non_blocking=True)
+    sequences = torch.arange(len(lengths), device=device)
+    owner = sequences.repeat_interleave(on_device[0], output_size=sum(lengths))
+    return owner, torch.arange(len(owner), device=device) - on_device[1][owner]
 
 
 def spans(lengths: Sequence[int]) -> Iterator[slice]:

@@ -1,4 +1,4 @@
-"""Packed training on the CPU against plain torch, finite differences and padded dropout."""
+"""Packed training, by hand and by torch, against plain torch, differences and padded dropout."""
 
 import pytest
 import torch
@@ -6,9 +6,12 @@ from torch import Tensor
 
 from benchmarks.plain import PlainTMR
 from tests.model.test_models import tmr
+from tmr.model import TMR, rows
+from tmr.model import packed as by_hand
 from tmr.model.layers import DecoderLayer, EncoderLayer
 from tmr.model.packed import Dropout, decoder_layer, encoder_layer
-from tmr.padded import Packed, Padded, mask_of, pad, spans
+from tmr.model.places import Places
+from tmr.padded import Packed, Padded, mask_of, owners, pad, spans
 
 SIZES = {"latent_dim": 32, "ff_size": 48, "num_layers": 3, "num_heads": 4, "dropout": 0.0}
 
@@ -20,15 +23,35 @@ def batch_of(lengths: list[int], words: list[int]) -> tuple[Padded, Padded, Tens
     return motion, pad([torch.randn(n, 7) for n in words]), sentences
 
 
-def test_the_step_and_its_gradients_are_those_of_plain_torch() -> None:
-    """Dropout zero, the same draws of latents: only the order of the sums differs."""
+@pytest.fixture
+def gradients_of_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The way of GPUs, on the CPU."""
+    monkeypatch.setattr(by_hand, "applies", lambda x: False)
+
+
+@pytest.fixture(params=["by hand", "torch"])
+def way(request: pytest.FixtureRequest) -> None:
+    """Both ways to train on packed rows."""
+    if request.param == "torch":
+        request.getfixturevalue("gradients_of_torch")
+
+
+def models() -> tuple[TMR, PlainTMR]:
+    """The same weights packed and in plain torch, without dropout."""
     torch.manual_seed(0)
     model = tmr(SIZES, motion=10, text=7).train()
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.15)
     plain = PlainTMR(10, 7, (32, 48, 3, 4, 0.0)).train()
     plain.take(model)
-    batch = batch_of([40, 7, 23, 1, 40], [3, 9, 1, 5, 2])
+    return model, plain
+
+
+@pytest.mark.usefixtures("way")
+def test_the_step_and_its_gradients_are_those_of_plain_torch() -> None:
+    """Dropout zero, the same draws of latents: only the order of the sums differs."""
+    model, plain = models()
+    batch = batch_of([40, 7, 23, 1, 40, 9, 9, 30, 8, 16, 2], [3, 9, 1, 5, 2, 4, 6, 8, 2, 2, 1])
     ours = model.losses(*batch, torch.Generator().manual_seed(1))["loss"]
     theirs = plain(*batch, torch.Generator().manual_seed(1))
     assert ours.item() == pytest.approx(theirs.item(), rel=1e-5)
@@ -40,6 +63,24 @@ def test_the_step_and_its_gradients_are_those_of_plain_torch() -> None:
         assert gradient is not None and parameter.grad is not None
         scale = parameter.grad.abs().max().item()
         assert (gradient - parameter.grad).abs().max().item() <= 1e-5 * max(scale, 1e-3), name
+
+
+def test_in_bfloat16_the_step_is_that_of_plain_torch_to_a_hundredth() -> None:
+    """Of the loss, and of each gradient by its norm to a twentieth: bfloat16 has 8 bits."""
+    model, plain = models()
+    batch = batch_of([40, 7, 23, 1, 40, 9, 9, 30, 8, 16, 2], [3, 9, 1, 5, 2, 4, 6, 8, 2, 2, 1])
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        ours = model.losses(*batch, torch.Generator().manual_seed(1))["loss"]
+    theirs = plain(*batch, torch.Generator().manual_seed(1))
+    assert ours.item() == pytest.approx(theirs.item(), rel=0.01)
+    ours.backward()
+    theirs.backward()
+    mine = dict(model.named_parameters())
+    for name, parameter in plain.named_parameters():
+        gradient = mine[name.replace(".transformer.", ".")].grad
+        assert gradient is not None and parameter.grad is not None
+        error = (gradient - parameter.grad).norm() / parameter.grad.norm()
+        assert error < 0.05, (name, float(error))
 
 
 @pytest.mark.parametrize("p", [0.0, 0.25])
@@ -62,8 +103,9 @@ def test_gradients_are_finite_differences_of_the_loss(kind: str, p: float) -> No
     torch.autograd.gradcheck(outcome, (x, memory, *layer.parameters()), atol=1e-6, fast_mode=True)
 
 
+@pytest.mark.parametrize("way", ["by hand", "torch"])
 @pytest.mark.parametrize("kind", [EncoderLayer, DecoderLayer])
-def test_dropout_has_the_distribution_of_the_padded_layers(kind) -> None:
+def test_dropout_has_the_distribution_of_the_padded_layers(kind, way) -> None:
     """Mean and deviation of each output, over many copies of one sequence."""
     torch.manual_seed(0)
     layer = kind(8, 16, 2, 0.25).train()
@@ -71,12 +113,22 @@ def test_dropout_has_the_distribution_of_the_padded_layers(kind) -> None:
     x, memory = torch.randn(time, 8), torch.randn(8).expand(copies, 8)
     padded = x.expand(copies, time, 8)
     packed = Packed(padded.flatten(0, 1), (time,) * copies)
+    places = Places.of(packed.lengths, x.device)
     with torch.no_grad():
         if isinstance(layer, DecoderLayer):
             expected = layer(padded, memory, None)
-            found = decoder_layer(layer, packed, memory).x
+            found = (
+                decoder_layer(layer, packed, memory).x
+                if way == "by hand"
+                else rows.decoder_layer(layer, packed.x, memory, places)
+            )
         else:
-            expected, found = layer(padded, None), encoder_layer(layer, packed).x
+            expected = layer(padded, None)
+            found = (
+                encoder_layer(layer, packed).x
+                if way == "by hand"
+                else rows.encoder_layer(layer, packed.x, places)
+            )
     found = found.view(copies, time, 8)
     noise = expected.std(dim=0) / copies**0.5
     assert ((found.mean(dim=0) - expected.mean(dim=0)).abs() < 6 * noise).all()
@@ -97,4 +149,28 @@ def test_padding_and_packing_agree_on_rows_and_positions() -> None:
     packed = Packed.of(Padded(x, mask_of([2, 4, 1])))
     assert packed.lengths == (2, 4, 1)
     assert torch.equal(packed.x, torch.cat([x[0, :2], x[1], x[2, :1]]))
-    assert packed.positions().tolist() == [0, 1, 0, 1, 2, 3, 0]
+    owner, position = owners(packed.lengths, x.device)
+    assert owner.tolist() == [0, 0, 1, 1, 1, 1, 2]
+    assert position.tolist() == [0, 1, 0, 1, 2, 3, 0]
+
+
+def test_groups_hold_each_sequence_once_with_few_of_other_lengths() -> None:
+    lengths = torch.randint(1, 200, (45,), generator=torch.Generator().manual_seed(0)).tolist()
+    places = Places.of(lengths, torch.device("cpu"))
+    x = torch.randn(sum(lengths), 3)
+    groups = places.pad(x)
+    sequences = [x[span] for span in spans(lengths)]
+    order = iter(places.order.tolist())
+    for group, mask in zip(groups, places.masks, strict=True):
+        for padded, added in zip(group, mask, strict=True):
+            whole = sequences[next(order)]
+            assert torch.equal(padded[: len(whole)], whole)
+            assert not padded[len(whole) :].any()
+            assert added.isneginf().sum() == len(padded) - len(whole)
+    assert next(order, None) is None
+    assert torch.equal(places.unpad(groups), x)
+    owner, _ = owners(lengths, x.device)
+    of_each = torch.randn(45, 3)
+    assert torch.equal(places.spread(of_each), of_each[owner])
+    assert torch.equal(places.unshare(places.share(of_each)), of_each)
+    assert places.real.float().mean() > 0.8

@@ -8,10 +8,11 @@ from einops import rearrange, repeat
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from tmr.model import packed as by_hand
+from tmr.model import rows
 from tmr.model.gaussian import Gaussian
 from tmr.model.layers import DecoderLayer, EncoderLayer, Positions, dropout, padding_bias
-from tmr.model.packed import decoder_layer, encoder_layer
-from tmr.padded import Packed, Padded, spans
+from tmr.padded import Packed, Padded, owners, spans
 
 
 def stack(layer: nn.Module, num_layers: int) -> nn.ModuleList:
@@ -41,6 +42,7 @@ class ActorEncoder(nn.Module):
         logvar_offset: float = 0.0,
     ) -> None:
         super().__init__()
+        self.compiled = False  # see ``TEMOS.compile_layers``
         self.dropout = dropout
         self.logvar_offset = logvar_offset
         self.projection = nn.Linear(nfeats, latent_dim)
@@ -73,21 +75,24 @@ class ActorEncoder(nn.Module):
         return Gaussian(mu, logvar + self.logvar_offset)
 
     def encode_packed(self, sequences: Packed) -> Gaussian:
-        """``forward`` of packed sequences, for training in float32 on a CPU."""
-        count, lengths = len(sequences), tuple(length + 2 for length in sequences.lengths)
-        tokens = repeat(self.tokens, "two dim -> (batch two) dim", batch=count)
+        """``forward`` of packed sequences, for training."""
+        lengths, device = tuple(length + 2 for length in sequences.lengths), sequences.x.device
         starts = torch.tensor([span.start for span in spans(lengths)])
         front = rearrange(starts[:, None] + torch.arange(2), "batch two -> (batch two)")
+        front = front.to(device, non_blocking=True)
+        owner, _ = owners(sequences.lengths, device)
+        behind = torch.arange(len(owner), device=device) + 2 * (owner + 1)
+        tokens = repeat(self.tokens, "two dim -> (batch two) dim", batch=len(lengths))
+        frames = self.projection(sequences.x).to(tokens.dtype)
         x = tokens.new_empty(sum(lengths), tokens.shape[1])
-        behind = torch.ones(len(x), dtype=torch.bool).index_fill(0, front, False).nonzero()[:, 0]
-        x = x.index_copy(0, front, tokens).index_copy(0, behind, self.projection(sequences.x))
-        packed = Packed(x, lengths)
-        x = x + self.positions(max(lengths))[packed.positions()]
+        x = x.index_copy(0, front, tokens).index_copy(0, behind, frames)
+        x = x + self.positions(max(lengths))[owners(lengths, device)[1]]
         packed = Packed(dropout(x, self.dropout) if self.training else x, lengths)
-        for number, layer in enumerate(self.layers, 1):
-            assert isinstance(layer, EncoderLayer)
-            packed = encoder_layer(layer, packed, front if number == len(self.layers) else None)
-        mu, logvar = rearrange(packed.x, "(batch two) dim -> two batch dim", two=2)
+        if by_hand.applies(x):
+            x = by_hand.encode(self.layers, packed, front)
+        else:
+            x = rows.encode(self.layers, packed, front, self.compiled)
+        mu, logvar = rearrange(x, "(batch two) dim -> two batch dim", two=2).float()
         return Gaussian(mu, logvar + self.logvar_offset)
 
 
@@ -104,6 +109,7 @@ class ActorDecoder(nn.Module):
         dropout: float,
     ) -> None:
         super().__init__()
+        self.compiled = False
         self.dropout = dropout
         self.positions = Positions(latent_dim)
         self.layers = stack(DecoderLayer(latent_dim, ff_size, num_heads, dropout), num_layers)
@@ -126,11 +132,9 @@ class ActorDecoder(nn.Module):
     def decode_packed(
         self, latent: Float[Tensor, "batch dim"], lengths: tuple[int, ...]
     ) -> Float[Tensor, "rows nfeats"]:
-        """``forward`` to packed sequences, for training in float32 on a CPU."""
-        table = self.positions(max(lengths))
-        x = torch.cat([table[:length] for length in lengths])
+        """``forward`` to packed sequences, for training."""
+        x = self.positions(max(lengths))[owners(lengths, latent.device)[1]]
         packed = Packed(dropout(x, self.dropout) if self.training else x, lengths)
-        for layer in self.layers:
-            assert isinstance(layer, DecoderLayer)
-            packed = decoder_layer(layer, packed, latent)
-        return self.final_layer(packed.x)
+        if by_hand.applies(x):
+            return self.final_layer(by_hand.decode(self.layers, packed, latent))
+        return self.final_layer(rows.decode(self.layers, packed, latent, self.compiled))

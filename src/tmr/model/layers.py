@@ -92,16 +92,17 @@ class SelfAttention(Attention):
         """Attention output of the first ``rows`` items (all by default) over the whole sequence."""
         weight, offset, dim = self.in_proj_weight, self.in_proj_bias, x.shape[-1]
         if rows is None:
-            q, k, v = self._heads(F.linear(x, weight, offset), 3)
+            q, k, v = self.heads(F.linear(x, weight, offset), 3)
         else:
-            (q,) = self._heads(F.linear(x[:, :rows], weight[:dim], offset[:dim]), 1)
-            k, v = self._heads(F.linear(x, weight[dim:], offset[dim:]), 2)
+            (q,) = self.heads(F.linear(x[:, :rows], weight[:dim], offset[:dim]), 1)
+            k, v = self.heads(F.linear(x, weight[dim:], offset[dim:]), 2)
         y = attend(q, k, v, bias, self.p)
         return self.out_proj(rearrange(y, "batch heads rows width -> batch rows (heads width)"))
 
-    def _heads(
+    def heads(
         self, x: Float[Tensor, "batch time features"], parts: int
     ) -> Float[Tensor, "parts batch heads time width"]:
+        """Queries, keys or values, ``parts`` of them beside each other, by heads."""
         pattern = "batch time (parts heads width) -> parts batch heads time width"
         return rearrange(x, pattern, parts=parts, heads=self.num_heads)
 
@@ -123,7 +124,7 @@ class MemoryAttention(Attention):
         same here: what each head adds to the output, times its weight after dropout, summed.
         """
         if self.p == 0:
-            return rearrange(self.out_proj(self._value(memory)), "batch dim -> batch 1 dim")
+            return rearrange(self.out_proj(self.value(memory)), "batch dim -> batch 1 dim")
         added = self.of_heads(memory)
         weights = dropout(added.new_ones(len(memory), time, self.num_heads), self.p)
         return weights @ added + self.out_proj.bias
@@ -132,12 +133,13 @@ class MemoryAttention(Attention):
         """What each head adds to the output where its attention weight is 1."""
         heads = {"heads": self.num_heads}
         return einsum(
-            rearrange(self._value(memory), "batch (heads width) -> batch heads width", **heads),
+            rearrange(self.value(memory), "batch (heads width) -> batch heads width", **heads),
             rearrange(self.out_proj.weight, "dim (heads width) -> heads width dim", **heads),
             "batch heads width, heads width dim -> batch heads dim",
         )
 
-    def _value(self, memory: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch dim"]:
+    def value(self, memory: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch dim"]:
+        """Values of the memory items, the heads' one behind the other."""
         dim = memory.shape[-1]
         return F.linear(memory, self.in_proj_weight[2 * dim :], self.in_proj_bias[2 * dim :])
 
@@ -164,7 +166,7 @@ class Layer(nn.Module):
         """Dropout in training, ``x`` in evaluation."""
         return dropout(x, self.p)
 
-    def feed_forward(self, x: Float[Tensor, "batch time dim"]) -> Float[Tensor, "batch time dim"]:
+    def feed_forward(self, x: Float[Tensor, "*rows dim"]) -> Float[Tensor, "*rows dim"]:
         """Two linear maps with GELU and dropout between and behind them."""
         return self.drop(self.linear2(self.drop(F.gelu(self.linear1(x)))))
 

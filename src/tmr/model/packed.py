@@ -9,7 +9,7 @@ derivatives are not there.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -27,6 +27,30 @@ aten = torch.ops.aten
 CHUNK = 512  # rows at once
 
 Gradients = tuple[Tensor | None, ...]
+
+
+def applies(x: Tensor) -> bool:
+    """Whether a step on ``x`` can run here: on a CPU in float32."""
+    return x.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
+
+
+def encode(
+    layers: Iterable[Any], sequences: Packed, read: Int[Tensor, " queries"]
+) -> Float[Tensor, "queries dim"]:
+    """The rows ``read`` behind all ``layers``; of each sequence as many."""
+    *layers, last = layers
+    for layer in layers:
+        sequences = encoder_layer(layer, sequences)
+    return encoder_layer(last, sequences, read).x
+
+
+def decode(
+    layers: Iterable[Any], sequences: Packed, memory: Float[Tensor, "sequences dim"]
+) -> Float[Tensor, "rows dim"]:
+    """All rows behind all ``layers``; each sequence has one memory item."""
+    for layer in layers:
+        sequences = decoder_layer(layer, sequences, memory)
+    return sequences.x
 
 
 def encoder_layer(

@@ -110,16 +110,15 @@ class TEMOS(nn.Module):
         return Step(losses, from_motion.mu, from_text.mu)
 
     def compile_layers(self) -> None:
-        """Let ``torch.compile`` fuse each transformer layer; names of weights stay.
+        """Let ``torch.compile`` fuse the steps of each transformer layer in training.
 
-        For GPUs: the packed rows of a CPU have their gradients by hand and do not pass here.
+        For GPUs: what a CPU runs in float32 has its gradients by hand and does not pass here.
         """
         for module in (self.motion_encoder, self.text_encoder, self.motion_decoder):
-            for layer in module.layers:
-                layer.compile(dynamic=True)
+            module.compiled = True
 
     def _encode(self, motion: Padded, text: Padded) -> tuple[Gaussian, Gaussian]:
-        if self._packs(motion):
+        if self.training:
             return (
                 self.motion_encoder.encode_packed(Packed.of(motion)),
                 self.text_encoder.encode_packed(Packed.of(text)),
@@ -132,7 +131,7 @@ class TEMOS(nn.Module):
     ) -> Float[Tensor, ""]:
         """``reconstruction`` of the motion from each copy of its latents, decoded in one call."""
         copies, entries = len(latents), motion.x.numel()  # the mean is over all padded entries
-        if self._packs(motion):
+        if self.training:
             frames = Packed.of(motion)
             decoded = self.motion_decoder.decode_packed(
                 rearrange(latents, "copies batch dim -> (copies batch) dim"),
@@ -152,11 +151,6 @@ class TEMOS(nn.Module):
             total = total + group.x.numel() * reconstruction(decoded, group.x, group.mask)
         return total / entries
 
-    def _packs(self, motion: Padded) -> bool:
-        """Whether the step runs on packed rows: training on a CPU in float32."""
-        on_cpu = motion.x.device.type == "cpu"
-        return self.training and on_cpu and not torch.is_autocast_enabled("cpu")
-
     def more_terms(
         self,
         text: Float[Tensor, "batch dim"],
@@ -168,7 +162,7 @@ class TEMOS(nn.Module):
 
 
 def groups(motion: Padded) -> list[tuple[Int[Tensor, " piece"], Padded]]:
-    """The motions as they go through the transformers: on the CPU in groups of like length.
+    """The motions as they go to be evaluated: on the CPU in groups of like length.
 
     A batch of random motions is half padding. Groups leave that out without a change to the
     losses or to which motions meet in a batch. A GPU is filled better by the whole batch.
