@@ -83,6 +83,7 @@ def encode(run: Path, annotations: Path) -> None:
     gallery = Gallery.of(items, latents, model.fingerprint)
     gallery.save(single.folder / "large_motions.safetensors")
     single.captions.save(single.folder / "large_captions.safetensors")
+    _ = Library.of_data(model, large).captions  # leaves both in step with the files
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import tmr.library
 from tmr.api import Model, load
 from tmr.data import Normalizer, TextMotionData
 from tmr.errors import InputError
-from tmr.library import Library
+from tmr.library import DatasetSource, Library
 from tmr.motion.guofeats import features_to_joints
 from tmr.motion.writers import write_bvh
 from tmr.retrieval import cosine_similarity, shown_score
@@ -181,6 +181,34 @@ def test_the_library_keeps_step_with_its_files(watched, data):
     assert library.search(features(33, 50), top=1)[0].score == pytest.approx(1, abs=1e-5)
     np.save(data.motion_file("k6"), features(6, LENGTHS["k6"]))
     assert watched.open()[1] == 1
+
+
+def test_a_library_that_is_in_step_is_opened_without_reading_its_annotations(watched, monkeypatch):
+    watched.open()
+    _ = watched.open()[0].captions
+
+    def read(self: DatasetSource) -> list:
+        raise AssertionError("nothing has changed")
+
+    monkeypatch.setattr(DatasetSource, "items", read)
+    library = Library.of_data(watched.model, watched.data, watched.folder)
+    assert set(library.gallery.rows) == set(LENGTHS)
+    assert len(library.captions) == len(LENGTHS) + 1
+
+
+def test_a_change_of_any_file_or_setting_is_noticed(watched, data):
+    source = DatasetSource(data)
+    states = [source.state()]
+    np.save(data.motion_file("new"), features(1, 50))
+    states.append(source.state())
+    np.save(data.motion_file("new"), features(2, 50))
+    states.append(source.state())
+    split = Path(data.annotations) / "splits" / "test.txt"
+    split.write_text(f"{split.read_text()}\nk1")
+    states.append(source.state())
+    states.append(DatasetSource(dataclasses.replace(data, max_seconds=5.0)).state())
+    assert len(set(states)) == len(states)
+    assert source.state() == states[-2]
 
 
 def test_latents_of_other_weights_are_not_used(watched, model):

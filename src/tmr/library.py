@@ -2,15 +2,18 @@
 
 The latents of a library lie in two galleries in its run folder, one of motions and one of
 captions. They are kept in step with the files: what is new or changed is encoded, what is gone is
-taken out, and other weights start anew.
+taken out, and other weights start anew. Beside each lies a ``.state``: while the source says that
+it is the same, a gallery is used without a look at its items.
 """
 
+import hashlib
 import logging
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeGuard, runtime_checkable
 
 import numpy as np
 import torch
@@ -22,6 +25,7 @@ from tmr.data import Caption, TextMotionData, read_annotations, read_split
 from tmr.data.annotations import Annotation, is_test, within
 from tmr.data.dataset import frames_of, read_features
 from tmr.errors import InputError
+from tmr.files import write_text
 from tmr.motion.corpus import import_folder
 from tmr.motion.guofeats import features_to_joints
 from tmr.motion.importing import READERS
@@ -51,6 +55,10 @@ class Source(Protocol):
         """Names the files of the library's galleries."""
         ...
 
+    def state(self) -> str:
+        """Stands for all that ``items`` depends on; empty where only ``items`` can tell."""
+        ...
+
     def items(self) -> list[Item]:
         """What there is now: at least one motion."""
         ...
@@ -70,6 +78,19 @@ class DatasetSource:
     def name(self) -> str:
         """Name of the data set."""
         return self.data.name
+
+    def state(self) -> str:
+        """Digest of the settings and of the names, sizes and times of all files; reads none."""
+        digest = hashlib.sha256(repr(self.data).encode())
+        annotations = Path(self.data.annotations)
+        files = [annotations / "annotations.json", *(annotations / "splits").glob("*.txt")]
+        for file in sorted(files):
+            if file.is_file():
+                stat = file.stat()
+                digest.update(f"{file.name} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+        for path, stamp in sorted(_stamps(Path(self.data.motions))):
+            digest.update(f"{path} {stamp}\n".encode())
+        return digest.hexdigest()
 
     def items(self) -> list[Item]:
         """The motions of all splits, sorted by key; InputError when there is none."""
@@ -136,6 +157,10 @@ class FolderSource:
         """Name of the folder."""
         return self.folder.resolve().name
 
+    def state(self) -> str:
+        """Empty: the import looks at every file in any case."""
+        return ""
+
     def items(self) -> list[Item]:
         """The files that can be read, imported first where they are new; there are no splits.
 
@@ -169,6 +194,24 @@ class FolderSource:
     def _is_there(self, path: str) -> bool:
         names = (f"{path}{form}" for suffix in READERS for form in (suffix, suffix.upper()))
         return any((self.folder / name).is_file() for name in names)
+
+
+def _stamps(folder: Path) -> Iterator[tuple[str, int]]:
+    """Path and time of change of every array below a folder; links are followed, once each."""
+    seen = set()
+    folders = [str(folder)] if folder.is_dir() else []
+    while folders:
+        current = folders.pop()
+        real = os.path.realpath(current)
+        if real in seen:
+            continue
+        seen.add(real)
+        with os.scandir(current) as entries:
+            for entry in entries:
+                if entry.is_dir():
+                    folders.append(entry.path)
+                elif entry.name.endswith(".npy"):
+                    yield entry.path, entry.stat().st_mtime_ns
 
 
 class Library:
@@ -222,6 +265,12 @@ class Library:
         Raises:
             InputError: no motion in the source, or none of the splits asked for.
         """
+        state = self.source.state()  # first: what changes from here on is seen the next time
+        saved = self._saved("motions")
+        if self._is_in_step(saved, "motions", state):
+            held = {*saved.split_names}
+            if not self.splits or held & {*self.splits}:
+                return saved
         items = self.source.items()
         wanted = [item for item in items if not self.splits or {*self.splits} & {*item.splits}]
         if not wanted:
@@ -230,14 +279,22 @@ class Library:
                 f"{self.source.name!r} has no motion of split {', '.join(self.splits)}; "
                 f"splits found: {found or 'none'}"
             )
-        return self._synchronised("motions", items, wanted, self._encode_motions)
+        gallery = self._synchronised("motions", saved, items, wanted, self._encode_motions)
+        if len(gallery) == len(items):
+            self._mark("motions", gallery, state)
+        return gallery
 
     @cached_property
     def captions(self) -> Gallery:
         """The latents of every different caption of the motions."""
+        saved = self._saved("captions")
+        if self._is_in_step(saved, "captions", self.gallery.version):
+            return saved
         texts = dict.fromkeys(text for item in self.gallery for text in item.captions)
         items = [Item(key=text) for text in texts]
-        return self._synchronised("captions", items, items, self._encode_captions)
+        gallery = self._synchronised("captions", saved, items, items, self._encode_captions)
+        self._mark("captions", gallery, self.gallery.version)
+        return gallery
 
     def encode(self, query: str) -> Float[Tensor, " dim"]:
         """The latent of a sentence, or of a query such as ``"walk" + 0.5 "angry" - "turn"``.
@@ -317,15 +374,35 @@ class Library:
     def _encode_captions(self, items: Sequence[Item]) -> Float[Tensor, "n dim"]:
         return self.model.encode_texts([item.key for item in items])
 
+    def _file(self, kind: str, suffix: str = "safetensors") -> Path:
+        return self.folder / f"{self.source.name}_{kind}.{suffix}"
+
+    def _saved(self, kind: str) -> Gallery | None:
+        return Gallery.load(self._file(kind), self.model.fingerprint)
+
+    def _is_in_step(self, saved: Gallery | None, kind: str, state: str) -> TypeGuard[Gallery]:
+        """Whether the saved gallery was made complete from this very state."""
+        mark = self._file(kind, "state")
+        if saved is None or not state or not mark.is_file():
+            return False
+        return mark.read_text() == f"{saved.version} {state}"
+
+    def _mark(self, kind: str, gallery: Gallery, state: str) -> None:
+        if state and not self._is_in_step(gallery, kind, state):
+            write_text(self._file(kind, "state"), f"{gallery.version} {state}")
+
     def _synchronised(
-        self, kind: str, items: Sequence[Item], wanted: Sequence[Item], encode: Encode
+        self,
+        kind: str,
+        saved: Gallery | None,
+        items: Sequence[Item],
+        wanted: Sequence[Item],
+        encode: Encode,
     ) -> Gallery:
         """The saved gallery of this kind without what is no longer among ``items``, and with all
         that is ``wanted``."""
-        path = self.folder / f"{self.source.name}_{kind}.safetensors"
-        gallery = Gallery.load(path, self.model.fingerprint)
-        if gallery is None:
-            gallery = Gallery.of([], torch.empty(0, self._dim), self.model.fingerprint)
+        path = self._file(kind)
+        gallery = saved or Gallery.of([], torch.empty(0, self._dim), self.model.fingerprint)
         current = {item.key: item for item in items}
         held = {item.key: item for item in gallery}
         stale = [key for key in held if current.get(key) != held[key]]

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from scipy.cluster.vq import kmeans2
 
 from tmr.demo.shelf import UPLOADS, Shelf
 from tmr.demo.stage import Value, card, cards, upload_card
@@ -66,6 +65,10 @@ class Actions:
         items = [card(limits.library, library.gallery[int(row)]) for row in rows[spread]]
         note = f"{len(library.gallery):,} motions; describe one above to find it"
         return _found(limits.library, note, items)
+
+    def warm_up(self) -> None:
+        """Load the language model: the first sentence then takes no longer than others."""
+        self.shelf.model.encode_texts(["a person walks"])
 
     def search(self, text: str, limits: Limits) -> Value:
         """Motions that fit a sentence, or a query of quoted sentences with + and -."""
@@ -211,6 +214,8 @@ def _term(text: str, weight: float) -> str:
 
 def _groups(library: Library) -> tuple[list[int], list[str]]:
     """The group of each motion by k-means, and as its name the caption nearest to its middle."""
+    from scipy.cluster.vq import kmeans2  # noqa: PLC0415  the page must not wait for it
+
     latents = library.gallery.latents.numpy().astype(np.float64)
     count = min(GROUPS, len(latents))
     middles, members = kmeans2(latents, count, minit="++", rng=0)

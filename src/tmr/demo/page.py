@@ -70,7 +70,7 @@ class Page:
                 with gr.Tab("Library"):
                     folder, take_in, colour, draw = self._library_tab()
             self.limits = self._limits_row(main.source.name, main.gallery.split_names)
-            self.stage = stage()
+            self.stage = stage(self.actions.browse(Limits(main.source.name)))
 
             search = self._limited(self.actions.search, 1)
             combine = self._limited(self._combine, 2 * len(sentences))
@@ -78,7 +78,7 @@ class Page:
             browse = self._limited(self.actions.browse)
             library = self.limits[0]
             chosen = examples.click(_first, examples, text, api_visibility="private")
-            self._on(page.load, browse, self.limits)
+            self.stage.ready(self.actions.warm_up, api_visibility="private", **TURNS)
             self._on(library.input, browse, self.limits, "browse")
             self._on(text.submit, search, [text, *self.limits], "search")
             self._on(go.click, search, [text, *self.limits])

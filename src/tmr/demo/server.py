@@ -18,7 +18,7 @@ from tmr.demo.actions import Actions
 from tmr.demo.export import FORMATS, export, millimetres
 from tmr.demo.page import Page
 from tmr.demo.shelf import Shelf
-from tmr.demo.stage import MOTIONS_URL, STATIC_URL
+from tmr.demo.stage import HEAD, MOTIONS_URL, STATIC_URL
 from tmr.errors import InputError
 
 STATIC = Path(__file__).parent / "static"
@@ -37,10 +37,11 @@ def build_app(actions: Actions, importing: bool = True) -> FastAPI:
     app.get(f"{MOTIONS_URL}/{{motion_id:path}}")(partial(_motion, actions))
     return gr.mount_gradio_app(
         app,
-        Page(actions, importing).build().queue(),
+        Page(actions, importing).build(),
         path="/",
         theme=Default(primary_hue="blue", neutral_hue="slate", font=FONTS, font_mono=MONOSPACE),
         css_paths=STATIC / "stage.css",
+        head=HEAD,
         footer_links=["api"],
         max_file_size=LARGEST_UPLOAD,
         ssr_mode=False,

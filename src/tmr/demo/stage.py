@@ -20,8 +20,19 @@ Value = dict[str, Any]
 
 _MOUNT = f"""
 const more = (id) => trigger('more', {{ id }});
-import('{STATIC_URL}/stage.js').then((stage) => stage.mount({{ element, props, watch, more }}));
+const ready = () => trigger('ready', {{}});
+import('{STATIC_URL}/stage.js').then((s) => s.mount({{ element, props, watch, more, ready }}));
 """
+# Fetched beside Gradio's own files, not after them.
+MODULES = (
+    "stage.js",
+    "scene.js",
+    "map.js",
+    "vendor/OrbitControls.js",
+    "vendor/three.module.min.js",
+    "vendor/three.core.min.js",
+)
+HEAD = "".join(f'<link rel="modulepreload" href="{STATIC_URL}/{name}">' for name in MODULES)
 
 
 def side_of(joint: str) -> str:
@@ -38,10 +49,13 @@ SKELETON = {
 }
 
 
-def stage() -> gr.HTML:
-    """The Gradio component; its event ``more`` carries the ``id`` of a motion."""
+def stage(value: Value) -> gr.HTML:
+    """The Gradio component, and what it shows first.
+
+    Its event ``more`` carries the ``id`` of a motion; ``ready`` comes once that is drawn.
+    """
     return gr.HTML(
-        None,
+        value,
         html_template="",
         js_on_load=_MOUNT,
         apply_default_css=False,

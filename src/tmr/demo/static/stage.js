@@ -42,7 +42,7 @@ const LAYOUT = `
   </section>`;
 
 /** Build the stage inside a Gradio component and keep it in step with the component's value. */
-export async function mount({ element, props, watch, more }) {
+export async function mount({ element, props, watch, more, ready }) {
   const trial = document.createElement("canvas").getContext("webgl2");
   if (!trial) {
     element.textContent = "This browser shows no 3D: switch on WebGL, or try another browser.";
@@ -52,6 +52,8 @@ export async function mount({ element, props, watch, more }) {
   element.stage = stage;
   watch("value", () => stage.show(props.value));
   await stage.show(props.value);
+  await Promise.allSettled(stage.cards.map(({ item }) => stage.load(item)));
+  ready();
 }
 
 class Stage {
