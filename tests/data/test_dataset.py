@@ -5,7 +5,15 @@ import numpy as np
 import pytest
 import torch
 
-from tmr.data import TextMotionData, collate, training_loader
+from tmr.data import (
+    OnDevice,
+    Shares,
+    TextMotionData,
+    collate,
+    training_loader,
+    validation_loader,
+    where_it_fits,
+)
 from tmr.data.normalizer import Normalizer
 from tmr.errors import InputError
 from tmr.text import EmbeddingCache, TextModel
@@ -119,3 +127,43 @@ def test_an_epoch_visits_every_motion_once_and_mixes_captions(data, embeddings):
     ]
     captions = [caption for batch in batches for caption in batch.captions]
     assert 0 < sum(caption.endswith("a bit") for caption in captions) < 12
+
+
+def test_on_a_device_an_epochs_batches_are_the_same(data, embeddings):
+    """The CPU is the device: bit for bit, in the same order, from any batch on."""
+    normalizer = Normalizer(torch.linspace(-1, 1, 263), torch.linspace(0.3, 3, 263))
+    dataset = data.split("train", embeddings, normalizer)
+    there = OnDevice(dataset, torch.device("cpu"))
+    pairs = [
+        [training_loader(d, 5, pool=2, seed=3) for d in (dataset, there)],
+        [training_loader(d, 5, pool=1, seed=3, rank=1, world=2) for d in (dataset, there)],
+        [validation_loader(d, 5) for d in (dataset, there)],
+    ]
+    for number, (plain, gathered) in enumerate(pairs):
+        for loader in (plain, gathered):
+            assert isinstance(loader.batch_sampler, Shares)
+            loader.batch_sampler.set_epoch(number)
+            loader.batch_sampler.start_at(number % 2)
+        batches = list(zip(plain, gathered, strict=True))
+        assert len(batches) == 3 - number % 2
+        for ours, theirs in batches:
+            assert (ours.keys, ours.captions) == (theirs.keys, theirs.captions)
+            for one, other in ((ours.motion, theirs.motion), (ours.text, theirs.text)):
+                assert torch.equal(one.x, other.x)
+                assert torch.equal(one.mask, other.mask)
+                assert one.counts() == other.counts() == tuple(other.lengths.tolist())
+            assert torch.equal(ours.sentences, theirs.sentences)
+
+
+def test_data_go_to_a_device_where_they_are_wanted_and_fit(data, embeddings, monkeypatch):
+    dataset, cpu = data.split("train", embeddings, IDENTITY), torch.device("cpu")
+    assert (
+        where_it_fits([dataset], cpu, "auto") == where_it_fits([dataset], cpu, False) == [dataset]
+    )
+    assert isinstance(where_it_fits([dataset], cpu, True)[0], OnDevice)
+    there = OnDevice(dataset, cpu)
+    held = 4 * sum(t.numel() for t in (there.features, there.tokens, there.sentences))
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (2 * held, 80e9))
+    assert where_it_fits([dataset], torch.device("cuda"), "auto") == [dataset]
+    with pytest.raises(InputError, match="expected auto, true or false"):
+        where_it_fits([dataset], cpu, "yes")

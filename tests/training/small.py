@@ -117,6 +117,7 @@ def train(
     settings: dict[str, Any] = {"lr": 1e-3, "decay": 0.0, "batch_size": 8, "pool": 1, "seed": 5}
     settings |= changed
     settings.setdefault("checkpoint_minutes", 0.0)  # after every step
+    settings.setdefault("data_on_device", "auto")
     return fit(
         model,
         *datasets(folder),

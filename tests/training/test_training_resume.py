@@ -74,3 +74,15 @@ def test_a_checkpoint_in_mid_epoch_refuses_other_batches(data, tmp_path):
     assert "the epoch's batches would differ" in outcome
     assert "batch_size=8" in outcome
     assert "batch_size=4" in outcome
+
+
+def test_data_on_the_device_change_nothing_also_in_a_run_that_is_killed(
+    data, undisturbed, tmp_path
+):
+    """The device is the CPU here; the run begins with data off it, and goes on with them there."""
+    kill_after_progress(data, tmp_path, 0)
+    assert checkpoint(tmp_path)["epoch_so_far"]["batches"] > 0
+    finished(data, tmp_path, data_on_device=True)
+    ours, theirs = checkpoint(tmp_path), checkpoint(undisturbed)
+    assert same(ours["state_dict"], theirs["state_dict"])
+    assert rows(tmp_path) == rows(undisturbed)

@@ -4,6 +4,7 @@ from tmr.data.annotations import Annotation, Caption, read_annotations, read_spl
 from tmr.data.batches import LengthBucketSampler, training_loader, validation_loader
 from tmr.data.dataset import Batch, Sample, TextMotionData, TextMotionDataset, collate
 from tmr.data.normalizer import Normalizer, statistics
+from tmr.data.on_device import OnDevice, where_it_fits
 from tmr.data.shares import Shares
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "Caption",
     "LengthBucketSampler",
     "Normalizer",
+    "OnDevice",
     "Sample",
     "Shares",
     "TextMotionData",
@@ -22,4 +24,5 @@ __all__ = [
     "statistics",
     "training_loader",
     "validation_loader",
+    "where_it_fits",
 ]

@@ -1,13 +1,14 @@
 """Batches of similar length, in a random order that a seed and an epoch determine."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
 from torch.utils.data import BatchSampler, DataLoader, Sampler, SequentialSampler
 
-from tmr.data.dataset import TextMotionDataset, collate
+from tmr.data.dataset import Batch, TextMotionDataset, collate
+from tmr.data.on_device import OnDevice
 from tmr.data.shares import Shares
 
 
@@ -60,7 +61,7 @@ class LengthBucketSampler(Sampler[list[tuple[int, int]]]):
 
 
 def training_loader(
-    dataset: TextMotionDataset,
+    dataset: TextMotionDataset | OnDevice,
     batch_size: int,
     pool: int,
     seed: int,
@@ -71,24 +72,33 @@ def training_loader(
     """Batches for training; Lightning calls ``loader.batch_sampler.set_epoch`` before each epoch.
 
     Of each batch of ``batch_size`` samples come those of process ``rank`` of ``world``. Motions
-    are in memory, so a batch is a few slices: worker processes would only add a copy. The loader
-    has a generator of its own, because it draws a seed whenever it starts, in a resumed run at
-    another moment than in an undisturbed one.
+    are in memory or on the device, so a batch is a few slices, or gathered there: worker processes
+    would only add a copy. The loader has a generator of its own, because it draws a seed whenever
+    it starts, in a resumed run at another moment than in an undisturbed one.
     """
     batches = LengthBucketSampler(dataset.lengths(), batch_size, pool, seed)
     return DataLoader(
         dataset,
         batch_sampler=Shares(batches, rank, world),
-        collate_fn=collate,
-        pin_memory=pin_memory,
+        collate_fn=_collate(dataset),
+        pin_memory=pin_memory and not isinstance(dataset, OnDevice),
         generator=torch.Generator(),
     )
 
 
 def validation_loader(
-    dataset: TextMotionDataset, batch_size: int, rank: int = 0, world: int = 1
+    dataset: TextMotionDataset | OnDevice, batch_size: int, rank: int = 0, world: int = 1
 ) -> DataLoader:
     """Batches of first captions in the order of the split: losses that compare samples of a batch
     need batches of mixed lengths, and the same ones every epoch."""
     batches = BatchSampler(SequentialSampler(dataset), batch_size, drop_last=False)
-    return DataLoader(dataset, batch_sampler=Shares(batches, rank, world), collate_fn=collate)
+    shares = Shares(batches, rank, world)
+    return DataLoader(dataset, batch_sampler=shares, collate_fn=_collate(dataset))
+
+
+def _collate(dataset: TextMotionDataset | OnDevice) -> Callable[..., Batch]:
+    return _as_it_is if isinstance(dataset, OnDevice) else collate
+
+
+def _as_it_is(batch: Batch) -> Batch:
+    return batch

@@ -61,6 +61,7 @@ def train(cfg: DictConfig) -> float:
             seed=config["seed"],
             trainer=config["trainer"],
             checkpoint_minutes=config["checkpoint_minutes"],
+            data_on_device=config["data_on_device"],
             resume_from=_checkpoint(run),
         )
     log.info("done; next: python extract.py run_dir=%s", run.root)
@@ -92,7 +93,11 @@ def _resumed(cfg: DictConfig) -> dict[str, Any]:
     """The run's own config with the command line's plain options on top."""
     run = RunDir(Path(cfg.resume_dir))
     # Options that older runs do not have.
-    defaults = {"checkpoint_minutes": cfg.checkpoint_minutes, "decay": 0.0}
+    defaults = {
+        "checkpoint_minutes": cfg.checkpoint_minutes,
+        "decay": 0.0,
+        "data_on_device": cfg.data_on_device,
+    }
     config = OmegaConf.create(defaults | run.read_config())
     overrides = [o for o in HydraConfig.get().overrides.task if not o.startswith("resume_dir=")]
     groups = [o for o in overrides if o.partition("=")[0] in ("data", "text", "model", "trainer")]

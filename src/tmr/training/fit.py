@@ -12,7 +12,7 @@ from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from pytorch_lightning.strategies import DDPStrategy
 from pytorch_lightning.utilities import rank_zero_only
 
-from tmr.data import TextMotionDataset, training_loader, validation_loader
+from tmr.data import TextMotionDataset, training_loader, validation_loader, where_it_fits
 from tmr.errors import InputError
 from tmr.files import disk_is_full
 from tmr.model import TEMOS
@@ -51,6 +51,7 @@ def fit(
     seed: int,
     trainer: Mapping[str, Any],
     checkpoint_minutes: float | int,
+    data_on_device: bool | str,
     resume_from: Path | None = None,
 ) -> dict[str, float | int]:
     """Train and return the last epoch's figures; logs and checkpoints go under ``run_dir``.
@@ -58,8 +59,9 @@ def fit(
     ``decay`` is the share of all steps, at the end, over which the learning rate falls to zero;
     ``batch_size`` is that of a step, shared out among all devices; ``pool`` is the number of
     batches sorted by length together; ``trainer`` goes to Lightning's Trainer;
-    ``checkpoint_minutes`` is how often ``last.ckpt`` is written in mid-epoch; ``resume_from`` is a
-    checkpoint to continue.
+    ``checkpoint_minutes`` is how often ``last.ckpt`` is written in mid-epoch; ``data_on_device`` is
+    whether the data live there, ``auto`` on a GPU with the room; ``resume_from`` is a checkpoint to
+    continue.
 
     Raises:
         InputError: the loss is not finite, or the disk is full. The last checkpoint is whole.
@@ -84,14 +86,15 @@ def fit(
         **options(with_precision(trainer)),
     )
     place = lightning.global_rank, lightning.world_size
-    device = lightning.strategy.root_device.type
-    log.info("training on %d x %s in %s", lightning.world_size, device, lightning.precision)
+    device = lightning.strategy.root_device
+    log.info("training on %d x %s in %s", lightning.world_size, device.type, lightning.precision)
+    training, validation = where_it_fits([train, val], device, data_on_device)
     order = {"seed": seed, "batch_size": batch_size, "pool": pool, "motions": len(train)}
     try:
         lightning.fit(
             Training(model, lr, order, failures=run_dir / "failures"),
-            training_loader(train, batch_size, pool, seed, device == "cuda", *place),
-            validation_loader(val, batch_size, *place),
+            training_loader(training, batch_size, pool, seed, device.type == "cuda", *place),
+            validation_loader(validation, batch_size, *place),
             ckpt_path=resume_from,
             weights_only=True if resume_from else None,
         )
