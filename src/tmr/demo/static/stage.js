@@ -1,8 +1,10 @@
 // The stage: what was found, as moving cards, a map or moments, and one large viewer beside it.
 // Gradio hands over a value (see tmr/demo/stage.py) and gets events back.
 
-import { Clip, Surface, THEMES, View, drawsInSoftware } from "./scene.js";
+import { Clip, THEMES } from "./clip.js";
 import { LatentMap } from "./map.js";
+import { Preview } from "./preview.js";
+import { Surface, View, drawsInSoftware } from "./scene.js";
 
 const LAYOUT = `
   <section class="stage">
@@ -64,10 +66,9 @@ class Stage {
     this.more = more;
     this.clips = new Map();
     this.cards = [];
-    this.surface = new Surface(this.root, software);
-    this.large = new View(this.part(".view"), { orbit: true });
+    this.large = new View(this.part(".view"), software);
     this.large.onframe = () => this.tick();
-    this.surface.views.add(this.large);
+    this.surface = new Surface(this.large, software);
     this.reduced = window.matchMedia("(prefers-reduced-motion: reduce)");
     this.listen();
     this.play(!this.calm);
@@ -148,7 +149,7 @@ class Stage {
 
   clearFound() {
     for (const card of this.cards) {
-      this.surface.views.delete(card.view);
+      this.surface.cards.delete(card.view);
       card.view.dispose();
     }
     this.cards = [];
@@ -175,15 +176,15 @@ class Stage {
     card.querySelector(".key").textContent = item.key;
     card.querySelector(".seconds").textContent = `${item.seconds.toFixed(1)} s`;
     card.onclick = () => this.select(item, true);
-    const view = new View(card.querySelector(".preview"));
+    const view = new Preview(card.querySelector(".preview"));
     const rest = () => (view.playing = !this.calm);
     rest();
     card.onpointerenter = card.onfocus = () => (view.playing = true);
     card.onpointerleave = card.onblur = rest;
-    this.surface.views.add(view);
+    this.surface.cards.add(view);
     this.cards.push({ card, item, view });
     this.load(item).then(
-      (clip) => this.surface.views.has(view) && view.show(clip, this.skeleton, this.theme),
+      (clip) => this.surface.cards.has(view) && view.show(clip, this.skeleton, this.theme),
       () => card.classList.add("failed"),
     );
     return card;
@@ -315,7 +316,7 @@ class Stage {
 
   /** New colours after a change between light and dark. */
   repaint() {
-    for (const view of this.surface.views) {
+    for (const view of [this.large, ...this.surface.cards]) {
       if (!view.clip) continue;
       const { clip, time } = view;
       view.show(clip, this.skeleton, this.theme);
