@@ -6,6 +6,7 @@ import { LatentMap } from "./map.js";
 import { Preview } from "./preview.js";
 import { Surface, View, drawsInSoftware } from "./scene.js";
 
+const FLAT = 0.005; // a curve that rises less says nothing
 const LAYOUT = `
   <section class="stage">
     <header class="stage-head" aria-live="polite"><h2></h2><p></p></header>
@@ -15,6 +16,7 @@ const LAYOUT = `
         <div class="view"><p class="hint">drag to turn · <span class="mouse">scroll</span><span class="touch">pinch</span> to zoom</p></div>
         <svg class="curve" viewBox="0 0 1000 100" preserveAspectRatio="none" role="img"
              aria-label="how well the sentence fits over time" hidden></svg>
+        <p class="flat" hidden>so short a motion fits as a whole or not at all: there is no curve</p>
         <input class="scrub" type="range" min="0" max="1" step="0.001" value="0" aria-label="time" />
         <div class="controls">
           <button class="play" type="button" aria-label="pause"></button>
@@ -197,7 +199,8 @@ class Stage {
     row.innerHTML = `<b></b><span></span><i></i>`;
     row.querySelector("b").textContent = `${place + 1}`;
     row.querySelector("span").textContent = `${moment.start.toFixed(1)} to ${moment.end.toFixed(1)} s`;
-    row.querySelector("i").textContent = moment.score.toFixed(2);
+    row.querySelector("i").textContent = moment.fit.toFixed(2);
+    row.title = "how well the sentence fits: its score, and whether actions last that long";
     row.onclick = () => this.jump(moment.start);
     return row;
   }
@@ -300,11 +303,13 @@ class Stage {
   drawCurve() {
     const svg = this.part(".curve");
     const { curve, moments = [], items } = this.value;
-    svg.toggleAttribute("hidden", !curve);
+    const low = Math.min(...(curve ?? []));
+    const range = Math.max(...(curve ?? [])) - low;
+    const flat = range < FLAT;
+    this.part(".flat").hidden = !curve || !flat;
+    svg.toggleAttribute("hidden", !curve || flat);
     svg.replaceChildren();
-    if (!curve) return;
-    const low = Math.min(...curve);
-    const range = Math.max(...curve) - low || 1;
+    if (!curve || flat) return;
     const x = (seconds) => (1000 * seconds) / items[0].seconds;
     const y = (fit) => 92 - (84 * (fit - low)) / range;
     const line = curve.map((fit, frame) => `${(1000 * (frame + 0.5)) / curve.length},${y(fit)}`).join(" ");
