@@ -160,7 +160,8 @@ def test_a_sentence_finds_motions_that_move(page: Page):
     expect(first.locator(".caption")).not_to_be_empty()
     expect(first.locator(".seconds")).to_have_text(re.compile(r"\d+\.\d s"))
     expect(page.locator(".facts")).to_contain_text("synthetic/")
-    assert page.locator("canvas").count() == 1
+    assert page.locator(".preview canvas").count() == 12
+    assert page.locator(".view canvas").count() == 1
     picture(page, "search")
 
 

@@ -113,7 +113,7 @@ class Actions:
         return {
             "kind": "moments",
             "heading": f"“{text.strip()}”",
-            "note": f"in “{self.shelf.title(motion_id)}”; best moment first, click one to see it",
+            "note": f"in “{self.shelf.title(motion_id)}”; best fit first, click one to see it",
             "items": [self._whole(motion_id, len(features))],
             "curve": fits.round(4).tolist(),
             "moments": [_moment(moment.segment) for moment in moments],
@@ -198,7 +198,12 @@ class Actions:
 
 
 def _moment(segment: Segment) -> Value:
-    return {"start": segment.start, "end": segment.end, "score": round(segment.score, 4)}
+    return {
+        "start": segment.start,
+        "end": segment.end,
+        "score": round(segment.score, 4),
+        "fit": round(segment.fit, 4),
+    }
 
 
 def _found(heading: str, note: str, items: Sequence[Value]) -> Value:

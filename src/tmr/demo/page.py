@@ -7,6 +7,7 @@ from tempfile import mkdtemp
 from typing import Any
 
 import gradio as gr
+import torch
 from gradio.events import api
 
 from tmr.demo.actions import EVERYTHING, Actions, Limits
@@ -23,6 +24,7 @@ EXAMPLES = (
     '"a person walks" + 0.5 "arms raised" - "turning"',
 )
 MOST = 48  # results at once
+HIGH = 96  # pixels of a place for a file
 # Puts the id of the motion in the viewer in place of the first input.
 IN_VIEWER = "(_, ...rest) => [document.querySelector('.stage').dataset.motion, ...rest]"
 # What asks the language model takes turns: its tokenizer is not made for several threads.
@@ -40,6 +42,21 @@ def shown(action: Callable[..., Any]) -> Callable[..., Any]:
             raise gr.Error(str(error), duration=None, print_exception=False) from error
 
     return with_message
+
+
+def on_one_core(action: Callable[..., Any]) -> Callable[..., Any]:
+    """The action with torch on one core: of one sentence, several make more waiting than work."""
+
+    @wraps(action)
+    def alone(*args: Any) -> Any:
+        before = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            return action(*args)
+        finally:
+            torch.set_num_threads(before)
+
+    return alone
 
 
 class Page:
@@ -127,7 +144,7 @@ class Page:
 
     def _file_tab(self) -> gr.File:
         label = "A motion file: BVH, .npz of AMASS, or .npy with joints or features"
-        return gr.File(label=label, file_types=list(SUFFIXES), height=130)
+        return gr.File(label=label, file_types=list(SUFFIXES), height=HIGH)
 
     def _moment_tab(self) -> tuple[gr.Textbox, gr.File, gr.Textbox, gr.Button]:
         motion = gr.Textbox(visible=False, label="motion")
@@ -136,7 +153,7 @@ class Page:
                 label="Where does this happen?", placeholder="a person kicks", scale=5
             )
             label = "in this long motion (without a file: in the one shown below)"
-            file = gr.File(label=label, file_types=list(SUFFIXES), height=150, scale=4)
+            file = gr.File(label=label, file_types=list(SUFFIXES), height=HIGH, scale=4)
             look = gr.Button("Find", variant="primary", scale=1, min_width=110)
         return motion, file, what, look
 
@@ -157,7 +174,7 @@ class Page:
         with gr.Row(elem_id="limits"):
             return [
                 gr.Dropdown([library], value=library, label="library", min_width=150),
-                gr.Dropdown([EVERYTHING, *splits], value=EVERYTHING, label="split", min_width=150),
+                gr.Dropdown([EVERYTHING, *splits], value=EVERYTHING, label="part", min_width=150),
                 gr.Number(12, minimum=1, maximum=MOST, precision=0, label="results", min_width=120),
                 gr.Number(0, minimum=0, step=0.5, label="seconds at least", min_width=150),
             ]
@@ -180,7 +197,7 @@ class Page:
     ) -> None:
         """Show on the stage what the action returns, and name it for programs."""
         event(
-            shown(action),
+            shown(on_one_core(action)),
             inputs,
             self.stage,
             api_name=api_name,

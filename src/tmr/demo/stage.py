@@ -26,8 +26,10 @@ import('{STATIC_URL}/stage.js').then((s) => s.mount({{ element, props, watch, mo
 # Fetched beside Gradio's own files, not after them.
 MODULES = (
     "stage.js",
-    "scene.js",
+    "clip.js",
     "map.js",
+    "preview.js",
+    "scene.js",
     "vendor/OrbitControls.js",
     "vendor/three.module.min.js",
     "vendor/three.core.min.js",

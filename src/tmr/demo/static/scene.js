@@ -1,24 +1,16 @@
-// Skeletons in 3D: one renderer draws every view of the page through scissor viewports, because a
-// page may hold only sixteen WebGL contexts. Metres, Y up, as in the motion files.
+// The large viewer in 3D. Metres, Y up, as in the motion files.
 
 import * as THREE from "./vendor/three.module.min.js";
 import { OrbitControls } from "./vendor/OrbitControls.js";
+import { CHEST, EYE, GROUND, HEAD, SUN, bones, radii } from "./clip.js";
 
-export const THEMES = {
-  light: { left: "#e07a1f", right: "#2878b5", trunk: "#565d68", shadow: "#d3d9e1", grid: "#a3afbf", trail: "#2a9d8f" },
-  dark: { left: "#f2994a", right: "#56a8e3", trunk: "#c3cad4", shadow: "#10151d", grid: "#4a586d", trail: "#3fc1b0" },
-};
-
-const LIMB = 0.042; // radius in metres
-const THICK = { spine1: 0.098, spine2: 0.1, spine3: 0.108, neck: 0.05, left_hip: 0.085, right_hip: 0.085, left_knee: 0.062, right_knee: 0.062, left_collar: 0.075, right_collar: 0.075, left_shoulder: 0.055, right_shoulder: 0.055, left_wrist: 0.034, right_wrist: 0.034 };
-const HEAD = new THREE.Vector3(0.088, 0.122, 0.1);
-const SUN = new THREE.Vector3(0.5, 1.6, 0.45);
 const UP = new THREE.Vector3(0, 1, 0);
-const FRAME = 1000 / 45; // milliseconds between frames at least: the motions have 20 a second
-const GROUND = 7; // metres from the person to where the ground has faded
+const FRAME = 15; // milliseconds between frames at least
+const SKIPPED = 45; // between those of a card without a graphics card: the motions have 20 a second
 const DISC = new THREE.CircleGeometry(GROUND, 48).rotateX(-Math.PI / 2);
-// Without a graphics card every triangle counts: small previews and shadows need few.
-const SHAPES = { fine: shapes(12, 12, 8), coarse: shapes(8, 8, 5), shadow: shapes(5, 6, 3) };
+const DISTANCE = 4.4;
+// Without a graphics card every triangle counts, and shadows need few.
+const SHAPES = { fine: shapes(20, 20, 14), coarse: shapes(12, 12, 8), shadow: shapes(5, 6, 3) };
 
 /** A limb of so many sides, and a joint of so many meridians and parallels. */
 function shapes(sides, meridians, parallels) {
@@ -34,63 +26,13 @@ export function drawsInSoftware(gl) {
   return Boolean(info) && /swiftshader|llvmpipe|software|basic render/i.test(gl.getParameter(info.UNMASKED_RENDERER_WEBGL));
 }
 
-/** A clip: joint positions at a fixed rate, any time between two frames by linear interpolation. */
-export class Clip {
-  constructor(buffer, skeleton) {
-    this.millimetres = new Int16Array(buffer);
-    this.joints = skeleton.joints.length;
-    this.fps = skeleton.fps;
-    this.frames = this.millimetres.length / (3 * this.joints);
-    this.duration = (this.frames - 1) / this.fps;
-    this.now = new Float32Array(3 * this.joints);
-    this.middles = this.smoothPath(this.fps / 2);
-  }
-
-  /** Joint positions in metres at a time in seconds. */
-  at(seconds) {
-    const place = Math.min(Math.max(seconds, 0), this.duration) * this.fps;
-    const frame = Math.min(Math.floor(place), Math.max(this.frames - 2, 0));
-    const part = this.frames > 1 ? place - frame : 0;
-    const size = this.now.length;
-    const here = frame * size;
-    const next = this.frames > 1 ? here + size : here;
-    for (let i = 0; i < size; i++) {
-      this.now[i] = (this.millimetres[here + i] * (1 - part) + this.millimetres[next + i] * part) / 1000;
-    }
-    return this.now;
-  }
-
-  /** Where a calm camera looks at a time: the pelvis on the ground, smoothed. */
-  middleAt(seconds, target) {
-    const place = Math.min(Math.max(seconds, 0), this.duration) * this.fps;
-    const frame = Math.min(Math.floor(place), Math.max(this.frames - 2, 0));
-    const next = Math.min(frame + 1, this.frames - 1);
-    const part = place - frame;
-    const mix = (axis) => this.middles[2 * frame + axis] * (1 - part) + this.middles[2 * next + axis] * part;
-    return target.set(mix(0), 0, mix(1));
-  }
-
-  smoothPath(reach) {
-    const middles = new Float32Array(2 * this.frames);
-    for (let frame = 0; frame < this.frames; frame++) {
-      const from = Math.max(0, frame - reach);
-      const to = Math.min(this.frames - 1, frame + reach);
-      for (let other = from; other <= to; other++) {
-        middles[2 * frame] += this.millimetres[other * 3 * this.joints] / 1000 / (to - from + 1);
-        middles[2 * frame + 1] += this.millimetres[other * 3 * this.joints + 2] / 1000 / (to - from + 1);
-      }
-    }
-    return middles;
-  }
-}
-
 /** A body of limbs and joints, its shadow on the ground, and the path of its pelvis. */
 class Figure {
   constructor(clip, skeleton, theme, detail) {
     this.clip = clip;
     this.skeleton = skeleton;
-    this.bones = skeleton.parents.map((parent, joint) => [parent, joint]).filter(([parent]) => parent >= 0);
-    this.radii = skeleton.joints.map((name) => THICK[name] ?? LIMB);
+    this.bones = bones(skeleton);
+    this.radii = radii(skeleton);
     const surface = new THREE.MeshLambertMaterial({ color: "#ffffff" });
     const shade = new THREE.MeshBasicMaterial({ color: theme.shadow });
     this.limbs = new THREE.InstancedMesh(SHAPES[detail].limb, surface, this.bones.length);
@@ -102,7 +44,7 @@ class Figure {
       shadow.instanceMatrix = mesh.instanceMatrix;
       shadow.frustumCulled = false;
       shadow.matrixAutoUpdate = false;
-      shadow.matrix.set(1, -SUN.x / SUN.y, 0, 0, 0, 0, 0, 0.004, 0, -SUN.z / SUN.y, 1, 0, 0, 0, 0, 1);
+      shadow.matrix.set(1, -SUN[0] / SUN[1], 0, 0, 0, 0, 0, 0.004, 0, -SUN[2] / SUN[1], 1, 0, 0, 0, 0, 1);
       group.add(mesh, shadow);
     }
     this.paint(theme);
@@ -142,7 +84,7 @@ class Figure {
       if (joint === head) {
         end.fromArray(at, 3 * this.skeleton.parents[joint]);
         turn.setFromUnitVectors(UP, along.subVectors(start, end).normalize());
-        matrix.compose(start.addScaledVector(along, 0.05), turn, HEAD);
+        matrix.compose(start.addScaledVector(along, 0.05), turn, size.fromArray(HEAD));
       } else {
         const radius = 0.985 * this.radii[joint]; // just inside the limb, or the two would flicker
         matrix.makeScale(radius, radius, radius).setPosition(start);
@@ -230,10 +172,11 @@ function ground(theme) {
   return new THREE.Mesh(DISC, material);
 }
 
-/** What one element of the page shows: a figure on a ground grid, seen by a camera. */
+/** What the viewer shows: a figure on a ground grid, and the camera that people move. */
 export class View {
-  constructor(element, { orbit = false } = {}) {
+  constructor(element, software) {
     this.element = element;
+    this.detail = software ? "coarse" : "fine";
     this.scene = new THREE.Scene();
     this.camera = new THREE.PerspectiveCamera(32, 1, 0.1, 40);
     this.middle = new THREE.Vector3();
@@ -242,15 +185,13 @@ export class View {
     this.playing = true;
     this.follow = true;
     const sun = new THREE.DirectionalLight("#ffffff", 1.9);
-    sun.position.copy(SUN);
+    sun.position.fromArray(SUN);
     this.scene.add(sun, new THREE.HemisphereLight("#ffffff", "#9aa3af", 1.9));
-    if (orbit) {
-      this.controls = new OrbitControls(this.camera, element);
-      this.controls.enableDamping = true;
-      this.controls.minDistance = 1;
-      this.controls.maxDistance = 14;
-      this.controls.maxPolarAngle = 0.49 * Math.PI;
-    }
+    this.controls = new OrbitControls(this.camera, element);
+    this.controls.enableDamping = true;
+    this.controls.minDistance = 1;
+    this.controls.maxDistance = 14;
+    this.controls.maxPolarAngle = 0.49 * Math.PI;
     this.resetCamera();
   }
 
@@ -258,11 +199,10 @@ export class View {
     this.clear();
     this.clip = clip;
     this.ground = ground(theme);
-    this.figure = new Figure(clip, skeleton, theme, this.controls ? "fine" : "coarse");
+    this.figure = new Figure(clip, skeleton, theme, this.detail);
     this.scene.add(this.ground, this.figure.group);
-    this.middle.set(0, 0, 0);
     this.time = 0;
-    this.clip.middleAt(0, this.middle);
+    this.middle.fromArray(this.clip.middleAt(0));
     this.resetCamera();
   }
 
@@ -274,16 +214,10 @@ export class View {
     this.figure = this.clip = null;
   }
 
-  dispose() {
-    this.clear();
-    this.controls?.dispose();
-  }
-
   resetCamera() {
-    const distance = this.controls ? 4.4 : 4.1;
-    this.camera.position.set(0.5, 0.3, 0.81).multiplyScalar(distance).add(this.middle).setY(0.86 + 0.3 * distance);
-    this.camera.lookAt(this.middle.x, 0.86, this.middle.z);
-    this.controls?.target.set(this.middle.x, 0.86, this.middle.z);
+    this.camera.position.fromArray(EYE).multiplyScalar(DISTANCE).add(this.middle).setY(CHEST + EYE[1] * DISTANCE);
+    this.controls.target.set(this.middle.x, CHEST, this.middle.z);
+    this.camera.lookAt(this.controls.target);
   }
 
   /** Let time pass, or stay where it is, and put everything in its place. */
@@ -294,30 +228,29 @@ export class View {
     }
     if (this.follow) {
       const before = this.middle.clone();
-      const moved = this.clip.middleAt(this.time, this.middle).clone().sub(before);
+      const moved = this.middle.fromArray(this.clip.middleAt(this.time)).clone().sub(before);
       this.camera.position.add(moved);
-      this.controls?.target.add(moved);
+      this.controls.target.add(moved);
     }
     this.ground.position.copy(this.middle);
-    this.controls?.update();
+    this.controls.update();
   }
 }
 
-/** The one canvas above the views: it covers the visible part of its frame and nothing else. */
+/** The clock of the page: it draws the viewer, and has the cards on the screen draw themselves. */
 export class Surface {
-  constructor(frame, software) {
-    this.frame = frame;
-    this.views = new Set();
+  constructor(view, software) {
+    this.view = view;
+    this.cards = new Set();
+    this.every = software ? SKIPPED : 0;
     this.frames = 0;
     this.cost = 0;
-    this.state = [];
+    this.state = "";
     this.canvas = document.createElement("canvas");
-    this.canvas.className = "surface";
     this.canvas.setAttribute("aria-hidden", "true");
-    frame.append(this.canvas);
+    view.element.append(this.canvas);
     this.renderer = new THREE.WebGLRenderer({ canvas: this.canvas, antialias: !software, alpha: true });
     this.renderer.setPixelRatio(software ? 1 : Math.min(window.devicePixelRatio, 2));
-    this.renderer.setScissorTest(true);
     this.last = performance.now();
     this.renderer.setAnimationLoop((now) => this.draw(now));
   }
@@ -327,46 +260,46 @@ export class Surface {
     const begin = performance.now();
     const seconds = Math.min((now - this.last) / 1000, 0.25); // a hidden page does not race on
     this.last = now;
-    const frame = this.frame.getBoundingClientRect();
-    const top = Math.max(frame.top, 0);
-    const bottom = Math.min(frame.bottom, window.innerHeight);
-    if (bottom <= top || !frame.width) return;
-    const visible = [];
-    for (const view of this.views) {
-      if (!view.figure) continue;
-      const box = view.element.getBoundingClientRect();
-      if (box.bottom <= top || box.top >= bottom || !box.width) continue;
-      view.advance(seconds);
-      visible.push({ view, box });
+    const changed = this.drawCards(now);
+    if (this.drawViewer(seconds) || changed) {
+      this.frames += 1;
+      this.cost = performance.now() - begin;
     }
-    if (!this.changed(frame, top, bottom, visible)) return;
-    this.fit(Math.round(frame.width), Math.round(bottom - top));
-    this.canvas.style.transform = `translateY(${top - frame.top}px)`;
-    this.renderer.setScissor(0, 0, this.width, this.height);
-    this.renderer.clear();
-    for (const { view, box } of visible) {
-      view.figure.pose(view.time);
-      view.camera.aspect = box.width / box.height;
-      view.camera.updateProjectionMatrix();
-      const left = box.left - frame.left;
-      const low = bottom - box.bottom;
-      this.renderer.setViewport(left, low, box.width, box.height);
-      this.renderer.setScissor(left, Math.max(low, 0), box.width, Math.min(box.bottom, bottom) - Math.max(box.top, top));
-      this.renderer.render(view.scene, view.camera);
-      view.onframe?.();
-    }
-    this.frames += 1;
-    this.cost = performance.now() - begin;
   }
 
-  /** Whether the next frame would differ from the last: nothing is drawn while all stands still. */
-  changed(frame, top, bottom, visible) {
-    const state = [frame.left, frame.top, frame.width, top, bottom, window.devicePixelRatio];
-    for (const { view, box } of visible) {
-      state.push(view.figure.group.id, view.time, box.left, box.top, box.width, box.height);
-      state.push(...view.camera.position.toArray(), ...view.camera.quaternion.toArray());
+  /** The cards take turns where every frame of theirs would be too much. */
+  drawCards(now) {
+    let changed = false;
+    for (const card of this.cards) {
+      card.since ??= now;
+      if (!card.clip || now - card.since < this.every) continue;
+      const box = card.element.getBoundingClientRect();
+      if (box.bottom > 0 && box.top < window.innerHeight) {
+        changed = card.advance(Math.min((now - card.since) / 1000, 0.25)) || changed;
+      }
+      card.since = now;
     }
-    const same = state.length === this.state.length && state.every((value, i) => value === this.state[i]);
+    return changed;
+  }
+
+  drawViewer(seconds) {
+    const { view } = this;
+    const box = view.element.getBoundingClientRect();
+    if (!view.figure || box.bottom <= 0 || box.top >= window.innerHeight || !box.width) return false;
+    view.advance(seconds);
+    if (!this.changed(box)) return false; // nothing is drawn while all stands still
+    this.fit(Math.round(box.width), Math.round(box.height));
+    view.figure.pose(view.time);
+    this.renderer.render(view.scene, view.camera);
+    view.onframe?.();
+    return true;
+  }
+
+  changed(box) {
+    const { figure, time, camera } = this.view;
+    const seen = [...camera.position.toArray(), ...camera.quaternion.toArray()];
+    const state = [figure.group.id, time, box.width, box.height, window.devicePixelRatio, ...seen].join();
+    const same = state === this.state;
     this.state = state;
     return !same;
   }
@@ -375,6 +308,8 @@ export class Surface {
     if (this.width === width && this.height === height) return;
     this.width = width;
     this.height = height;
-    this.renderer.setSize(width, height);
+    this.renderer.setSize(width, height, false);
+    this.view.camera.aspect = width / height;
+    this.view.camera.updateProjectionMatrix();
   }
 }

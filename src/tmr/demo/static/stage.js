@@ -1,9 +1,12 @@
 // The stage: what was found, as moving cards, a map or moments, and one large viewer beside it.
 // Gradio hands over a value (see tmr/demo/stage.py) and gets events back.
 
-import { Clip, Surface, THEMES, View, drawsInSoftware } from "./scene.js";
+import { Clip, THEMES } from "./clip.js";
 import { LatentMap } from "./map.js";
+import { Preview } from "./preview.js";
+import { Surface, View, drawsInSoftware } from "./scene.js";
 
+const FLAT = 0.005; // a curve that rises less says nothing
 const LAYOUT = `
   <section class="stage">
     <header class="stage-head" aria-live="polite"><h2></h2><p></p></header>
@@ -13,6 +16,7 @@ const LAYOUT = `
         <div class="view"><p class="hint">drag to turn · <span class="mouse">scroll</span><span class="touch">pinch</span> to zoom</p></div>
         <svg class="curve" viewBox="0 0 1000 100" preserveAspectRatio="none" role="img"
              aria-label="how well the sentence fits over time" hidden></svg>
+        <p class="flat" hidden>so short a motion fits as a whole or not at all: there is no curve</p>
         <input class="scrub" type="range" min="0" max="1" step="0.001" value="0" aria-label="time" />
         <div class="controls">
           <button class="play" type="button" aria-label="pause"></button>
@@ -64,10 +68,9 @@ class Stage {
     this.more = more;
     this.clips = new Map();
     this.cards = [];
-    this.surface = new Surface(this.root, software);
-    this.large = new View(this.part(".view"), { orbit: true });
+    this.large = new View(this.part(".view"), software);
     this.large.onframe = () => this.tick();
-    this.surface.views.add(this.large);
+    this.surface = new Surface(this.large, software);
     this.reduced = window.matchMedia("(prefers-reduced-motion: reduce)");
     this.listen();
     this.play(!this.calm);
@@ -148,7 +151,7 @@ class Stage {
 
   clearFound() {
     for (const card of this.cards) {
-      this.surface.views.delete(card.view);
+      this.surface.cards.delete(card.view);
       card.view.dispose();
     }
     this.cards = [];
@@ -175,15 +178,15 @@ class Stage {
     card.querySelector(".key").textContent = item.key;
     card.querySelector(".seconds").textContent = `${item.seconds.toFixed(1)} s`;
     card.onclick = () => this.select(item, true);
-    const view = new View(card.querySelector(".preview"));
+    const view = new Preview(card.querySelector(".preview"));
     const rest = () => (view.playing = !this.calm);
     rest();
     card.onpointerenter = card.onfocus = () => (view.playing = true);
     card.onpointerleave = card.onblur = rest;
-    this.surface.views.add(view);
+    this.surface.cards.add(view);
     this.cards.push({ card, item, view });
     this.load(item).then(
-      (clip) => this.surface.views.has(view) && view.show(clip, this.skeleton, this.theme),
+      (clip) => this.surface.cards.has(view) && view.show(clip, this.skeleton, this.theme),
       () => card.classList.add("failed"),
     );
     return card;
@@ -196,7 +199,8 @@ class Stage {
     row.innerHTML = `<b></b><span></span><i></i>`;
     row.querySelector("b").textContent = `${place + 1}`;
     row.querySelector("span").textContent = `${moment.start.toFixed(1)} to ${moment.end.toFixed(1)} s`;
-    row.querySelector("i").textContent = moment.score.toFixed(2);
+    row.querySelector("i").textContent = moment.fit.toFixed(2);
+    row.title = "how well the sentence fits: its score, and whether actions last that long";
     row.onclick = () => this.jump(moment.start);
     return row;
   }
@@ -299,11 +303,13 @@ class Stage {
   drawCurve() {
     const svg = this.part(".curve");
     const { curve, moments = [], items } = this.value;
-    svg.toggleAttribute("hidden", !curve);
+    const low = Math.min(...(curve ?? []));
+    const range = Math.max(...(curve ?? [])) - low;
+    const flat = range < FLAT;
+    this.part(".flat").hidden = !curve || !flat;
+    svg.toggleAttribute("hidden", !curve || flat);
     svg.replaceChildren();
-    if (!curve) return;
-    const low = Math.min(...curve);
-    const range = Math.max(...curve) - low || 1;
+    if (!curve || flat) return;
     const x = (seconds) => (1000 * seconds) / items[0].seconds;
     const y = (fit) => 92 - (84 * (fit - low)) / range;
     const line = curve.map((fit, frame) => `${(1000 * (frame + 0.5)) / curve.length},${y(fit)}`).join(" ");
@@ -315,7 +321,7 @@ class Stage {
 
   /** New colours after a change between light and dark. */
   repaint() {
-    for (const view of this.surface.views) {
+    for (const view of [this.large, ...this.surface.cards]) {
       if (!view.clip) continue;
       const { clip, time } = view;
       view.show(clip, this.skeleton, this.theme);
