@@ -4,11 +4,12 @@ Motions and captions of HumanML3D's lengths (random numbers in place of features
 train TMR at the paper's size. One row a setting, each in a process of its own: `plain` is plain
 torch (see plain.py) with a DataLoader with workers and padded batches in random order, `ours` is
 what `train.py` does. Shown are samples a second and how many times those of `plain`; the share of
-computed frames that are real (fill); milliseconds a step waits for its batch, and goes forward,
-backward and through the optimiser, medians; the processor seconds of a step and again the
-ratio, which on a busy machine is the one to trust; the peak of the process's memory (on a GPU: of
-torch's in it); and the arithmetic that the real frames need, a second and as a share of the speed
-of a large matrix product measured in the same process (`of peak`): on a CPU by processor seconds.
+computed frames that are real (fill, attention apart); milliseconds a step waits for its batch, and
+goes forward, backward and through the optimiser, medians; the processor seconds of a step and again
+the ratio, which on a busy machine is the one to trust; the peak of the process's memory (on a GPU:
+of torch's in it); and the arithmetic that the real frames need, a second and as a share of the
+speed of a large matrix product measured in the same process (`of peak`): on a CPU by processor
+seconds.
 """
 
 import argparse
@@ -27,6 +28,7 @@ from plain import PlainTMR
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from tmr.data.on_device import gather, moved, starts
 from tmr.model import TMR, ActorDecoder, ActorEncoder
 from tmr.padded import Padded, pad
 
@@ -132,7 +134,7 @@ def row(name: str, batch_size: int, steps: int, device: str) -> str:
         clock.lap()
         seconds.append(clock.laps)
         used.append(time.process_time() - processor)
-        fills.append(fill(motion, packed=not setting.plain and device == "cpu"))
+        fills.append(fill(motion, packed=not setting.plain))
         operations.append(training_operations(motion.lengths, text.lengths))
     parts = [median(laps) for laps in zip(*seconds[1:], strict=True)]
     step = median(sum(laps) for laps in seconds[1:])
@@ -202,10 +204,24 @@ def plain_batches(sizes: Sizes, batch_size: int, device: str) -> Iterator[Argume
 
 
 def own_batches(sizes: Sizes, batch_size: int, device: str) -> Iterator[Arguments]:
-    """Batches as ``train.py`` makes them, from data in memory."""
+    """Batches as ``train.py`` makes them, from data in memory, or on a GPU gathered there."""
     data = samples(sizes)
+    if device == "cpu":
+        for start in range(0, len(data), batch_size):
+            yield collate(data[start : start + batch_size])
+        return
+    motions, texts, sentences = zip(*data, strict=True)
+    there = [moved(part, torch.device(device)) for part in (motions, texts)]
+    vectors = torch.stack(sentences).to(device)
+    counts = [sizes.frames, sizes.words]
+    begins = [starts(part) for part in (motions, texts)]
     for start in range(0, len(data), batch_size):
-        yield collate(data[start : start + batch_size])
+        batch = slice(start, start + batch_size)
+        padded = []
+        for packed, lengths, first in zip(there, counts, begins, strict=True):
+            table = torch.tensor([first[batch], lengths[batch]]).to(device, non_blocking=True)
+            padded.append(gather(packed, table[0], table[1], tuple(lengths[batch])))
+        yield padded[0], padded[1], vectors[batch]
 
 
 def precision(setting: Setting, device: str) -> AbstractContextManager:
@@ -231,7 +247,7 @@ class Clock:
 
 
 def fill(motion: Padded, packed: bool) -> float:
-    """Share of computed frames that are real."""
+    """Share of computed frames that are real; of packed rows, apart from attention."""
     return 1.0 if packed else motion.mask.float().mean().item()
 
 

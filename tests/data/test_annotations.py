@@ -34,6 +34,15 @@ def test_an_entry_is_read_whole_from_json_and_from_gzip(tmp_path):
     assert read_annotations(tmp_path) == expected
 
 
+def test_what_is_remembered_is_what_the_file_says_now(tmp_path):
+    """Whatever a caller did to what it got, and after the file has changed."""
+    write(tmp_path, {"a": ENTRY})
+    read_annotations(tmp_path).clear()
+    assert read_annotations(tmp_path).keys() == {"a"}
+    write(tmp_path, {"a": ENTRY, "b": ENTRY})
+    assert read_annotations(tmp_path).keys() == {"a", "b"}
+
+
 @pytest.mark.parametrize("name", ["bandai", "cmu", "humanml3d", "kitml"])
 def test_public_releases_are_read_whole(shared, name):
     folder = shared / "data" / name

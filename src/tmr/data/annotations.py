@@ -4,6 +4,7 @@ import gzip
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 
 import orjson
@@ -51,16 +52,24 @@ def read_annotations(folder: Path) -> dict[str, Annotation]:
     """
     path = folder / "annotations.json"
     packed = folder / "annotations.json.gz"
-    if path.is_file():
-        content = path.read_bytes()
-    elif packed.is_file():
-        path, content = packed, gzip.decompress(packed.read_bytes())
-    else:
-        raise InputError(
-            f"no annotations at {path}; put the data set's annotations.json and splits/ there "
-            "(datasets/README.md says how), or run `python -m prepare.synthesize` "
-            "and use data=synthetic"
-        )
+    if not path.is_file():
+        if not packed.is_file():
+            raise InputError(
+                f"no annotations at {path}; put the data set's annotations.json and splits/ there "
+                "(datasets/README.md says how), or run `python -m prepare.synthesize` "
+                "and use data=synthetic"
+            )
+        path = packed
+    status = path.stat()
+    return dict(_read(path, status.st_ino, status.st_size, status.st_mtime_ns))
+
+
+# A training asks for its splits and for all motions: at HumanML3D's size, a second each time.
+@lru_cache(maxsize=1)
+def _read(path: Path, *version: int) -> dict[str, Annotation]:
+    content = path.read_bytes()
+    if path.suffix == ".gz":
+        content = gzip.decompress(content)
     try:
         entries = orjson.loads(content)
     except orjson.JSONDecodeError as error:

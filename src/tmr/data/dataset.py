@@ -130,8 +130,11 @@ class TextMotionData:
         remedy = f"make them with `python -m prepare.motion_stats data={self.name}`"
         return Normalizer.load(Path(self.stats), remedy)
 
-    def present(self, split: str) -> list[Annotation]:
-        """Annotations of a split whose motion file exists; InputError when there is none."""
+    def present(self, split: str, store: MotionStore | None = None) -> list[Annotation]:
+        """Annotations of a split whose motion file exists; InputError when there is none.
+
+        What is in ``store``, which was compared with the files, need not be looked for.
+        """
         annotations = self.annotations_of(split)
         if not annotations:
             raise InputError(
@@ -140,7 +143,8 @@ class TextMotionData:
                 f"{self.min_seconds:g} to {self.max_seconds:g} s unless it is a test split; see "
                 f"`python -m prepare.check data={self.name}`"
             )
-        found = [a for a in annotations if self.motion_file(a.path).is_file()]
+        packed = () if store is None else store
+        found = [a for a in annotations if a.path in packed or self.motion_file(a.path).is_file()]
         _report(split, len(annotations), "no motion file", len(annotations) - len(found))
         if not found:
             raise InputError(
@@ -159,7 +163,7 @@ class TextMotionData:
         store: MotionStore | None = None,
     ) -> "TextMotionDataset":
         """The motions of a split with captions; features of ``store``, else read into memory."""
-        return TextMotionDataset(self, self.present(split), embeddings, normalizer, store)
+        return TextMotionDataset(self, self.present(split, store), embeddings, normalizer, store)
 
     def store(self) -> MotionStore | None:
         """The features of all annotated motions in one mapped file beside the annotations.
