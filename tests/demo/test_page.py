@@ -39,6 +39,7 @@ FLAGS = [
 ]
 STAGE = "document.querySelector('.stage').parentElement.stage"
 SEEN_FROM = f"large.camera.position.clone().sub({STAGE}.large.controls.target)"
+TABS = ["Search", "Combine", "By example", "Moments", "Library"]
 TAKES = ("08_09", "02_04", "09_01")
 
 
@@ -309,7 +310,7 @@ def test_a_moment_is_found_and_jumped_to(page: Page, small: Workspace, tmp_path:
     files = sorted((small.folder / "datasets/motions/guoh3dfeats/synthetic").glob("*.npy"))
     long = tmp_path / "long.npy"
     np.save(long, np.concatenate([np.load(file) for file in files[:4]]))
-    page.get_by_role("tab", name="Find a moment").click()
+    page.get_by_role("tab", name="Moments").click()
     page.locator("input[type=file]").last.set_input_files(long)
     page.get_by_label("Where does this happen?").fill("a person jumps")
     page.get_by_role("button", name="Find", exact=True).click()
@@ -383,6 +384,7 @@ def test_a_phone_shows_everything_without_sideways_scrolling(
 ):
     page = opened(browser, address, asked, scale=2, width=390, height=844)
     assert page.evaluate("document.documentElement.scrollWidth") == 390
+    expect(page.get_by_role("tab")).to_have_text(TABS)  # none in a menu behind three dots
     picture(page, "phone")
     page.locator(".card").nth(3).click()
     expect(page.locator(".viewer")).to_be_in_viewport()
