@@ -179,7 +179,7 @@ class Page:
                 gr.Dropdown(
                     [EVERYTHING, *splits],
                     value=EVERYTHING,
-                    label="part of the library",
+                    label="part of it",
                     min_width=150,
                 ),
                 gr.Number(12, minimum=1, maximum=MOST, precision=0, label="results", min_width=120),
