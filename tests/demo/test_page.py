@@ -307,7 +307,7 @@ def test_a_bad_file_is_explained_and_the_page_lives_on(page: Page, tmp_path: Pat
     message = page.locator(".toast-body")
     expect(message).to_contain_text("broken.bvh: not a BVH file")
     picture(page, "bad_file")
-    message.get_by_role("button").last.click()
+    page.get_by_test_id("toast-close").click()
     expect(message).to_have_count(0)
     search(page, "a person bows")
 
