@@ -24,7 +24,7 @@ EXAMPLES = (
     '"a person walks" + 0.5 "arms raised" - "turning"',
 )
 MOST = 48  # results at once
-HIGH = 96  # pixels of a place for a file
+HIGH = 80  # pixels of a place for a file
 # Puts the id of the motion in the viewer in place of the first input.
 IN_VIEWER = "(_, ...rest) => [document.querySelector('.stage').dataset.motion, ...rest]"
 # What asks the language model takes turns: its tokenizer is not made for several threads.
@@ -82,7 +82,7 @@ class Page:
                     sentences, weights, mix = self._combine_tab()
                 with gr.Tab("By example"):
                     file = self._file_tab()
-                with gr.Tab("Find a moment"):
+                with gr.Tab("Moments"):
                     motion, long_file, what, look = self._moment_tab()
                 with gr.Tab("Library"):
                     folder, take_in, colour, draw = self._library_tab()
@@ -152,8 +152,10 @@ class Page:
             what = gr.Textbox(
                 label="Where does this happen?", placeholder="a person kicks", scale=5
             )
-            label = "in this long motion (without a file: in the one shown below)"
-            file = gr.File(label=label, file_types=list(SUFFIXES), height=HIGH, scale=4)
+            label = "in this file, or else in the motion below"
+            file = gr.File(
+                label=label, file_types=list(SUFFIXES), height=HIGH, scale=4, min_width=300
+            )
             look = gr.Button("Find", variant="primary", scale=1, min_width=110)
         return motion, file, what, look
 
@@ -174,7 +176,12 @@ class Page:
         with gr.Row(elem_id="limits"):
             return [
                 gr.Dropdown([library], value=library, label="library", min_width=150),
-                gr.Dropdown([EVERYTHING, *splits], value=EVERYTHING, label="part", min_width=150),
+                gr.Dropdown(
+                    [EVERYTHING, *splits],
+                    value=EVERYTHING,
+                    label="part of it",
+                    min_width=150,
+                ),
                 gr.Number(12, minimum=1, maximum=MOST, precision=0, label="results", min_width=120),
                 gr.Number(0, minimum=0, step=0.5, label="seconds at least", min_width=150),
             ]
