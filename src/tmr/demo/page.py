@@ -89,8 +89,8 @@ class Page:
             self.limits = self._limits_row(main.source.name, main.gallery.split_names)
             self.stage = stage(self.actions.browse(Limits(main.source.name)))
 
-            search = self._limited(self.actions.search, 1)
-            combine = self._limited(self._combine, 2 * len(sentences))
+            search = self._limited(on_one_core(self.actions.search), 1)
+            combine = self._limited(on_one_core(self._combine), 2 * len(sentences))
             by_file = self._limited(self.actions.search_by_file, 1)
             browse = self._limited(self.actions.browse)
             library = self.limits[0]
@@ -204,7 +204,7 @@ class Page:
     ) -> None:
         """Show on the stage what the action returns, and name it for programs."""
         event(
-            shown(on_one_core(action)),
+            shown(action),
             inputs,
             self.stage,
             api_name=api_name,
