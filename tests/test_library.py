@@ -18,7 +18,7 @@ from tmr.library import DatasetSource, Library
 from tmr.motion.guofeats import features_to_joints
 from tmr.motion.writers import write_bvh
 from tmr.retrieval import cosine_similarity, shown_score
-from tmr.text import TextEmbedding, TextModel
+from tmr.text import EmbeddingCache, TextEmbedding, TextModel, embeddings_folder
 
 LENGTHS = {f"k{number}": 40 + 7 * number for number in range(8)}
 SPLITS = {"test": ["k0", "k1", "k2"], "train": ["k3", "k4", "k5", "k6", "k7"]}
@@ -35,6 +35,9 @@ class Hashed(TextModel):
             for c in captions
         ]
         return [TextEmbedding(s.astype(np.float32), np.zeros(3, np.float32)) for s in states]
+
+    def token_counts(self, captions: Sequence[str]) -> list[int]:
+        return [len(caption.split()) for caption in captions]
 
 
 @pytest.fixture(scope="module")
@@ -194,6 +197,25 @@ def test_a_library_that_is_in_step_is_opened_without_reading_its_annotations(wat
     library = Library.of_data(watched.model, watched.data, watched.folder)
     assert set(library.gallery.rows) == set(LENGTHS)
     assert len(library.captions) == len(LENGTHS) + 1
+
+
+def test_captions_that_were_prepared_are_not_put_to_the_language_model_again(watched, data, model):
+    folder = embeddings_folder(data.annotations, model.text_model.name)
+    captions = ["a person moves", *(f"motion {key}" for key in LENGTHS)]
+    EmbeddingCache(folder, model.text_model).build(captions[:-1])
+    asked = []
+
+    class Listening(Hashed):
+        def embed(self, captions, on_batch=None):
+            asked.extend(captions)
+            return super().embed(captions, on_batch)
+
+    listening = Listening(**dataclasses.asdict(model.text_model))
+    library = Library.of_data(dataclasses.replace(model, text_model=listening), data)
+    rows = [library.captions.rows[caption] for caption in captions]
+    assert asked == captions[-1:]
+    expected = torch.nn.functional.normalize(model.encode_texts(captions))
+    torch.testing.assert_close(library.captions.latents[rows], expected)
 
 
 def test_a_change_of_any_file_or_setting_is_noticed(watched, data):

@@ -28,7 +28,7 @@ from tmr.run.folder import RunDir
 from tmr.run.hub import publish, run_at
 from tmr.run.objects import data_of, device_of, text_model_of
 from tmr.run.weights import load_model
-from tmr.text import TextModel
+from tmr.text import EmbeddingCache, TextModel
 
 Motion = np.ndarray | Tensor
 Motions = Sequence[Motion] | Motion  # an array of motions of one length will do
@@ -100,14 +100,19 @@ class Model:
 
     @torch.no_grad()
     def encode_texts(
-        self, texts: Sequence[str], batch_size: int = 256
+        self,
+        texts: Sequence[str],
+        batch_size: int = 256,
+        embeddings: EmbeddingCache | None = None,
     ) -> Float[Tensor, "texts dim"]:
         """Mean latents of texts, in order, on the model's device.
+
+        Where ``embeddings`` has what the language model says of a text, it is not asked again.
 
         Raises:
             InputError: no texts, an empty one, or one string in place of a list.
         """
-        return self._encode_texts(self.network.encode_text, texts, batch_size)
+        return self._encode_texts(self.network.encode_text, texts, batch_size, embeddings)
 
     @torch.no_grad()
     def text_gaussians(self, texts: Sequence[str], batch_size: int = 256) -> Gaussian:
@@ -242,17 +247,22 @@ class Model:
         return publish(self.run, self.network, self.normalizer, repo, private, self.ckpt)
 
     def _encode_texts(
-        self, encoder: Callable[[Padded], Gaussian], texts: Sequence[str], batch_size: int
+        self,
+        encoder: Callable[[Padded], Gaussian],
+        texts: Sequence[str],
+        batch_size: int,
+        embeddings: EmbeddingCache | None = None,
     ) -> Float[Tensor, "texts dim"]:
         if isinstance(texts, str) or not texts:
             raise InputError(f"expected a list of at least one text, found {texts!r}")
         unique = list(dict.fromkeys(texts))
-        tokens = [torch.as_tensor(e.tokens) for e in self.text_model.embed(unique)]
-        found, expected = tokens[0].shape[-1], self.config["model"]["text_encoder"]["nfeats"]
-        if found != expected:
+        found = (self.text_model if embeddings is None else embeddings).embed(unique)
+        tokens = [torch.as_tensor(embedding.tokens) for embedding in found]
+        width, expected = tokens[0].shape[-1], self.config["model"]["text_encoder"]["nfeats"]
+        if width != expected:
             raise InputError(
                 f"the text encoder of {self.run.root} reads token states of {expected} numbers, "
-                f"the text model {self.text_model.name} gives {found}; name the text model of its "
+                f"the text model {self.text_model.name} gives {width}; name the text model of its "
                 f'training under "text" in {self.run.config}'
             )
         latents = self._encode(encoder, tokens, batch_size)

@@ -33,6 +33,7 @@ from tmr.motion.skeleton import FPS
 from tmr.retrieval.gallery import Gallery, Hit, Item, Searcher
 from tmr.retrieval.query import combine, parse_query
 from tmr.run.objects import data_of
+from tmr.text import EmbeddingCache, TextModel, embeddings_folder
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +66,10 @@ class Source(Protocol):
 
     def motion(self, item: Item) -> np.ndarray:
         """Features (T, 263) or joints (T + 1, 22, 3) of the part that the item stands for."""
+        ...
+
+    def embeddings(self, text_model: TextModel) -> EmbeddingCache | None:
+        """What the language model has said of the captions, if that is kept."""
         ...
 
 
@@ -126,6 +131,10 @@ class DatasetSource:
         features = read_features(self.data.motion_file(item.path))
         begin, end = frames_of(Caption("", item.start, item.end), len(features))
         return features[begin:end] if begin < end else features
+
+    def embeddings(self, text_model: TextModel) -> EmbeddingCache:
+        """Those that were prepared for training."""
+        return EmbeddingCache(embeddings_folder(self.data.annotations, text_model.name), text_model)
 
     def _item(self, annotation: Annotation, splits: tuple[str, ...]) -> Item | None:
         if not any(is_test(name) for name in splits):
@@ -190,6 +199,9 @@ class FolderSource:
     def motion(self, item: Item) -> Float[np.ndarray, "frames 22 3"]:
         """The joints of a file."""
         return np.load(self.joints / f"{item.path}.npy")
+
+    def embeddings(self, text_model: TextModel) -> None:
+        """None: there are no captions."""
 
     def _is_there(self, path: str) -> bool:
         names = (f"{path}{form}" for suffix in READERS for form in (suffix, suffix.upper()))
@@ -372,7 +384,8 @@ class Library:
         return self.model.encode_motions([self.source.motion(item) for item in items])
 
     def _encode_captions(self, items: Sequence[Item]) -> Float[Tensor, "n dim"]:
-        return self.model.encode_texts([item.key for item in items])
+        embeddings = self.source.embeddings(self.model.text_model)
+        return self.model.encode_texts([item.key for item in items], embeddings=embeddings)
 
     def _file(self, kind: str, suffix: str = "safetensors") -> Path:
         return self.folder / f"{self.source.name}_{kind}.{suffix}"

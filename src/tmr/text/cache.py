@@ -89,6 +89,11 @@ class EmbeddingCache:
         if new:
             self._remembered.update(zip(new, self.model.embed(new), strict=True))
 
+    def embed(self, captions: Sequence[str]) -> list[TextEmbedding]:
+        """The embedding of each caption, in order, like ``TextModel.embed``."""
+        self.prefetch(captions)
+        return [self[caption] for caption in captions]
+
     def __len__(self) -> int:
         """Number of captions on disk."""
         return len(self._places)
