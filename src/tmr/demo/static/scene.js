@@ -6,7 +6,6 @@ import { CHEST, EYE, GROUND, HEAD, SUN, bones, radii } from "./clip.js";
 
 const UP = new THREE.Vector3(0, 1, 0);
 const FRAME = 15; // milliseconds between frames at least
-const SKIPPED = 45; // between those of a card without a graphics card: the motions have 20 a second
 const DISC = new THREE.CircleGeometry(GROUND, 48).rotateX(-Math.PI / 2);
 const DISTANCE = 4.4;
 // Without a graphics card every triangle counts, and shadows need few.
@@ -242,7 +241,6 @@ export class Surface {
   constructor(view, software) {
     this.view = view;
     this.cards = new Set();
-    this.every = software ? SKIPPED : 0;
     this.frames = 0;
     this.cost = 0;
     this.state = "";
@@ -260,24 +258,20 @@ export class Surface {
     const begin = performance.now();
     const seconds = Math.min((now - this.last) / 1000, 0.25); // a hidden page does not race on
     this.last = now;
-    const changed = this.drawCards(now);
+    const changed = this.drawCards(seconds);
     if (this.drawViewer(seconds) || changed) {
       this.frames += 1;
       this.cost = performance.now() - begin;
     }
   }
 
-  /** The cards take turns where every frame of theirs would be too much. */
-  drawCards(now) {
+  /** Those on the screen draw themselves. */
+  drawCards(seconds) {
     let changed = false;
     for (const card of this.cards) {
-      card.since ??= now;
-      if (!card.clip || now - card.since < this.every) continue;
+      if (!card.clip) continue;
       const box = card.element.getBoundingClientRect();
-      if (box.bottom > 0 && box.top < window.innerHeight) {
-        changed = card.advance(Math.min((now - card.since) / 1000, 0.25)) || changed;
-      }
-      card.since = now;
+      if (box.bottom > 0 && box.top < window.innerHeight) changed = card.advance(seconds) || changed;
     }
     return changed;
   }

@@ -57,7 +57,13 @@ export async function mount({ element, props, watch, more, ready }) {
   watch("value", () => stage.show(props.value));
   await stage.show(props.value);
   await Promise.allSettled(stage.cards.map(({ item }) => stage.load(item)));
+  await seen();
   ready();
+}
+
+/** Until what was last changed is on the screen. */
+function seen() {
+  return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
 }
 
 class Stage {
