@@ -6,7 +6,7 @@ import { LatentMap } from "./map.js";
 import { Preview } from "./preview.js";
 import { Surface, View, drawsInSoftware } from "./scene.js";
 
-const FLAT = 0.005; // a curve that rises less says nothing
+const FLAT = 0.0005; // a curve that rises less says nothing
 const LAYOUT = `
   <section class="stage">
     <header class="stage-head" aria-live="polite"><h2></h2><p></p></header>
