@@ -38,28 +38,27 @@ export class Clip {
 
   /** Joint positions in metres at a time in seconds. */
   at(seconds) {
-    const place = Math.min(Math.max(seconds, 0), this.duration) * this.fps;
-    const frame = Math.min(Math.floor(place), Math.max(this.frames - 2, 0));
-    const part = this.frames > 1 ? place - frame : 0;
+    const [frame, next, part] = this.between(seconds);
     const size = this.now.length;
-    const here = frame * size;
-    const next = this.frames > 1 ? here + size : here;
     for (let i = 0; i < size; i++) {
-      this.now[i] = (this.millimetres[here + i] * (1 - part) + this.millimetres[next + i] * part) / 1000;
+      const here = this.millimetres[frame * size + i];
+      this.now[i] = (here * (1 - part) + this.millimetres[next * size + i] * part) / 1000;
     }
     return this.now;
   }
 
   /** Where a calm camera looks at a time: the pelvis on the ground, smoothed, [x, 0, z]. */
-  middleAt(seconds, target = [0, 0, 0]) {
+  middleAt(seconds) {
+    const [frame, next, part] = this.between(seconds);
+    const mix = (axis) => this.middles[2 * frame + axis] * (1 - part) + this.middles[2 * next + axis] * part;
+    return [mix(0), 0, mix(1)];
+  }
+
+  /** The frames before and behind a time, and how far it is from the one to the other. */
+  between(seconds) {
     const place = Math.min(Math.max(seconds, 0), this.duration) * this.fps;
     const frame = Math.min(Math.floor(place), Math.max(this.frames - 2, 0));
-    const next = Math.min(frame + 1, this.frames - 1);
-    const part = place - frame;
-    const mix = (axis) => this.middles[2 * frame + axis] * (1 - part) + this.middles[2 * next + axis] * part;
-    target[0] = mix(0);
-    target[2] = mix(1);
-    return target;
+    return [frame, Math.min(frame + 1, this.frames - 1), place - frame];
   }
 
   smoothPath(reach) {
