@@ -28,9 +28,9 @@ from plain import PlainTMR
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from tmr.data.on_device import gather, moved, starts
+from tmr.data.on_device import gather, moved
 from tmr.model import TMR, ActorDecoder, ActorEncoder
-from tmr.padded import Padded, pad
+from tmr.padded import Padded, pad, starts
 
 DIM, FF_SIZE, LAYERS, HEADS, DROPOUT = 256, 1024, 6, 4, 0.1
 FEATURES, WORDS = 263, 768
@@ -214,7 +214,7 @@ def own_batches(sizes: Sizes, batch_size: int, device: str) -> Iterator[Argument
     there = [moved(part, torch.device(device)) for part in (motions, texts)]
     vectors = torch.stack(sentences).to(device)
     counts = [sizes.frames, sizes.words]
-    begins = [starts(part) for part in (motions, texts)]
+    begins = [starts(lengths) for lengths in counts]
     for start in range(0, len(data), batch_size):
         batch = slice(start, start + batch_size)
         padded = []

@@ -110,3 +110,8 @@ def spans(lengths: Sequence[int]) -> Iterator[slice]:
     for length in lengths:
         yield slice(end, end + length)
         end += length
+
+
+def starts(lengths: Sequence[int]) -> list[int]:
+    """The first row of each packed sequence."""
+    return [span.start for span in spans(lengths)]

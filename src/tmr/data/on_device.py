@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 from tmr.data.dataset import Batch, TextMotionDataset
 from tmr.data.normalizer import Normalizer
 from tmr.errors import InputError
-from tmr.padded import Padded
+from tmr.padded import Padded, starts
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +38,10 @@ class OnDevice(Dataset):
         self.sentences = torch.from_numpy(sentences).to(device)
         mean, std = dataset.normalizer.mean, dataset.normalizer.std
         self.normalizer = Normalizer(mean.to(device), std.to(device))
-        first_frame = dict(zip(motions, starts(list(motions.values())), strict=True))
-        first_token = starts(tokens)
+        frames = [len(motion) for motion in motions.values()]
+        first_frame = dict(zip(motions, starts(frames), strict=True))
+        words = [len(states) for states in tokens]
+        first_token = starts(words)
         number = {text: i for i, text in enumerate(texts)}
         # A row for each caption of each motion: first frame, frames, first token, tokens, sentence.
         self.table = np.array(
@@ -48,7 +50,7 @@ class OnDevice(Dataset):
                     first_frame[item.path] + begin,
                     end - begin,
                     first_token[number[caption.text]],
-                    len(tokens[number[caption.text]]),
+                    words[number[caption.text]],
                     number[caption.text],
                 ]
                 for item in dataset.items
@@ -99,11 +101,6 @@ def gather(
     mask = time < lengths[:, None]
     rows = (first[:, None] + time).where(mask, 0)
     return Padded(packed[rows].masked_fill(~mask[..., None], 0), mask, known)
-
-
-def starts(sequences: Sequence[Float[Tensor, "_ feat"]]) -> list[int]:
-    """The first row of each sequence where they lie one behind the other."""
-    return np.cumsum([0, *(len(sequence) for sequence in sequences)])[:-1].tolist()
 
 
 def moved(

@@ -12,7 +12,7 @@ from tmr.model import packed as by_hand
 from tmr.model import rows
 from tmr.model.gaussian import Gaussian
 from tmr.model.layers import DecoderLayer, EncoderLayer, Positions, dropout, padding_bias
-from tmr.padded import Packed, Padded, owners, spans
+from tmr.padded import Packed, Padded, owners, starts
 
 
 def stack(layer: nn.Module, num_layers: int) -> nn.ModuleList:
@@ -77,8 +77,8 @@ class ActorEncoder(nn.Module):
     def encode_packed(self, sequences: Packed) -> Gaussian:
         """``forward`` of packed sequences, for training."""
         lengths, device = tuple(length + 2 for length in sequences.lengths), sequences.x.device
-        starts = torch.tensor([span.start for span in spans(lengths)])
-        front = rearrange(starts[:, None] + torch.arange(2), "batch two -> (batch two)")
+        first = torch.tensor(starts(lengths))
+        front = rearrange(first[:, None] + torch.arange(2), "batch two -> (batch two)")
         front = front.to(device, non_blocking=True)
         owner, _ = owners(sequences.lengths, device)
         behind = torch.arange(len(owner), device=device) + 2 * (owner + 1)

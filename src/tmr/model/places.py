@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Any
 
 import torch
@@ -10,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.autograd import Function
 
-from tmr.padded import owners
+from tmr.padded import owners, starts
 
 # Sequences of a group. A GPU is filled by many, and each group is launched on its own; a CPU is
 # busy with few, and fewer have less padding.
@@ -44,14 +43,13 @@ class Places:
         groups = [order[start : start + size] for start in range(0, len(order), size)]
         shapes = tuple((len(g), -(-lengths[g[0]] // MULTIPLE) * MULTIPLE) for g in groups)
         widths = [time for count, time in shapes for _ in range(count)]
-        begins = list(accumulate(widths, initial=0))[:-1]  # of the sequences as they lie
-        begin_of = dict(zip(order, begins, strict=True))
-        starts = list(accumulate(lengths, initial=0))[:-1]
+        begin_of = dict(zip(order, starts(widths), strict=True))
+        first = starts(lengths)
         table = torch.tensor(
             [
                 order,
                 widths,
-                [starts[i] for i in order],
+                [first[i] for i in order],
                 [lengths[i] for i in order],
                 [begin_of[i] for i in range(len(lengths))],
             ]
