@@ -2,15 +2,23 @@
 
 ``nn.TransformerEncoder`` and ``nn.TransformerDecoder`` over padded batches in float32, one decoder
 call for the text's latents and one for the motion's. It takes the weights of ``tmr.model.TMR``.
+
+    python train.py data=bandai model=tmr text=minilm model._target_=benchmarks.plain.Trained \
+        trainer.precision=32-true run_dir=outputs/plain
+
+trains so, from the same first weights and on the same batches as without these two options;
+curves.py draws both.
 """
 
 import math
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
-from tmr.model import TMR
+from tmr.model import ALONE, TMR, ActorEncoder, Ranks, Step
+from tmr.model.layers import EncoderLayer
 from tmr.padded import Padded
 
 
@@ -73,6 +81,12 @@ class PlainTMR(nn.Module):
         self, motion: Padded, text: Padded, sentences: Tensor, generator: Generator | None = None
     ) -> Tensor:
         """The loss of a batch, with sampled latents."""
+        return self.step(motion, text, sentences, generator).losses["loss"]
+
+    def step(
+        self, motion: Padded, text: Padded, sentences: Tensor, generator: Generator | None = None
+    ) -> Step:
+        """Loss, terms and means of a batch."""
         text_mu, text_logvar = self.text_encoder(text)
         motion_mu, motion_logvar = self.motion_encoder(motion)
         of_text = sample(text_mu, text_logvar, generator)
@@ -93,7 +107,46 @@ class PlainTMR(nn.Module):
         logits = logits.masked_fill(close.fill_diagonal_(False), -torch.inf)
         rows = torch.arange(len(logits), device=logits.device)
         contrastive = (F.cross_entropy(logits, rows) + F.cross_entropy(logits.T, rows)) / 2
-        return recons + 1e-5 * kl + 1e-5 * latent + 0.1 * contrastive
+        losses = {"recons": recons, "kl": kl, "latent": latent, "contrastive": contrastive}
+        losses["loss"] = recons + 1e-5 * kl + 1e-5 * latent + 0.1 * contrastive
+        return Step(losses, motion_mu, text_mu)
+
+
+class Trained(TMR):
+    """A TMR whose step in training is that of a ``PlainTMR`` with its weights: for `train.py`."""
+
+    def __init__(self, motion_encoder: ActorEncoder, **options: Any) -> None:
+        super().__init__(motion_encoder, **options)
+        first = motion_encoder.layers[0]
+        assert isinstance(first, EncoderLayer)
+        projection, words = motion_encoder.projection, self.text_encoder.projection
+        sizes = (
+            projection.out_features,
+            first.linear1.out_features,
+            len(motion_encoder.layers),
+            first.self_attn.num_heads,
+            motion_encoder.dropout,
+        )
+        plain = PlainTMR(projection.in_features, words.in_features, sizes).train()
+        own = dict(self.named_parameters())
+        for name, _ in list(plain.named_parameters()):
+            place, _, leaf = name.rpartition(".")
+            weight = own[name.replace(".transformer.layers.", ".layers.")]
+            setattr(plain.get_submodule(place), leaf, weight)
+        self.plain = [plain]  # in a list torch does not see it: the weights count once
+
+    def forward(
+        self,
+        motion: Padded,
+        text: Padded,
+        sentences: Tensor,
+        generator: Generator | None = None,
+        ranks: Ranks = ALONE,
+    ) -> Step:
+        """As plain torch in training; evaluation is the model's own."""
+        if self.training:
+            return self.plain[0].step(motion, text, sentences, generator)
+        return super().forward(motion, text, sentences, generator, ranks)
 
 
 def positions(time: int, dim: int) -> Tensor:

@@ -31,6 +31,7 @@ from torch.utils.data import DataLoader
 from tmr.data.on_device import gather, moved
 from tmr.model import TMR, ActorDecoder, ActorEncoder
 from tmr.padded import Padded, pad, starts
+from tmr.training.memory import keep_freed_memory
 
 DIM, FF_SIZE, LAYERS, HEADS, DROPOUT = 256, 1024, 6, 4, 0.1
 FEATURES, WORDS = 263, 768
@@ -114,6 +115,8 @@ def row(name: str, batch_size: int, steps: int, device: str) -> str:
     torch.manual_seed(0)
     if device == "cuda":
         torch.set_float32_matmul_precision("high")
+    elif not setting.plain:
+        keep_freed_memory()
     sizes = sizes_of((steps + 1) * batch_size)
     model = network(setting).to(device)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=not setting.plain)

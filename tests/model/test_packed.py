@@ -6,7 +6,7 @@ from torch import Tensor
 
 from benchmarks.plain import PlainTMR
 from tests.model.test_models import tmr
-from tmr.model import TMR, rows
+from tmr.model import TMR, places, rows
 from tmr.model import packed as by_hand
 from tmr.model.layers import DecoderLayer, EncoderLayer
 from tmr.model.packed import Dropout, decoder_layer, encoder_layer
@@ -24,7 +24,13 @@ def batch_of(lengths: list[int], words: list[int]) -> tuple[Padded, Padded, Tens
 
 
 @pytest.fixture
-def gradients_of_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+def small_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than one group in a small batch."""
+    monkeypatch.setattr(places, "GROUP_SIZE", 8)
+
+
+@pytest.fixture
+def gradients_of_torch(monkeypatch: pytest.MonkeyPatch, small_groups: None) -> None:
     """The way of GPUs, on the CPU."""
     monkeypatch.setattr(by_hand, "applies", lambda x: False)
 
@@ -74,6 +80,7 @@ def test_the_step_and_its_gradients_are_those_of_plain_torch() -> None:
         assert (gradient - expected).abs().max().item() <= 1e-5 * max(scale, 1e-3), name
 
 
+@pytest.mark.usefixtures("way")
 def test_in_bfloat16_the_step_is_that_of_plain_torch_to_a_hundredth() -> None:
     """Of the loss, and of each gradient by its norm to a twentieth: bfloat16 has 8 bits."""
     (ours, theirs), gradients = step(bfloat16=True)
@@ -113,21 +120,21 @@ def test_dropout_has_the_distribution_of_the_padded_layers(kind, way) -> None:
     x, memory = torch.randn(time, 8), torch.randn(8).expand(copies, 8)
     padded = x.expand(copies, time, 8)
     packed = Packed(padded.flatten(0, 1), (time,) * copies)
-    places = Places.of(packed.lengths, x.device)
+    laid_out = Places.of(packed.lengths, x.device)
     with torch.no_grad():
         if isinstance(layer, DecoderLayer):
             expected = layer(padded, memory, None)
             found = (
                 decoder_layer(layer, packed, memory).x
                 if way == "by hand"
-                else rows.decoder_layer(layer, packed.x, memory, places)
+                else rows.decoder_layer(layer, packed.x, memory, laid_out)
             )
         else:
             expected = layer(padded, None)
             found = (
                 encoder_layer(layer, packed).x
                 if way == "by hand"
-                else rows.encoder_layer(layer, packed.x, places)
+                else rows.encoder_layer(layer, packed.x, laid_out)
             )
     found = found.view(copies, time, 8)
     noise = expected.std(dim=0) / copies**0.5
@@ -154,23 +161,24 @@ def test_padding_and_packing_agree_on_rows_and_positions() -> None:
     assert position.tolist() == [0, 1, 0, 1, 2, 3, 0]
 
 
+@pytest.mark.usefixtures("small_groups")
 def test_groups_hold_each_sequence_once_with_few_of_other_lengths() -> None:
     lengths = torch.randint(1, 200, (45,), generator=torch.Generator().manual_seed(0)).tolist()
-    places = Places.of(lengths, torch.device("cpu"))
+    laid_out = Places.of(lengths, torch.device("cpu"))
     x = torch.randn(sum(lengths), 3)
-    groups = places.pad(x)
+    groups = laid_out.pad(x)
     sequences = [x[span] for span in spans(lengths)]
-    order = iter(places.order.tolist())
-    for group, mask in zip(groups, places.masks, strict=True):
+    order = iter(laid_out.order.tolist())
+    for group, mask in zip(groups, laid_out.masks, strict=True):
         for padded, added in zip(group, mask, strict=True):
             whole = sequences[next(order)]
             assert torch.equal(padded[: len(whole)], whole)
             assert not padded[len(whole) :].any()
             assert added.isneginf().sum() == len(padded) - len(whole)
     assert next(order, None) is None
-    assert torch.equal(places.unpad(groups), x)
+    assert torch.equal(laid_out.unpad(groups), x)
     owner, _ = owners(lengths, x.device)
     of_each = torch.randn(45, 3)
-    assert torch.equal(places.spread(of_each), of_each[owner])
-    assert torch.equal(places.unshare(places.share(of_each)), of_each)
-    assert places.real.float().mean() > 0.8
+    assert torch.equal(laid_out.spread(of_each), of_each[owner])
+    assert torch.equal(laid_out.unshare(laid_out.share(of_each)), of_each)
+    assert laid_out.real.float().mean() > 0.8

@@ -4,8 +4,9 @@ The sequences of a batch lie one behind the other in one matrix, a row a frame. 
 dropout and layer norm act on rows: they take some hundred rows at a time, so that what lies between
 two matrix products stays in the cache. Attention goes sequence by sequence, for the same reason.
 Gradients are written out by hand: nothing is padded, copied or kept that the backward pass can do
-without. Weights and mathematics are those of the layers, in float32. Second
-derivatives are not there.
+without. Weights and mathematics are those of the layers. Under autocast, linear maps and attention
+multiply in its lower precision, and what only they read is kept in it; softmax, layer norm and the
+sums that go from block to block stay in float32. Second derivatives are not there.
 """
 
 import math
@@ -29,9 +30,17 @@ CHUNK = 512  # rows at once
 Gradients = tuple[Tensor | None, ...]
 
 
+INTEGERS = {2: torch.int16, 4: torch.int32, 8: torch.int64}  # as wide as a number, by its bytes
+
+
 def applies(x: Tensor) -> bool:
-    """Whether a step on ``x`` can run here: on a CPU in float32."""
-    return x.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
+    """Whether a step on ``x`` can run here: on a CPU."""
+    return x.device.type == "cpu"
+
+
+def precision_of_products(x: Tensor) -> torch.dtype:
+    """What linear maps multiply in: autocast's type, or that of ``x`` without autocast."""
+    return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype
 
 
 def encode(
@@ -39,25 +48,36 @@ def encode(
 ) -> Float[Tensor, "queries dim"]:
     """The rows ``read`` behind all ``layers``; of each sequence as many."""
     *layers, last = layers
-    for layer in layers:
-        sequences = encoder_layer(layer, sequences)
-    return encoder_layer(last, sequences, read).x
+    products = precision_of_products(sequences.x)
+    with torch.autocast("cpu", enabled=False):
+        for layer in layers:
+            sequences = encoder_layer(layer, sequences, products=products)
+        return encoder_layer(last, sequences, read, products).x
 
 
 def decode(
     layers: Iterable[Any], sequences: Packed, memory: Float[Tensor, "sequences dim"]
 ) -> Float[Tensor, "rows dim"]:
     """All rows behind all ``layers``; each sequence has one memory item."""
-    for layer in layers:
-        sequences = decoder_layer(layer, sequences, memory)
+    products = precision_of_products(sequences.x)
+    with torch.autocast("cpu", enabled=False):
+        for layer in layers:
+            sequences = decoder_layer(layer, sequences, memory, products)
     return sequences.x
 
 
 def encoder_layer(
-    layer: EncoderLayer, sequences: Packed, rows: Int[Tensor, " queries"] | None = None
+    layer: EncoderLayer,
+    sequences: Packed,
+    rows: Int[Tensor, " queries"] | None = None,
+    products: torch.dtype | None = None,
 ) -> Packed:
-    """``layer`` of packed sequences; only of the given ``rows``, as many of each sequence."""
+    """``layer`` of packed sequences; only of the given ``rows``, as many of each sequence.
+
+    ``products`` is what linear maps multiply in, by default the precision of the sequences.
+    """
     attention, x = layer.self_attn, sequences.x
+    dtype = products or x.dtype
     attended = SelfAttention.apply(
         x,
         attention.in_proj_weight,
@@ -65,20 +85,25 @@ def encoder_layer(
         sequences.lengths,
         attention.num_heads,
         attention.p,
+        dtype,
         rows,
     )
     lengths = sequences.lengths
     if rows is not None:
         x, lengths = x[rows], (len(rows) // len(lengths),) * len(lengths)
-    x = Project.apply(x, attended, *_weights(attention.out_proj, layer.norm1), layer.p)
-    return Packed(_feed_forward(layer, layer.norm2, x), lengths)
+    x = Project.apply(x, attended, *_weights(attention.out_proj, layer.norm1), layer.p, dtype)
+    return Packed(_feed_forward(layer, layer.norm2, x, dtype), lengths)
 
 
 def decoder_layer(
-    layer: DecoderLayer, sequences: Packed, memory: Float[Tensor, "sequences dim"]
+    layer: DecoderLayer,
+    sequences: Packed,
+    memory: Float[Tensor, "sequences dim"],
+    products: torch.dtype | None = None,
 ) -> Packed:
     """``layer`` of packed sequences, each with one memory item."""
     attention, remembering = layer.self_attn, layer.multihead_attn
+    dtype = products or sequences.x.dtype
     attended = SelfAttention.apply(
         sequences.x,
         attention.in_proj_weight,
@@ -86,9 +111,12 @@ def decoder_layer(
         sequences.lengths,
         attention.num_heads,
         attention.p,
+        dtype,
         None,
     )
-    x = Project.apply(sequences.x, attended, *_weights(attention.out_proj, layer.norm1), layer.p)
+    x = Project.apply(
+        sequences.x, attended, *_weights(attention.out_proj, layer.norm1), layer.p, dtype
+    )
     x = Remember.apply(
         x,
         remembering.of_heads(memory),
@@ -98,11 +126,13 @@ def decoder_layer(
         remembering.p,
         layer.p,
     )
-    return Packed(_feed_forward(layer, layer.norm3, x), sequences.lengths)
+    return Packed(_feed_forward(layer, layer.norm3, x, dtype), sequences.lengths)
 
 
-def _feed_forward(layer: EncoderLayer | DecoderLayer, norm: nn.LayerNorm, x: Tensor) -> Tensor:
-    return FeedForward.apply(x, *_weights(layer.linear1, layer.linear2, norm), layer.p)
+def _feed_forward(
+    layer: EncoderLayer | DecoderLayer, norm: nn.LayerNorm, x: Tensor, dtype: torch.dtype
+) -> Tensor:
+    return FeedForward.apply(x, *_weights(layer.linear1, layer.linear2, norm), layer.p, dtype)
 
 
 def _weights(*modules: nn.Linear | nn.LayerNorm) -> Iterator[Tensor]:
@@ -110,7 +140,7 @@ def _weights(*modules: nn.Linear | nn.LayerNorm) -> Iterator[Tensor]:
 
 
 class Dropout:
-    """One dropout, forward and backward: a byte an entry, 1 where it is kept.
+    """One dropout, forward and backward: a byte an entry, all ones where it is kept, else zero.
 
     The probability is rounded to 1/256, as in ``tmr.model.layers.dropout``. What is kept counts
     ``scale`` times, which costs nothing inside a matrix product.
@@ -123,26 +153,51 @@ class Dropout:
         if zeroed:
             count = math.prod(shape)
             words = torch.empty(math.ceil(count / 8), dtype=torch.int64).random_(-(2**63), None)
-            self.keep = words.view(torch.uint8)[:count].view(*shape).ge_(zeroed)
-
-    def mask(self, like: Tensor, rows: slice = slice(None)) -> Tensor | None:
-        """1 where an entry of these rows is kept, 0 where it is dropped; None: all are kept."""
-        return None if self.keep is None else self.keep[rows].to(like.dtype)
+            kept = words.view(torch.uint8)[:count].view(*shape).ge_(zeroed)
+            self.keep = kept.view(torch.int8).neg_()
 
     def kept(self, x: Tensor) -> Tensor:
         """``x`` with the dropped entries zeroed, the others unscaled; a copy if any is."""
-        mask = self.mask(x)
-        return x if mask is None else mask.mul_(x)
+        if self.keep is None:
+            return x
+        # Bit by bit, which needs no numbers in the place of the bytes: -1 is extended by ones.
+        return x.view(INTEGERS[x.itemsize]).bitwise_and(self.keep).view(x.dtype)
 
     def zero_(self, x: Tensor, rows: slice = slice(None)) -> Tensor:
         """Zero the dropped entries of these rows in place, without scaling the others."""
-        mask = self.mask(x, rows)
-        return x if mask is None else x.mul_(mask)
+        if self.keep is not None:
+            x.view(INTEGERS[x.itemsize]).bitwise_and_(self.keep[rows])
+        return x
 
     def __call__(self, x: Tensor, rows: slice = slice(None)) -> Tensor:
         """These rows with the dropped entries zeroed and the others scaled."""
-        mask = self.mask(x, rows)
-        return x if mask is None else mask.mul_(self.scale).mul_(x)
+        return x if self.keep is None else self.zero_(x * self.scale, rows)
+
+
+class Product:
+    """x @ weight.T + bias of rows, and its gradients, multiplied in ``dtype``."""
+
+    def __init__(self, weight: Tensor, bias: Tensor, dtype: torch.dtype) -> None:
+        self.dtype = dtype
+        self.weight, self.bias = weight.detach().to(dtype), bias.detach().to(dtype)
+
+    def __call__(self, x: Tensor, scale: float = 1.0, out: Tensor | None = None) -> Tensor:
+        """``scale`` times the product, and the bias, in ``dtype``."""
+        return torch.addmm(self.bias, x.to(self.dtype), self.weight.T, alpha=scale, out=out)
+
+    def backward(self, dy: Tensor, out: Tensor) -> Tensor:
+        """The gradient of x, in the precision of ``out``."""
+        if out.dtype == self.dtype:
+            return torch.mm(dy.to(self.dtype), self.weight, out=out)
+        return out.copy_(torch.mm(dy.to(self.dtype), self.weight))
+
+    def add_gradient(self, dweight: Tensor, dy: Tensor, x: Tensor) -> None:
+        """Add that of the weight by these rows, in the precision of ``dweight``."""
+        dy, x = dy.to(self.dtype), x.to(self.dtype)
+        if dweight.dtype == self.dtype:
+            dweight.addmm_(dy.T, x)
+        else:
+            dweight.add_(torch.mm(dy.T, x))
 
 
 class AddNorm:
@@ -198,39 +253,43 @@ class SelfAttention(Function):
         lengths: tuple[int, ...],
         num_heads: int,
         p: float,
+        dtype: torch.dtype,
         queries: Int[Tensor, " queries"] | None,
     ) -> Float[Tensor, "queries dim"]:
-        """dropout(softmax(q k / sqrt(width))) v by head, of the rows ``queries`` or of all."""
+        """dropout(softmax(q k / sqrt(width))) v by head, of the rows ``queries`` or of all.
+
+        It comes out in ``dtype``, in which all products are taken; the softmax is in that of x.
+        """
         dim = x.shape[1]
         if queries is None:
-            q, kv = torch.addmm(bias, x, weight.T).split([dim, 2 * dim], dim=1)
+            q, kv = Product(weight, bias, dtype)(x).split([dim, 2 * dim], dim=1)
             places = list(zip(spans(lengths), spans(lengths), strict=True))
         else:
-            q = torch.addmm(bias[:dim], x[queries], weight[:dim].T)
-            kv = torch.addmm(bias[dim:], x, weight[dim:].T)
+            q = Product(weight[:dim], bias[:dim], dtype)(x[queries])
+            kv = Product(weight[dim:], bias[dim:], dtype)(x)
             each = len(queries) // len(lengths)
             places = list(zip(spans([each] * len(lengths)), spans(lengths), strict=True))
-        y, weights, dropouts = x.new_empty(q.shape), [], []
+        y, weights, dropouts = torch.empty_like(q, memory_format=torch.contiguous_format), [], []
         (qs,), (ks, vs) = _heads(q, num_heads, 1), _heads(kv, num_heads, 2)
         (ys,) = _heads(y, num_heads, 1)
         for asking, asked in places:
-            scores = torch.bmm(qs[:, asking], ks[:, asked].mT)
+            scores = torch.bmm(qs[:, asking], ks[:, asked].mT).to(x.dtype)
             scores.mul_(1 / math.sqrt(dim / num_heads))
-            weights.append(torch.softmax(scores, dim=-1, out=scores))
+            weights.append(torch.softmax(scores, dim=-1, out=scores).to(dtype))
             dropouts.append(Dropout(scores.shape, p))
-            kept, out = dropouts[-1].kept(scores), ys[:, asking]
+            kept, out = dropouts[-1].kept(weights[-1]), ys[:, asking]
             torch.baddbmm(out, kept, vs[:, asked], beta=0, alpha=dropouts[-1].scale, out=out)
-        ctx.save_for_backward(x, weight, q, kv, queries, *weights)
-        ctx.places, ctx.num_heads, ctx.dropouts = places, num_heads, dropouts
+        ctx.save_for_backward(x, weight, bias, q, kv, queries, *weights)
+        ctx.places, ctx.num_heads, ctx.dropouts, ctx.dtype = places, num_heads, dropouts, dtype
         return y
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Gradients:
         """Gradients of x, weight and bias."""
         (dy,) = gradients
-        x, weight, q, kv, queries, *weights = ctx.saved_tensors
+        x, weight, bias, q, kv, queries, *weights = ctx.saved_tensors
         dim, num_heads = x.shape[1], ctx.num_heads
-        dqkv = x.new_empty(len(x), 3 * dim)
+        dqkv = q.new_empty(len(x), 3 * dim)
         dq, dkv = dqkv.split([dim, 2 * dim], dim=1)
         if queries is not None:
             dq = torch.empty_like(q)
@@ -248,17 +307,25 @@ class SelfAttention(Function):
             scale = dropout.scale / math.sqrt(dim / num_heads)
             torch.baddbmm(dq_, dscores, ks[:, asked], beta=0, alpha=scale, out=dq_)
             torch.baddbmm(dk, dscores.mT, qs[:, asking], beta=0, alpha=scale, out=dk)
-        dx = None
+        dweight, dx = torch.zeros_like(weight), None
+        if ctx.needs_input_grad[0]:
+            dx = torch.empty_like(x)
         if queries is None:
-            dweight, dbias = dqkv.T @ x, dqkv.sum(dim=0)
-            if ctx.needs_input_grad[0]:
-                dx = dqkv @ weight
+            everything = Product(weight, bias, ctx.dtype)
+            everything.add_gradient(dweight, dqkv, x)
+            dbias = dqkv.sum(dim=0).to(bias.dtype)
+            if dx is not None:
+                everything.backward(dqkv, out=dx)
         else:
-            dweight = torch.cat([dq.T @ x[queries], dkv.T @ x])
-            dbias = torch.cat([dq.sum(dim=0), dkv.sum(dim=0)])
-            if ctx.needs_input_grad[0]:
-                dx = (dkv @ weight[dim:]).index_add_(0, queries, dq @ weight[:dim])
-        return dx, dweight, dbias, None, None, None, None
+            asks = Product(weight[:dim], bias[:dim], ctx.dtype)
+            are_asked = Product(weight[dim:], bias[dim:], ctx.dtype)
+            asks.add_gradient(dweight[:dim], dq, x[queries])
+            are_asked.add_gradient(dweight[dim:], dkv, x)
+            dbias = torch.cat([part.sum(dim=0).to(bias.dtype) for part in (dq, dkv)])
+            if dx is not None:
+                are_asked.backward(dkv, out=dx)
+                dx.index_add_(0, queries, asks.backward(dq, out=x.new_empty(dq.shape)))
+        return dx, dweight, dbias, None, None, None, None, None
 
 
 def _heads(
@@ -283,28 +350,33 @@ class Project(Function):
         gain: Float[Tensor, " dim"],
         offset: Float[Tensor, " dim"],
         p: float,
+        dtype: torch.dtype,
     ) -> Float[Tensor, "rows dim"]:
-        """The rows after the block."""
+        """The rows after the block; ``y`` is in ``dtype``."""
         end, out = AddNorm(x, gain, offset, p), torch.empty_like(x)
+        project = Product(weight, bias, dtype)
         for rows in chunks(len(x)):
-            out[rows] = end.forward(x, torch.addmm(bias, y[rows], weight.T), rows)
-        ctx.save_for_backward(y, weight)
-        ctx.end = end
+            out[rows] = end.forward(x, project(y[rows]).to(x.dtype), rows)
+        ctx.save_for_backward(y, weight, bias)
+        ctx.end, ctx.dtype = end, dtype
         return out
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Gradients:
         """Gradients of x, of y and of the weights."""
         (dout,) = gradients
-        (y, weight), end = ctx.saved_tensors, ctx.end
-        dx, dy, dnorm = torch.empty_like(y), torch.empty_like(y), y.new_zeros(2, y.shape[1])
-        dweight, dbias = torch.zeros_like(weight), weight.new_zeros(len(weight))
+        (y, weight, bias), end = ctx.saved_tensors, ctx.end
+        project = Product(weight, bias, ctx.dtype)
+        dx, dy = torch.empty_like(dout), torch.empty_like(y)
+        dnorm = dout.new_zeros(2, dout.shape[1])
+        dweight, dbias = torch.zeros_like(weight), torch.zeros_like(bias)
         for rows in chunks(len(y)):
             dx[rows], dprojected = end.backward(dout, rows, dnorm)
             dbias += dprojected.sum(dim=0)
-            dweight.addmm_(dprojected.T, y[rows])
-            torch.mm(dprojected, weight, out=dy[rows])
-        return dx, dy, dweight, dbias, *dnorm, None
+            dprojected = dprojected.to(ctx.dtype)
+            project.add_gradient(dweight, dprojected, y[rows])
+            project.backward(dprojected, out=dy[rows])
+        return dx, dy, dweight, dbias, *dnorm, None, None
 
 
 class Remember(Function):
@@ -365,39 +437,39 @@ class FeedForward(Function):
         gain: Float[Tensor, " dim"],
         offset: Float[Tensor, " dim"],
         p: float,
+        dtype: torch.dtype,
     ) -> Float[Tensor, "rows dim"]:
-        """The rows after the block."""
-        hidden, out = x.new_empty(len(x), len(weight1)), torch.empty_like(x)
+        """The rows after the block; what is hidden is in ``dtype``."""
+        hidden, out = x.new_empty(len(x), len(weight1), dtype=dtype), torch.empty_like(x)
         dropout, end = Dropout(hidden.shape, p), AddNorm(x, gain, offset, p)
+        widen, narrow = Product(weight1, bias1, dtype), Product(weight2, bias2, dtype)
         for rows in chunks(len(x)):
-            before = torch.addmm(bias1, x[rows], weight1.T, out=hidden[rows])
+            before = widen(x[rows], out=hidden[rows])
             active = dropout.zero_(F.gelu(before), rows)
-            y = torch.addmm(bias2, active, weight2.T, alpha=dropout.scale)
-            out[rows] = end.forward(x, y, rows)
-        ctx.save_for_backward(x, weight1, weight2, hidden)
-        ctx.dropout, ctx.end = dropout, end
+            out[rows] = end.forward(x, narrow(active, scale=dropout.scale).to(x.dtype), rows)
+        ctx.save_for_backward(x, weight1, bias1, weight2, bias2, hidden)
+        ctx.dropout, ctx.end, ctx.dtype = dropout, end, dtype
         return out
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Gradients:
         """Gradients of x and of the weights; GELU is computed a second time rather than kept."""
         (dout,) = gradients
-        x, weight1, weight2, hidden = ctx.saved_tensors
+        x, weight1, bias1, weight2, bias2, hidden = ctx.saved_tensors
         dropout, end = ctx.dropout, ctx.end
+        widen, narrow = Product(weight1, bias1, ctx.dtype), Product(weight2, bias2, ctx.dtype)
         dx, dnorm = torch.empty_like(x), x.new_zeros(2, x.shape[1])
-        dweight1, dbias1 = torch.zeros_like(weight1), weight1.new_zeros(len(weight1))
-        dweight2, dbias2 = torch.zeros_like(weight2), weight2.new_zeros(len(weight2))
+        dweight1, dbias1 = torch.zeros_like(weight1), torch.zeros_like(bias1)
+        dweight2, dbias2 = torch.zeros_like(weight2), torch.zeros_like(bias2)
         for rows in chunks(len(x)):
             dsum, dy = end.backward(dout, rows, dnorm)
-            keep, before = dropout.mask(hidden, rows), hidden[rows]
-            active = F.gelu(before)
-            active = active if keep is None else active.mul_(keep)
             dbias2 += dy.sum(dim=0)
-            dweight2.addmm_(dy.T, active, alpha=dropout.scale)
-            dactive = torch.mm(dy, weight2)
-            dactive = dactive if keep is None else dactive.mul_(keep.mul_(dropout.scale))
+            scaled, before = (dy * dropout.scale).to(ctx.dtype), hidden[rows]
+            active = dropout.zero_(F.gelu(before), rows)
+            narrow.add_gradient(dweight2, scaled, active)
+            dactive = dropout.zero_(narrow.backward(scaled, out=torch.empty_like(active)), rows)
             dbefore = aten.gelu_backward.grad_input(dactive, before, grad_input=active)
             dbias1 += dbefore.sum(dim=0)
-            dweight1.addmm_(dbefore.T, x[rows])
-            torch.addmm(dsum, dbefore, weight1, out=dx[rows])
-        return dx, dweight1, dbias1, dweight2, dbias2, *dnorm, None
+            widen.add_gradient(dweight1, dbefore, x[rows])
+            torch.add(dsum, widen.backward(dbefore, out=torch.empty_like(dsum)), out=dx[rows])
+        return dx, dweight1, dbias1, dweight2, dbias2, *dnorm, None, None

@@ -11,10 +11,7 @@ from torch.autograd import Function
 
 from tmr.padded import owners, starts
 
-# Sequences of a group. A GPU is filled by many, and each group is launched on its own; a CPU is
-# busy with few, and fewer have less padding.
-GROUP_SIZES = {"cpu": 8}
-GROUP_SIZE = 64
+GROUP_SIZE = 64  # sequences of a group: a GPU is filled by many, each group is launched on its own
 MULTIPLE = 8  # of a group's length: what attention kernels like, and fewer shapes
 
 
@@ -38,9 +35,8 @@ class Places:
     @staticmethod
     def of(lengths: Sequence[int], device: torch.device) -> "Places":
         """The places of packed sequences. No GPU is waited for: its shapes are all known here."""
-        size = GROUP_SIZES.get(device.type, GROUP_SIZE)
         order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
-        groups = [order[start : start + size] for start in range(0, len(order), size)]
+        groups = [order[start : start + GROUP_SIZE] for start in range(0, len(order), GROUP_SIZE)]
         shapes = tuple((len(g), -(-lengths[g[0]] // MULTIPLE) * MULTIPLE) for g in groups)
         widths = [time for count, time in shapes for _ in range(count)]
         begin_of = dict(zip(order, starts(widths), strict=True))

@@ -1,10 +1,10 @@
 """The transformer layers of ``tmr.model.layers`` on packed rows, with torch's own gradients.
 
-For GPUs, and for CPUs that compute in bfloat16; in float32 a CPU is faster with
-``tmr.model.packed``. All that works on rows sees the real ones alone. For attention, and for
-nothing else, they are laid out in padded groups (``tmr.model.places``): torch's attention over
-sequences of any length (``torch.nn.attention.varlen``) drops out no weights, and nested tensors go
-through Python at every operation, where a small batch on a GPU waits for Python already.
+For GPUs; a CPU is faster with ``tmr.model.packed``. All that works on rows sees the real ones
+alone. For attention, and for nothing else, they are laid out in padded groups
+(``tmr.model.places``): torch's attention over sequences of any length
+(``torch.nn.attention.varlen``) drops out no weights, and nested tensors go through Python at every
+operation, where a small batch on a GPU waits for Python already.
 """
 
 import functools

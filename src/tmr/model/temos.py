@@ -112,7 +112,7 @@ class TEMOS(nn.Module):
     def compile_layers(self) -> None:
         """Let ``torch.compile`` fuse the steps of each transformer layer in training.
 
-        For GPUs: what a CPU runs in float32 has its gradients by hand and does not pass here.
+        For GPUs: what a CPU runs has its gradients by hand and does not pass here.
         """
         for module in (self.motion_encoder, self.text_encoder, self.motion_decoder):
             module.compiled = True

@@ -18,6 +18,7 @@ from tmr.files import disk_is_full
 from tmr.model import TEMOS
 from tmr.training.callbacks import Checkpoints, DurableCheckpoints, EpochLog
 from tmr.training.learning_rate import LearningRate
+from tmr.training.memory import keep_freed_memory
 from tmr.training.module import Training
 from tmr.training.precision import with_precision
 
@@ -88,6 +89,8 @@ def fit(
     place = lightning.global_rank, lightning.world_size
     device = lightning.strategy.root_device
     log.info("training on %d x %s in %s", lightning.world_size, device.type, lightning.precision)
+    if device.type == "cpu":
+        keep_freed_memory()
     training, validation = where_it_fits([train, val], device, data_on_device)
     order = {"seed": seed, "batch_size": batch_size, "pool": pool, "motions": len(train)}
     try:
