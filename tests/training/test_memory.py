@@ -18,6 +18,7 @@ def pages_fetched(kept: bool) -> int:
     if kept:
         keep_freed_memory()
     numbers = 2**20 * MEGABYTES // 4
+    before = 0
     for _ in range(4):
         before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
         blocks = [torch.empty(numbers).fill_(1) for _ in range(3)]
