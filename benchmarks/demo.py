@@ -35,6 +35,18 @@ QUERIES = 100
 PEOPLE = 20
 SECONDS = 10
 FLAGS = ["--no-sandbox", "--disable-gpu", "--enable-unsafe-swiftshader", "--no-first-run"]
+ASK = """(words) => new Promise((found) => {
+    const heading = document.querySelector('.stage-head h2');
+    const field = document.querySelector('#text textarea, #text input');
+    const start = performance.now();
+    const observer = new MutationObserver(() => {
+        if (!heading.textContent.includes(words)) return;
+        observer.disconnect();
+        queueMicrotask(() => found(performance.now() - start));
+    });
+    observer.observe(heading, {childList: true, characterData: true, subtree: true});
+    field.dispatchEvent(new KeyboardEvent('keypress', {key: 'Enter', bubbles: true}));
+})"""
 STAGE = "document.querySelector('.stage').parentElement.stage"
 
 
@@ -57,6 +69,7 @@ def main() -> None:
             page.wait_for_selector(".card")
             show(f"start to first motions, {given.motions:,} in the gallery", time_since(start))
             show(f"{SECONDS} s of eight skeletons and the viewer", frames(page))
+            show(f"sentence on the page, median of {QUERIES}", asked_on(page))
             page.close()
             queries(address)
         browser.close()
@@ -147,6 +160,18 @@ def frames(page: Page) -> str:
     seconds = time.perf_counter() - start
     rates = [(now - then) / seconds for now, then in zip(page.evaluate(count), before, strict=True)]
     return f"{rates[0]:.1f} frames a second, of each skeleton {rates[1]:.1f}"
+
+
+def asked_on(page: Page) -> str:
+    """What passes from the Enter key to the cards of the answer, seen by the page itself."""
+    page.get_by_label("results").fill("12")
+    field = page.locator("#text textarea, #text input")
+    times = []
+    for number in range(QUERIES + 1):
+        field.fill(f"a person walks {number} steps")
+        times.append(page.evaluate(ASK, f"{number} steps"))
+        page.wait_for_timeout(200)  # as people do; the page takes no second one before it is done
+    return f"{statistics.median(times[1:]):.0f} ms"
 
 
 def time_since(start: float) -> str:

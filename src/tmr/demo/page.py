@@ -1,5 +1,6 @@
 """The page: Gradio components around the stage, and the named endpoints of its actions."""
 
+import threading
 from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
@@ -27,8 +28,6 @@ MOST = 48  # results at once
 HIGH = 80  # pixels of a place for a file
 # Puts the id of the motion in the viewer in place of the first input.
 IN_VIEWER = "(_, ...rest) => [document.querySelector('.stage').dataset.motion, ...rest]"
-# What asks the language model takes turns: its tokenizer is not made for several threads.
-TURNS: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
 
 
 def shown(action: Callable[..., Any]) -> Callable[..., Any]:
@@ -65,6 +64,7 @@ class Page:
     def __init__(self, actions: Actions, importing: bool) -> None:
         self.actions = actions
         self.importing = importing
+        self.turn = threading.Lock()
 
     def build(self) -> gr.Blocks:
         """The page, ready to be mounted."""
@@ -95,17 +95,18 @@ class Page:
             browse = self._limited(self.actions.browse)
             library = self.limits[0]
             chosen = examples.click(_first, examples, text, api_visibility="private")
-            self.stage.ready(self.actions.warm_up, api_visibility="private", **TURNS)
-            self._on(library.input, browse, self.limits, "browse")
-            self._on(text.submit, search, [text, *self.limits], "search")
-            self._on(go.click, search, [text, *self.limits])
-            self._on(chosen.then, search, [text, *self.limits])
-            self._on(mix.click, combine, [*sentences, *weights, *self.limits], "combine")
+            self.stage.ready(self._in_turn(self.actions.warm_up), api_visibility="private")
+            self._on(library.input, browse, self.limits, "browse", queue=False)
+            self._on(text.submit, search, [text, *self.limits], "search", queue=False)
+            self._on(go.click, search, [text, *self.limits], queue=False)
+            self._on(chosen.then, search, [text, *self.limits], queue=False)
+            mixed = [*sentences, *weights, *self.limits]
+            self._on(mix.click, combine, mixed, "combine", queue=False)
             self._on(file.upload, by_file, [file, *self.limits], "search_by_file")
             moments = [motion, long_file, what]
             self._on(look.click, self._moments, moments, "find_moments", js=IN_VIEWER)
             self._on(what.submit, self._moments, moments, js=IN_VIEWER)
-            self._on(self.stage.more, self._more, self.limits)
+            self._on(self.stage.more, self._more, self.limits, queue=False)
             self._on(draw.click, self.actions.latent_map, [library, colour], "latent_map")
             self._on(colour.submit, self.actions.latent_map, [library, colour])
             if self.importing:
@@ -201,17 +202,31 @@ class Page:
         inputs: Sequence[Any],
         api_name: str | None = None,
         js: str | None = None,
+        queue: bool = True,
     ) -> None:
-        """Show on the stage what the action returns, and name it for programs."""
+        """Show on the stage what the action returns, and name it for programs.
+
+        Without Gradio's queue where the page answers at once: the queue takes longer than that.
+        """
         event(
-            shown(action),
+            shown(self._in_turn(action)),
             inputs,
             self.stage,
             api_name=api_name,
             api_visibility="public" if api_name else "private",
             js=js,
-            **TURNS,
+            queue=queue,
         )
+
+    def _in_turn(self, action: Callable[..., Any]) -> Callable[..., Any]:
+        """The action when it alone asks the model: tokenizers are not made for several threads."""
+
+        @wraps(action)
+        def waiting(*args: Any) -> Any:
+            with self.turn:
+                return action(*args)
+
+        return waiting
 
     def _combine(self, *values: Any) -> Value:
         *given, limits = values
@@ -247,12 +262,12 @@ class Page:
             min_seconds: float = 0.0,
         ) -> dict:  # fmt: skip
             limits = Limits(library, split, top, min_seconds)
-            return shown(self.actions.more_like_this)(motion, limits)
+            return shown(self._in_turn(self.actions.more_like_this))(motion, limits)
 
         def sentences(motion: str, top: int = 8) -> list[dict]:
-            return shown(self.actions.sentences)(motion, top)
+            return shown(self._in_turn(self.actions.sentences))(motion, top)
 
-        api(more_like_this, **TURNS)
+        api(more_like_this)
         api(sentences)
         motion = gr.Textbox(visible=False, label="motion")
         kind = gr.Textbox(visible=False, label="format")
