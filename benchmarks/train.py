@@ -7,29 +7,36 @@ what `train.py` does. Shown are samples a second and how many times those of `pl
 computed frames that are real (fill, attention apart); milliseconds a step waits for its batch, and
 goes forward, backward and through the optimiser, medians; the processor seconds of a step and again
 the ratio, which on a busy machine is the one to trust; the peak of the process's memory (on a GPU:
-of torch's in it); and the arithmetic that the real frames need, a second and as a share of the
-speed of a large matrix product measured in the same process (`of peak`): on a CPU by processor
-seconds.
+of torch's in it; summed over the processes); and the arithmetic that the real frames need, a second
+and as a share of the speed of a large matrix product measured in the same process (`of peak`): on a
+CPU by processor seconds. With `2 processes`, each has a core and half of every batch, with the
+losses and gradients of the whole: `train.py trainer=ddp trainer.accelerator=cpu trainer.devices=2`.
 """
 
 import argparse
 import resource
 import subprocess
 import sys
+import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 
 import numpy as np
 import torch
+import torch.distributed as dist
 from plain import PlainTMR
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
 from tmr.data.on_device import gather, moved
-from tmr.model import TMR, ActorDecoder, ActorEncoder
+from tmr.model import ALONE, TMR, ActorDecoder, ActorEncoder, Spread
 from tmr.padded import Padded, pad, starts
 from tmr.training.memory import keep_freed_memory
 
@@ -37,7 +44,7 @@ DIM, FF_SIZE, LAYERS, HEADS, DROPOUT = 256, 1024, 6, 4, 0.1
 FEATURES, WORDS = 263, 768
 LOSS_WEIGHTS = {"recons": 1.0, "kl": 1e-5, "latent": 1e-5, "contrastive": 0.1}
 HEADING = (
-    f"{'setting':<22}{'batch':>6}{'samples/s':>10}{'ratio':>7}{'fill':>6}{'data ms':>9}"
+    f"{'setting':<24}{'batch':>6}{'samples/s':>10}{'ratio':>7}{'fill':>6}{'data ms':>9}"
     f"{'forward':>9}{'backward':>9}{'optimiser':>10}{'CPU s':>8}{'ratio':>7}{'peak MB':>9}"
     f"{'TFLOP/s':>9}{'of peak':>9}"
 )
@@ -52,6 +59,7 @@ class Setting:
     bf16: bool = False
     compiled: bool = False
     dropout: float = DROPOUT
+    processes: int = 1
 
 
 SETTINGS = {
@@ -62,6 +70,8 @@ SETTINGS = {
     "ours, no dropout": Setting(dropout=0),
     "ours, bf16": Setting(bf16=True),
     "ours, bf16, compiled": Setting(bf16=True, compiled=True),
+    "ours, 2 processes": Setting(processes=2),
+    "ours, bf16, 2 processes": Setting(bf16=True, processes=2),
 }
 USUAL = {
     "cpu": ["plain", "ours"],
@@ -75,6 +85,10 @@ class Sizes:
 
     frames: list[int]
     words: list[int]
+
+    def share(self, rank: int, world: int) -> "Sizes":
+        """Every ``world``-th sample."""
+        return Sizes(self.frames[rank::world], self.words[rank::world])
 
 
 def main() -> None:
@@ -112,23 +126,62 @@ def main() -> None:
 def row(name: str, batch_size: int, steps: int, device: str) -> str:
     """Train some steps; samples a second and the row of the table."""
     setting = SETTINGS[name]
+    sizes = sizes_of((steps + 1) * batch_size)
+    if setting.processes == 1:
+        parts, cpu_seconds, memory = train(setting, sizes, batch_size, device)
+    else:
+        parts, cpu_seconds, memory = train_together(setting, sizes, batch_size)
+    step = sum(parts)
+    batches = [slice(n * batch_size, (n + 1) * batch_size) for n in range(1, steps + 1)]
+    counts = [(torch.tensor(sizes.frames[b]), torch.tensor(sizes.words[b])) for b in batches]
+    operations = median(training_operations(*count) for count in counts)
+    real = median((frames / frames.max()).mean().item() for frames, _ in counts)
+    # Of one core, on a CPU: what else the machine does hardly counts then.
+    rate = operations / (cpu_seconds if device == "cpu" else step)
+    peak = matrix_speed(device, torch.bfloat16 if setting.bf16 else torch.float32)
+    cells = "".join(
+        f"{1000 * part:>{width}.1f}" for part, width in zip(parts, (9, 9, 9, 10), strict=True)
+    )
+    return (
+        f"{step}|{cpu_seconds}|{name:<24}{batch_size:>6}{batch_size / step:>10.1f}%RATIO%"
+        f"{real if setting.plain else 1:>6.0%}{cells}{cpu_seconds:>8.2f}%CPU%{memory:>9.0f}"
+        f"{rate / 1e12:>9.3f}{rate / peak:>9.0%}"
+    )
+
+
+def train(
+    setting: Setting, sizes: Sizes, batch_size: int, device: str, rank: int = 0
+) -> tuple[list[float], float, float]:
+    """Seconds of the parts of a step and its processor seconds (medians); megabytes at the peak.
+
+    Of several processes, this is number ``rank``.
+    """
     torch.manual_seed(0)
     if device == "cuda":
         torch.set_float32_matmul_precision("high")
     elif not setting.plain:
         keep_freed_memory()
-    sizes = sizes_of((steps + 1) * batch_size)
-    model = network(setting).to(device)
+    world = setting.processes
+    model: nn.Module = network(setting).to(device)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=not setting.plain)
-    seconds, used, fills, operations = [], [], [], []
-    batches = (plain_batches if setting.plain else own_batches)(sizes, batch_size, device)
-    for _ in range(steps + 1):
+    if world > 1:
+        # The newer name is not in torch 2.11.
+        warnings.filterwarnings("ignore", ".*`broadcast_buffers` is deprecated.*")
+        model = DistributedDataParallel(
+            model, broadcast_buffers=False, gradient_as_bucket_view=True
+        )
+    seconds, used = [], []
+    make = plain_batches if setting.plain else own_batches
+    batches = make(sizes.share(rank, world), batch_size // world, device)
+    for number in range(len(sizes.frames) // batch_size):
         clock, processor = Clock(device), time.process_time()
         motion, text, sentences = next(batches)
         batch = motion.to(device, True), text.to(device, True), sentences.to(device)
+        frames = max(sizes.frames[number * batch_size : (number + 1) * batch_size])
+        ranks = Spread(rank, [batch_size // world] * world, frames) if world > 1 else ALONE
         clock.lap()
         with precision(setting, device):
-            loss = model.losses(*batch)["loss"] if isinstance(model, TMR) else model(*batch)
+            loss = model(*batch) if setting.plain else model(*batch, ranks=ranks).losses["loss"]
         clock.lap()
         loss.backward()
         clock.lap()
@@ -137,22 +190,36 @@ def row(name: str, batch_size: int, steps: int, device: str) -> str:
         clock.lap()
         seconds.append(clock.laps)
         used.append(time.process_time() - processor)
-        fills.append(fill(motion, packed=not setting.plain))
-        operations.append(training_operations(motion.lengths, text.lengths))
     parts = [median(laps) for laps in zip(*seconds[1:], strict=True)]
-    step = median(sum(laps) for laps in seconds[1:])
-    cpu_seconds = median(used[1:])
-    # Of one core, on a CPU: what else the machine does hardly counts then.
-    rate = median(operations[1:]) / (cpu_seconds if device == "cpu" else step)
-    peak = matrix_speed(device, torch.bfloat16 if setting.bf16 else torch.float32)
-    cells = "".join(
-        f"{1000 * part:>{width}.1f}" for part, width in zip(parts, (9, 9, 9, 10), strict=True)
+    return parts, median(used[1:]), peak_memory(device)
+
+
+def train_together(
+    setting: Setting, sizes: Sizes, batch_size: int
+) -> tuple[list[float], float, float]:
+    """``train`` in several processes of one thread each; the first one has the clock."""
+    with tempfile.TemporaryDirectory() as folder, ProcessPoolExecutor(setting.processes) as pool:
+        meeting = Path(folder, "meeting")
+        members = [
+            pool.submit(member, setting, sizes, batch_size, meeting, rank)
+            for rank in range(setting.processes)
+        ]
+        results = [running.result() for running in members]
+    return results[0][0], sum(cpu for _, cpu, _ in results), sum(peak for *_, peak in results)
+
+
+def member(
+    setting: Setting, sizes: Sizes, batch_size: int, meeting: Path, rank: int
+) -> tuple[list[float], float, float]:
+    """One of these processes."""
+    torch.set_num_threads(1)
+    dist.init_process_group(
+        "gloo", init_method=f"file://{meeting}", rank=rank, world_size=setting.processes
     )
-    return (
-        f"{step}|{cpu_seconds}|{name:<22}{batch_size:>6}{batch_size / step:>10.1f}%RATIO%"
-        f"{median(fills):>6.0%}{cells}{cpu_seconds:>8.2f}%CPU%{peak_memory(device):>9.0f}"
-        f"{rate / 1e12:>9.3f}{rate / peak:>9.0%}"
-    )
+    try:
+        return train(setting, sizes, batch_size, "cpu", rank)
+    finally:
+        dist.destroy_process_group()
 
 
 def network(setting: Setting) -> nn.Module:
@@ -247,11 +314,6 @@ class Clock:
         now = time.perf_counter()
         self.laps.append(now - self.last)
         self.last = now
-
-
-def fill(motion: Padded, packed: bool) -> float:
-    """Share of computed frames that are real; of packed rows, apart from attention."""
-    return 1.0 if packed else motion.mask.float().mean().item()
 
 
 def training_operations(frames: Tensor, words: Tensor) -> float:

@@ -86,3 +86,13 @@ def test_data_on_the_device_change_nothing_also_in_a_run_that_is_killed(
     ours, theirs = checkpoint(tmp_path), checkpoint(undisturbed)
     assert same(ours["state_dict"], theirs["state_dict"])
     assert rows(tmp_path) == rows(undisturbed)
+
+
+def test_a_run_with_a_limit_of_steps_stops_in_mid_epoch_and_goes_on(data, undisturbed, tmp_path):
+    """5 steps are an epoch: 7 leave one row of figures, and a checkpoint to continue."""
+    finished(data, tmp_path, trainer={"max_epochs": EPOCHS, "max_steps": 7})
+    assert [row["epoch"] for row in rows(tmp_path)] == ["0"]
+    finished(data, tmp_path)
+    assert rows(tmp_path) == rows(undisturbed)
+    weights = (checkpoint(run)["state_dict"] for run in (tmp_path, undisturbed))
+    assert same(*weights)

@@ -63,7 +63,10 @@ class EpochLog(pl.Callback):
         self.started, self.spent = time.perf_counter(), 0.0
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Tell the epoch; validation has run by now."""
+        """Tell the epoch; validation has run by now, unless the run stops in mid-epoch."""
+        if not trainer.is_last_batch:
+            log.info("stopped at step %d, in the middle of an epoch", trainer.global_step)
+            return
         row = {
             "epoch": trainer.current_epoch,
             "step": trainer.global_step,
@@ -159,11 +162,14 @@ class Checkpoints(pl.Callback):
         if trainer.is_last_batch or gradients_wait:
             return
         due = time.monotonic() - self.saved >= self.seconds
+        due |= trainer.global_step == trainer.max_steps  # a run with a limit ends here
         if trainer.strategy.reduce_boolean_decision(due, all=False):
             self._save(trainer, "last")
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Save the epoch, twice if it is the best."""
+        """Save the epoch, twice if it is the best; of one cut short, the last step was saved."""
+        if not trainer.is_last_batch:
+            return
         recall = float(trainer.callback_metrics.get("val/recall", -math.inf))
         if recall > self.best:
             self.best = recall
