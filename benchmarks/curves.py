@@ -9,6 +9,7 @@ from pathlib import Path
 
 import matplotlib
 import matplotlib.pyplot as plt
+from matplotlib.ticker import MaxNLocator
 
 COLOURS = ("#2878b5", "#e07a1f", "#2a9d8f", "#8e5ea2")
 RECALLS = (1, 3, 10)
@@ -58,9 +59,13 @@ def draw(runs: dict[str, list[dict[str, float]]], picture: Path) -> None:
         losses.plot([], [], style, color="#868e96", label=name)
     for k, style in zip(RECALLS, ("-", "--", ":"), strict=True):
         recalls.plot([], [], style, color="#868e96", label=f"R@{k}")
-    for axes, title in ((losses, "loss"), (recalls, "R@k on validation data, percent, both ways")):
+    for axes, title in (
+        (losses, "loss"),
+        (recalls, "R@k on validation data, percent, mean of both ways"),
+    ):
         axes.set_title(title, loc="left")
         axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
         axes.legend(frameon=False)
         axes.spines[["top", "right"]].set_visible(False)

@@ -7,7 +7,8 @@ call for the text's latents and one for the motion's. It takes the weights of ``
         trainer.precision=32-true run_dir=outputs/plain
 
 trains so, from the same first weights and on the same batches as without these two options;
-curves.py draws both.
+curves.py draws both. Such a run cannot be continued: a run folder may name this project's own
+classes alone.
 """
 
 import math
