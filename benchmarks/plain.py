@@ -73,10 +73,7 @@ class PlainTMR(nn.Module):
 
     def take(self, model: TMR) -> None:
         """Load the weights of ``model``."""
-        state = model.state_dict()
-        self.load_state_dict(
-            {name.replace(".layers.", ".transformer.layers."): state[name] for name in state}
-        )
+        self.load_state_dict({plain_name(n): value for n, value in model.state_dict().items()})
 
     def forward(
         self, motion: Padded, text: Padded, sentences: Tensor, generator: Generator | None = None
@@ -113,6 +110,11 @@ class PlainTMR(nn.Module):
         return Step(losses, motion_mu, text_mu)
 
 
+def plain_name(name: str) -> str:
+    """What a weight of ``TMR`` is called in a ``PlainTMR``."""
+    return name.replace(".layers.", ".transformer.layers.")
+
+
 class Trained(TMR):
     """A TMR whose step in training is that of a ``PlainTMR`` with its weights: for `train.py`."""
 
@@ -129,10 +131,8 @@ class Trained(TMR):
             motion_encoder.dropout,
         )
         plain = PlainTMR(projection.in_features, words.in_features, sizes).train()
-        own = dict(self.named_parameters())
-        for name, _ in list(plain.named_parameters()):
-            place, _, leaf = name.rpartition(".")
-            weight = own[name.replace(".transformer.layers.", ".layers.")]
+        for name, weight in self.named_parameters():
+            place, _, leaf = plain_name(name).rpartition(".")
             setattr(plain.get_submodule(place), leaf, weight)
         self.plain = [plain]  # in a list torch does not see it: the weights count once
 

@@ -26,11 +26,9 @@ from tmr.padded import Packed, spans
 aten = torch.ops.aten
 
 CHUNK = 512  # rows at once
+INTEGERS = {2: torch.int16, 4: torch.int32, 8: torch.int64}  # as wide as a number, by its bytes
 
 Gradients = tuple[Tensor | None, ...]
-
-
-INTEGERS = {2: torch.int16, 4: torch.int32, 8: torch.int64}  # as wide as a number, by its bytes
 
 
 def applies(x: Tensor) -> bool:
@@ -39,7 +37,7 @@ def applies(x: Tensor) -> bool:
 
 
 def precision_of_products(x: Tensor) -> torch.dtype:
-    """What linear maps multiply in: autocast's type, or that of ``x`` without autocast."""
+    """What products are taken in: autocast's type, or that of ``x`` without autocast."""
     return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype
 
 
@@ -74,7 +72,7 @@ def encoder_layer(
 ) -> Packed:
     """``layer`` of packed sequences; only of the given ``rows``, as many of each sequence.
 
-    ``products`` is what linear maps multiply in, by default the precision of the sequences.
+    ``products`` is what products are taken in, by default the precision of the sequences.
     """
     attention, x = layer.self_attn, sequences.x
     dtype = products or x.dtype
