@@ -3,7 +3,7 @@
 import hydra
 from omegaconf import DictConfig
 
-from tmr.run.command import one_line_errors
+from tmr.commands.cli import one_line_errors
 
 
 @one_line_errors
@@ -11,9 +11,9 @@ from tmr.run.command import one_line_errors
 def main(cfg: DictConfig) -> None:
     """Open the library of a run folder and serve the page until Ctrl-C."""
     # Imported here: help pages and refusals need not wait for Gradio and torch.
+    from tmr.commands.localize import plan_of, scoring_of  # noqa: PLC0415
     from tmr.demo import Actions, open_shelf, serve  # noqa: PLC0415
-    from tmr.run.localize import plan_of, scoring_of  # noqa: PLC0415
-    from tmr.run.objects import data_of  # noqa: PLC0415
+    from tmr.runs.build import data_of  # noqa: PLC0415
 
     data = data_of(cfg) if "data" in cfg else None
     shelf = open_shelf(cfg.run_dir, data, cfg.device, cfg.ckpt)

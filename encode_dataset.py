@@ -3,8 +3,8 @@
 import hydra
 from omegaconf import DictConfig
 
-from tmr.run.command import one_line_errors
-from tmr.run.sentences import as_typed
+from tmr.commands.cli import one_line_errors
+from tmr.commands.literal import as_typed
 
 
 @as_typed
@@ -12,7 +12,7 @@ from tmr.run.sentences import as_typed
 @hydra.main(config_path="configs", config_name="encode_dataset", version_base="1.3")
 def main(cfg: DictConfig) -> None:
     """Write the latents and their index."""
-    from tmr.run.inference import encode_dataset  # noqa: PLC0415  help pages need not wait for torch
+    from tmr.commands.inference import encode_dataset  # noqa: PLC0415  help pages need not wait for torch
 
     encode_dataset(cfg)
 

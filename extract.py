@@ -6,9 +6,9 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
-from tmr.run.command import one_line_errors
-from tmr.run.folder import RunDir
-from tmr.run.weights import extract
+from tmr.commands.cli import one_line_errors
+from tmr.runs.folder import RunDir
+from tmr.runs.weights import extract
 
 
 @one_line_errors

@@ -3,14 +3,14 @@
 import hydra
 from omegaconf import DictConfig
 
-from tmr.run.command import one_line_errors
+from tmr.commands.cli import one_line_errors
 
 
 @one_line_errors
 @hydra.main(config_path="configs", config_name="mine_pairs", version_base="1.3")
 def main(cfg: DictConfig) -> None:
     """Print and write what was found."""
-    from tmr.run.mine_pairs import mine_pairs  # noqa: PLC0415  help pages need not wait for torch
+    from tmr.commands.mine_pairs import mine_pairs  # noqa: PLC0415  help pages need not wait for torch
 
     mine_pairs(cfg)
 

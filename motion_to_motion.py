@@ -3,8 +3,8 @@
 import hydra
 from omegaconf import DictConfig
 
-from tmr.run.command import one_line_errors
-from tmr.run.sentences import as_typed
+from tmr.commands.cli import one_line_errors
+from tmr.commands.literal import as_typed
 
 
 @as_typed
@@ -12,7 +12,7 @@ from tmr.run.sentences import as_typed
 @hydra.main(config_path="configs/inference", config_name="motion_to_motion", version_base="1.3")
 def main(cfg: DictConfig) -> None:
     """Print the nearest motions."""
-    from tmr.run.motion_search import motion_to_motion  # noqa: PLC0415  help pages need not wait for torch
+    from tmr.commands.motion_search import motion_to_motion  # noqa: PLC0415  help pages need not wait for torch
 
     motion_to_motion(cfg)
 

@@ -3,14 +3,14 @@
 import hydra
 from omegaconf import DictConfig
 
-from tmr.run.command import one_line_errors
+from tmr.commands.cli import one_line_errors
 
 
 @one_line_errors
 @hydra.main(config_path="configs/inference", config_name="search", version_base="1.3")
 def main(cfg: DictConfig) -> None:
     """Print the best motions."""
-    from tmr.run.search import search  # noqa: PLC0415  help pages need not wait for torch
+    from tmr.commands.search import search  # noqa: PLC0415  help pages need not wait for torch
 
     search(cfg)
 

@@ -3,14 +3,14 @@
 import hydra
 from omegaconf import DictConfig
 
-from tmr.run.command import one_line_errors
+from tmr.commands.cli import one_line_errors
 
 
 @one_line_errors
 @hydra.main(config_path="configs", config_name="train", version_base="1.3")
 def main(cfg: DictConfig) -> float:
     """Train; the mean validation recall goes back to Hydra's sweepers."""
-    from tmr.run.train import train  # noqa: PLC0415  help pages need not wait for torch
+    from tmr.commands.train import train  # noqa: PLC0415  help pages need not wait for torch
 
     return train(cfg)
 

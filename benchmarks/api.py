@@ -26,9 +26,9 @@ from omegaconf import OmegaConf
 import tmr
 from tmr.data import Normalizer
 from tmr.motion.guofeats import features_to_joints
-from tmr.run.folder import RunDir
-from tmr.run.objects import model_of
-from tmr.run.weights import save_weights, split_modules
+from tmr.runs.build import model_of
+from tmr.runs.folder import RunDir
+from tmr.runs.weights import save_weights, split_modules
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 HEADING = (

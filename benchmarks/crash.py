@@ -3,7 +3,7 @@
 Trains a small model on the embedded data set with the command itself: once to the end, and once
 with `kill -9` at random moments, each time going on with `resume_dir=`. One line a kill: when it
 came, the checkpoint that it left, and whether it met the writing of the next one. At the end,
-whether weights, the optimiser's state and the table of epochs are those of the undisturbed run, bit
+whether weights, the optimizer's state and the table of epochs are those of the undisturbed run, bit
 for bit.
 """
 
@@ -52,7 +52,7 @@ def main() -> None:
         kills = kill_again_and_again(command, disturbed, options, first, rest)
         train(going_on(command, disturbed)).wait()
         print(f"{kills} kills; weights {verdict(weights, undisturbed, disturbed)}, ", end="")
-        print(f"optimiser {verdict(optimiser, undisturbed, disturbed)}, ", end="")
+        print(f"optimizer {verdict(optimizer, undisturbed, disturbed)}, ", end="")
         print(f"table of epochs {verdict(epochs, undisturbed, disturbed)}")
 
 
@@ -126,7 +126,7 @@ def weights(run_dir: Path) -> list[torch.Tensor]:
     return list(load(last_of(run_dir))["state_dict"].values())
 
 
-def optimiser(run_dir: Path) -> list[torch.Tensor]:
+def optimizer(run_dir: Path) -> list[torch.Tensor]:
     """AdamW's two means and step for each weight."""
     (states,) = load(last_of(run_dir))["optimizer_states"]
     return [tensor for state in states["state"].values() for tensor in state.values()]

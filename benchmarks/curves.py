@@ -1,6 +1,6 @@
 """Trainings beside each other: `python benchmarks/curves.py PICTURE.png "NAME=RUN_DIR" ...`.
 
-Draws loss and R@k after every epoch, one colour a run, from the metrics.csv of the run folders.
+Draws loss and R@k after every epoch, one color a run, from the metrics.csv of the run folders.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import matplotlib
 import matplotlib.pyplot as plt
 from matplotlib.ticker import MaxNLocator
 
-COLOURS = ("#2878b5", "#e07a1f", "#2a9d8f", "#8e5ea2")
+COLORS = ("#2878b5", "#e07a1f", "#2a9d8f", "#8e5ea2")
 RECALLS = (1, 3, 10)
 
 
@@ -49,12 +49,12 @@ def draw(runs: dict[str, list[dict[str, float]]], picture: Path) -> None:
     """Losses on the left, recalls on the right."""
     matplotlib.use("Agg")
     figure, (losses, recalls) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
-    for colour, (name, rows) in zip(COLOURS, runs.items(), strict=False):
+    for color, (name, rows) in zip(COLORS, runs.items(), strict=False):
         epochs = range(1, len(rows) + 1)
-        losses.plot(epochs, [row["train/loss"] for row in rows], color=colour, label=name)
-        losses.plot(epochs, [row["val/loss"] for row in rows], "--", color=colour)
+        losses.plot(epochs, [row["train/loss"] for row in rows], color=color, label=name)
+        losses.plot(epochs, [row["val/loss"] for row in rows], "--", color=color)
         for k, style in zip(RECALLS, ("-", "--", ":"), strict=True):
-            recalls.plot(epochs, [recall(row, k) for row in rows], style, color=colour)
+            recalls.plot(epochs, [recall(row, k) for row in rows], style, color=color)
     for style, name in zip(("-", "--"), ("training", "validation"), strict=True):
         losses.plot([], [], style, color="#868e96", label=name)
     for k, style in zip(RECALLS, ("-", "--", ":"), strict=True):

@@ -26,9 +26,9 @@ from gradio_client import Client
 from playwright.sync_api import Page, sync_playwright
 
 import tmr
-from tmr.library import DatasetSource, Library
-from tmr.retrieval.gallery import Gallery
-from tmr.run.objects import data_of
+from tmr.runs.build import data_of
+from tmr.search.gallery import Gallery
+from tmr.search.library import DatasetSource, Library
 
 MOTIONS = 23_000
 QUERIES = 100

@@ -1,6 +1,6 @@
 """How fast a million motions are searched: `python benchmarks/gallery.py [ITEMS] [DIM]`.
 
-Latents are drawn like those of a trained model: clusters of very different sizes around centres
+Latents are drawn like those of a trained model: clusters of very different sizes around centers
 that themselves lie together, in fewer directions than there are numbers. Queries lie near items, as
 sentences do. Prints one table; times are medians of single queries, one after the other.
 """
@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from tmr.retrieval.approximate import FaissIndex
-from tmr.retrieval.gallery import Gallery, Item, Searcher
+from tmr.search.approximate import FaissIndex
+from tmr.search.gallery import Gallery, Item, Searcher
 
 QUERIES = 200
 TOP = 10
 CLUSTERS = 5000
-NOISE = 0.6  # of an item around its cluster's centre, in parts of the centre's length
+NOISE = 0.6  # of an item around its cluster's center, in parts of the center's length
 QUERY_NOISE = 0.4  # of a query around an item
 
 
@@ -28,14 +28,14 @@ def latents_like_a_models(count: int, dim: int, random: np.random.Generator) -> 
     """(count, dim) float32, clustered, of length 1."""
     spectrum = (1 + np.arange(dim)) ** -0.5  # a few directions carry most of the variance
     common = random.normal(size=dim) * spectrum
-    centres = 0.5 * common + random.normal(size=(CLUSTERS, dim)) * spectrum
+    centers = 0.5 * common + random.normal(size=(CLUSTERS, dim)) * spectrum
     sizes = random.pareto(1.2, size=CLUSTERS) + 0.1
     members = random.choice(CLUSTERS, size=count, p=sizes / sizes.sum())
     latents = np.empty((count, dim), dtype=np.float32)
     for start in range(0, count, 50_000):  # in parts: float64 noise for all would take 2 GB
         part = members[start : start + 50_000]
         noise = random.normal(size=(len(part), dim)) * spectrum
-        latents[start : start + 50_000] = centres[part] + NOISE * noise
+        latents[start : start + 50_000] = centers[part] + NOISE * noise
     return torch.nn.functional.normalize(torch.from_numpy(latents), dim=-1)
 
 

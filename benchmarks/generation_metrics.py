@@ -1,6 +1,6 @@
 """What the figures of generated motion notice: `python benchmarks/generation_metrics.py --help`.
 
-The motions of a split are spoilt in five ways, more and more, and judged as if they were generated
+The motions of a split are spoiled in five ways, more and more, and judged as if they were generated
 from the split's captions; the first row are the motions themselves. Prints a table and, with
 `--picture`, draws it.
 """
@@ -18,8 +18,8 @@ from jaxtyping import Float
 import tmr
 from tmr.data import TextMotionData
 from tmr.data.dataset import frames_of, read_features
-from tmr.files import atomic_path
-from tmr.run.objects import data_of
+from tmr.io import atomic_path
+from tmr.runs.build import data_of
 
 COLUMNS = {
     "r_precision_1": "R-precision@1",
@@ -35,7 +35,7 @@ Spoiling = Callable[[Clips, float, np.random.Generator], Clips]
 
 
 def main() -> None:
-    """Judge every kind of spoilt motions and print a row each."""
+    """Judge every kind of spoiled motions and print a row each."""
     parser = argparse.ArgumentParser(description="What the figures of generated motion notice.")
     parser.add_argument("--run-dir", default="outputs/tmr_small_bandai_guoh3dfeats")
     parser.add_argument("--split", default="test")
@@ -59,8 +59,8 @@ def main() -> None:
     for kind, strengths, spoil in spoilings(std, mirrored, classes):
         rows[kind] = [untouched]
         for strength in strengths:
-            spoilt = spoil(clips, strength, np.random.default_rng(0))
-            rows[kind].append(tmr.evaluate_generation(model, texts, spoilt, real))
+            spoiled = spoil(clips, strength, np.random.default_rng(0))
+            rows[kind].append(tmr.evaluate_generation(model, texts, spoiled, real))
             print(f"{kind:<20}{strength:>6g}{cells(rows[kind][-1])}", flush=True)
     if options.picture:
         draw(rows, options.picture)

@@ -1,4 +1,4 @@
-"""Seconds to localise a sentence in a long motion and in a library, first and from the cache.
+"""Seconds to localize a sentence in a long motion and in a library, first and from the cache.
 
     python benchmarks/localization.py --minutes 10 --hours 3.8
 

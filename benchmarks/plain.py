@@ -18,13 +18,13 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
-from tmr.model import ALONE, TMR, ActorEncoder, Ranks, Step
-from tmr.model.layers import EncoderLayer
-from tmr.padded import Padded
+from tmr.model import SINGLE_PROCESS, TMR, ActorEncoder, ProcessGroup, Step
+from tmr.model.transformer import EncoderLayer
+from tmr.sequences import Padded
 
 
 class PlainEncoder(nn.Module):
-    """ACTOR's encoder: mu and logvar come out where two learnt tokens went in."""
+    """ACTOR's encoder: mu and logvar come out where two learned tokens went in."""
 
     def __init__(self, nfeats: int, dim: int, ff: int, layers: int, heads: int, p: float) -> None:
         super().__init__()
@@ -142,7 +142,7 @@ class Trained(TMR):
         text: Padded,
         sentences: Tensor,
         generator: Generator | None = None,
-        ranks: Ranks = ALONE,
+        ranks: ProcessGroup = SINGLE_PROCESS,
     ) -> Step:
         """As plain torch in training; evaluation is the model's own."""
         if self.training:

@@ -17,7 +17,7 @@ from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 
 from joblib.externals.loky import get_reusable_executor
 
-from tmr.motion.corpus import Summary, compute_features, import_folder
+from tmr.motion.preprocessing import Summary, compute_features, import_folder
 
 STEPS = {"import": import_folder, "features": compute_features}
 HEAD = "step      processes    files    frames  seconds  files/s  frames/s  processor s  peak MB"

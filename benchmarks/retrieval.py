@@ -21,7 +21,7 @@ from torch import Tensor
 
 from tmr.model import ActorEncoder
 from tmr.retrieval import PROTOCOLS, Encoded, Texts, best_precision, encode_sequences, evaluate_all
-from tmr.retrieval.encoding import computing
+from tmr.retrieval.encode import computing
 from tmr.retrieval.report import Report
 
 MOTIONS, CAPTIONS, NSIM = 4384, 12635, 100
@@ -143,7 +143,7 @@ def bound(motions: int) -> str:
 
 def encoder_operations(width: int, counts: list[int]) -> float:
     """Floating-point operations of one encoder; its last layer computes keys and values alone."""
-    rows = np.array(counts) + 2  # with the two learnt tokens
+    rows = np.array(counts) + 2  # with the two learned tokens
     layer = 4 * DIM * DIM + 2 * DIM * FF_SIZE
     each = width * DIM + (LAYERS - 1) * layer + 2 * DIM * DIM
     attention = (LAYERS - 1) * 2 * DIM * (rows**2).sum()

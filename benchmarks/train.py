@@ -5,7 +5,7 @@ train TMR at the paper's size. One row a setting, each in a process of its own: 
 torch (see plain.py) with a DataLoader with workers and padded batches in random order, `ours` is
 what `train.py` does. Shown are samples a second and how many times those of `plain`; the share of
 computed frames that are real (fill, attention apart); milliseconds a step waits for its batch, and
-goes forward, backward and through the optimiser, medians; the processor seconds of a step and again
+goes forward, backward and through the optimizer, medians; the processor seconds of a step and again
 the ratio, which on a busy machine is the one to trust; the peak of the process's memory (on a GPU:
 of torch's in it; summed over the processes); and the arithmetic that the real frames need, a second
 and as a share of the speed of a large matrix product measured in the same process (`of peak`): on a
@@ -35,17 +35,17 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
-from tmr.data.on_device import gather, moved
-from tmr.model import ALONE, TMR, ActorDecoder, ActorEncoder, Spread
-from tmr.padded import Padded, pad, starts
-from tmr.training.memory import keep_freed_memory
+from tmr.data.device_dataset import gather, moved
+from tmr.model import SINGLE_PROCESS, TMR, ActorDecoder, ActorEncoder, DistributedProcessGroup
+from tmr.sequences import Padded, pad, starts
+from tmr.training.allocator import keep_freed_memory
 
 DIM, FF_SIZE, LAYERS, HEADS, DROPOUT = 256, 1024, 6, 4, 0.1
 FEATURES, WORDS = 263, 768
 LOSS_WEIGHTS = {"recons": 1.0, "kl": 1e-5, "latent": 1e-5, "contrastive": 0.1}
 HEADING = (
     f"{'setting':<24}{'batch':>6}{'samples/s':>10}{'ratio':>7}{'fill':>6}{'data ms':>9}"
-    f"{'forward':>9}{'backward':>9}{'optimiser':>10}{'CPU s':>8}{'ratio':>7}{'peak MB':>9}"
+    f"{'forward':>9}{'backward':>9}{'optimizer':>10}{'CPU s':>8}{'ratio':>7}{'peak MB':>9}"
     f"{'TFLOP/s':>9}{'of peak':>9}"
 )
 Arguments = tuple[Padded, Padded, Tensor]
@@ -178,7 +178,11 @@ def train(
         motion, text, sentences = next(batches)
         batch = motion.to(device, True), text.to(device, True), sentences.to(device)
         frames = max(sizes.frames[number * batch_size : (number + 1) * batch_size])
-        ranks = Spread(rank, [batch_size // world] * world, frames) if world > 1 else ALONE
+        ranks = (
+            DistributedProcessGroup(rank, [batch_size // world] * world, frames)
+            if world > 1
+            else SINGLE_PROCESS
+        )
         clock.lap()
         with precision(setting, device):
             loss = model(*batch) if setting.plain else model(*batch, ranks=ranks).losses["loss"]
@@ -331,7 +335,7 @@ def training_operations(frames: Tensor, words: Tensor) -> float:
 
 def encoder(width: int, counts: Tensor) -> Tensor:
     """Multiplications of an encoder forward, for each sequence."""
-    rows = counts + 2  # with the two learnt tokens
+    rows = counts + 2  # with the two learned tokens
     layer = 4 * DIM * DIM + 2 * DIM * FF_SIZE
     attention = 2 * DIM * rows**2
     return width * DIM * counts + (LAYERS - 1) * (layer * rows + attention) + 2 * DIM * DIM * rows

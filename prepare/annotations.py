@@ -5,9 +5,9 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
-from tmr.run.annotations import Options, build_annotations
-from tmr.run.command import one_line_errors
-from tmr.run.objects import data_of
+from tmr.commands.annotations import Options, build_annotations
+from tmr.commands.cli import one_line_errors
+from tmr.runs.build import data_of
 
 
 @one_line_errors

@@ -6,9 +6,9 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
-from tmr.run.check import check
-from tmr.run.command import one_line_errors
-from tmr.run.objects import data_of, embeddings_of
+from tmr.commands.check import check
+from tmr.commands.cli import one_line_errors
+from tmr.runs.build import data_of, embeddings_of
 
 NOT_READY = 1
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
-from tmr.run.combine import combine_data_sets
-from tmr.run.command import one_line_errors
+from tmr.commands.cli import one_line_errors
+from tmr.commands.combine import combine_data_sets
 
 
 @one_line_errors

@@ -3,8 +3,8 @@
 import hydra
 from omegaconf import DictConfig
 
-from tmr.motion.corpus import compute_features
-from tmr.run.command import one_line_errors
+from tmr.commands.cli import one_line_errors
+from tmr.motion.preprocessing import compute_features
 
 
 @one_line_errors

@@ -5,9 +5,9 @@ from dataclasses import replace
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
+from tmr.commands.cli import one_line_errors
+from tmr.commands.download import Item, download
 from tmr.errors import InputError
-from tmr.run.command import one_line_errors
-from tmr.run.download import Item, download
 
 
 @one_line_errors

@@ -5,9 +5,9 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
+from tmr.commands.cli import one_line_errors
 from tmr.motion.conventions import Conventions
-from tmr.motion.corpus import import_folder
-from tmr.run.command import one_line_errors
+from tmr.motion.preprocessing import import_folder
 
 
 @one_line_errors

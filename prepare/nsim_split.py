@@ -3,9 +3,9 @@
 import hydra
 from omegaconf import DictConfig
 
-from tmr.run.command import one_line_errors
-from tmr.run.nsim_split import nsim_split
-from tmr.run.objects import data_of, device_of, embeddings_of
+from tmr.commands.cli import one_line_errors
+from tmr.commands.nsim_split import nsim_split
+from tmr.runs.build import data_of, device_of, embeddings_of
 
 
 @one_line_errors

@@ -6,8 +6,8 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
-from tmr.data.synthetic.corpus import CorpusSize, synthesize
-from tmr.run.command import one_line_errors
+from tmr.commands.cli import one_line_errors
+from tmr.synthetic.dataset import CorpusSize, synthesize
 
 log = logging.getLogger(__name__)
 

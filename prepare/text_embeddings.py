@@ -6,8 +6,8 @@ import hydra
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from tmr.run.command import one_line_errors
-from tmr.run.text_embeddings import embed_captions
+from tmr.commands.cli import one_line_errors
+from tmr.commands.text_embeddings import embed_captions
 
 
 @one_line_errors

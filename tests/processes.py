@@ -10,7 +10,7 @@ from typing import Any
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(
-    ["tmr.run.train", "tmr.run.evaluate", "transformers.models.bert.modeling_bert"]
+    ["tmr.commands.train", "tmr.commands.retrieval", "transformers.models.bert.modeling_bert"]
 )
 SECONDS = 120  # a group that waits for a member that failed must not wait for ever
 

@@ -17,7 +17,7 @@ from torch import Tensor
 import tmr
 from tmr.data import Normalizer
 from tmr.errors import InputError
-from tmr.padded import pad
+from tmr.sequences import pad
 from tmr.text import TextEmbedding, TextModel
 
 CAPTIONS = [
@@ -117,7 +117,7 @@ def test_joints_and_their_features_have_the_same_latent(model: "tmr.Model", shar
 
 
 @pytest.mark.parametrize("batch_size", [2, 64])
-def test_latents_do_not_depend_on_their_neighbours(model: "tmr.Model", batch_size: int) -> None:
+def test_latents_do_not_depend_on_their_neighbors(model: "tmr.Model", batch_size: int) -> None:
     alone = torch.cat([model.encode_motions([motion]) for motion in MOTIONS])
     assert torch.allclose(model.encode_motions(MOTIONS, batch_size), alone, atol=1e-5)
     texts = [CAPTIONS[0], "a", CAPTIONS[5], CAPTIONS[0]]
@@ -127,7 +127,7 @@ def test_latents_do_not_depend_on_their_neighbours(model: "tmr.Model", batch_siz
     assert torch.equal(together[0], together[3])
 
 
-def test_motions_are_normalised_with_the_statistics_of_the_run(model: "tmr.Model") -> None:
+def test_motions_are_normalized_with_the_statistics_of_the_run(model: "tmr.Model") -> None:
     mean, std = model.normalizer.mean, model.normalizer.std
     motion = torch.from_numpy(MOTIONS[0])
     expected = model.network.encode_motion(pad([(motion - mean) / (std + 1e-12)])).mu

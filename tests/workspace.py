@@ -61,7 +61,7 @@ class Workspace:
         return "".join(self.succeed(line) for line in lines if line.strip())
 
     def succeed(self, command: str, **environment: str) -> str:
-        """What a command that must succeed prints, without colours."""
+        """What a command that must succeed prints, without colors."""
         done = self.run(command, **environment)
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
         return re.sub(r"\x1b\[\d+m", "", done.stdout + done.stderr)

@@ -21,13 +21,13 @@ from tmr.model import TEMOS, Gaussian
 from tmr.motion.guofeats import NUM_FEATURES
 from tmr.motion.published import published_features
 from tmr.motion.skeleton import NUM_JOINTS
-from tmr.padded import Padded, mask_of
 from tmr.retrieval import cosine_similarity, encode_sequences, shown_score
-from tmr.retrieval.encoding import computing
-from tmr.run.folder import RunDir
-from tmr.run.hub import publish, run_at
-from tmr.run.objects import data_of, device_of, text_model_of
-from tmr.run.weights import load_model
+from tmr.retrieval.encode import computing
+from tmr.runs.build import data_of, device_of, text_model_of
+from tmr.runs.folder import RunDir
+from tmr.runs.hub import publish, run_at
+from tmr.runs.weights import load_model
+from tmr.sequences import Padded, mask_of
 from tmr.text import EmbeddingCache, TextModel
 
 Motion = np.ndarray | Tensor
@@ -58,7 +58,7 @@ def load(
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A run's networks with all they need to encode raw texts and unnormalised motions.
+    """A run's networks with all they need to encode raw texts and unnormalized motions.
 
     ``network`` is the plain torch module in evaluation mode, ``config`` what the run was made
     from, ``text_model`` the frozen language models. Nothing here changes the caller's gradient
@@ -136,7 +136,7 @@ class Model:
     ) -> Float[Tensor, "motions dim"]:
         """Mean latents of motions, in order, on the model's device.
 
-        Each is either features (T, 263), unnormalised, or joints (T + 1, 22, 3) in metres, Y up,
+        Each is either features (T, 263), unnormalized, or joints (T + 1, 22, 3) in meters, Y up,
         both at 20 frames a second.
 
         Raises:
@@ -162,7 +162,7 @@ class Model:
     def decode(
         self, latents: Float[Tensor, "motions dim"], frames: Sequence[int], batch_size: int = 64
     ) -> list[Float[Tensor, "_ 263"]]:
-        """The motion that the decoder sees in each latent: unnormalised features on the CPU.
+        """The motion that the decoder sees in each latent: unnormalized features on the CPU.
 
         ``frames`` are their lengths at 20 frames a second. Motions of like length are decoded
         together, at most ``batch_size``.
@@ -187,7 +187,7 @@ class Model:
         seed: int = 0,
         batch_size: int = 64,
     ) -> list[list[Float[Tensor, "_ 263"]]]:
-        """``samples`` motions for each text: unnormalised features on the CPU, 20 frames a second.
+        """``samples`` motions for each text: unnormalized features on the CPU, 20 frames a second.
 
         ``seconds`` is the length of all, or one for each text. A latent is mu + ``fact`` * sigma *
         noise: 0 gives the mean, so that all samples are the same motion. A text's motions depend
@@ -335,7 +335,7 @@ def _latents_by_text(
 
 
 def features_of(motion: Motion) -> Float[Tensor, "frames 263"]:
-    """Unnormalised float32 features of a motion given as features or joints, on the CPU.
+    """Unnormalized float32 features of a motion given as features or joints, on the CPU.
 
     Raises:
         InputError: any other shape, no frames (for joints: fewer than two), or not finite.

@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from tmr.data import (
-    OnDevice,
-    Shares,
+    DeviceDataset,
+    DistributedBatchSampler,
     TextMotionData,
     collate,
+    place_on_device_if_it_fits,
     training_loader,
     validation_loader,
-    where_it_fits,
 )
 from tmr.data.normalizer import Normalizer
 from tmr.errors import InputError
@@ -62,7 +62,7 @@ def test_a_sample_holds_its_captions_part_of_the_motion(data, embeddings):
     assert torch.equal(dataset[3].motion, whole.motion)
 
 
-def test_features_are_normalised(data, embeddings):
+def test_features_are_normalized(data, embeddings):
     normalizer = Normalizer(torch.full((263,), 1.0), torch.full((263,), 2.0))
     assert data.split("train", embeddings, normalizer)[5].motion == pytest.approx((5 - 1) / 2)
 
@@ -133,7 +133,7 @@ def test_on_a_device_an_epochs_batches_are_the_same(data, embeddings):
     """The CPU is the device: bit for bit, in the same order, from any batch on."""
     normalizer = Normalizer(torch.linspace(-1, 1, 263), torch.linspace(0.3, 3, 263))
     dataset = data.split("train", embeddings, normalizer)
-    there = OnDevice(dataset, torch.device("cpu"))
+    there = DeviceDataset(dataset, torch.device("cpu"))
     pairs = [
         [training_loader(d, 5, pool=2, seed=3) for d in (dataset, there)],
         [training_loader(d, 5, pool=1, seed=3, rank=1, world=2) for d in (dataset, there)],
@@ -141,7 +141,7 @@ def test_on_a_device_an_epochs_batches_are_the_same(data, embeddings):
     ]
     for number, (plain, gathered) in enumerate(pairs):
         for loader in (plain, gathered):
-            assert isinstance(loader.batch_sampler, Shares)
+            assert isinstance(loader.batch_sampler, DistributedBatchSampler)
             loader.batch_sampler.set_epoch(number)
             loader.batch_sampler.start_at(number % 2)
         batches = list(zip(plain, gathered, strict=True))
@@ -158,12 +158,14 @@ def test_on_a_device_an_epochs_batches_are_the_same(data, embeddings):
 def test_data_go_to_a_device_where_they_are_wanted_and_fit(data, embeddings, monkeypatch):
     dataset, cpu = data.split("train", embeddings, IDENTITY), torch.device("cpu")
     assert (
-        where_it_fits([dataset], cpu, "auto") == where_it_fits([dataset], cpu, False) == [dataset]
+        place_on_device_if_it_fits([dataset], cpu, "auto")
+        == place_on_device_if_it_fits([dataset], cpu, False)
+        == [dataset]
     )
-    assert isinstance(where_it_fits([dataset], cpu, True)[0], OnDevice)
-    there = OnDevice(dataset, cpu)
+    assert isinstance(place_on_device_if_it_fits([dataset], cpu, True)[0], DeviceDataset)
+    there = DeviceDataset(dataset, cpu)
     held = 4 * sum(t.numel() for t in (there.features, there.tokens, there.sentences))
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (2 * held, 80e9))
-    assert where_it_fits([dataset], torch.device("cuda"), "auto") == [dataset]
+    assert place_on_device_if_it_fits([dataset], torch.device("cuda"), "auto") == [dataset]
     with pytest.raises(InputError, match="expected auto, true or false"):
-        where_it_fits([dataset], cpu, "yes")
+        place_on_device_if_it_fits([dataset], cpu, "yes")

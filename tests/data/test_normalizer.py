@@ -19,7 +19,7 @@ def test_streamed_statistics_agree_with_all_frames_at_once(motions):
     assert normalizer.std.numpy() == pytest.approx(frames.std(axis=0, ddof=1), rel=1e-6)
 
 
-def test_normalised_frames_have_mean_0_and_deviation_1_and_come_back(motions):
+def test_normalized_frames_have_mean_0_and_deviation_1_and_come_back(motions):
     frames = torch.from_numpy(np.concatenate(motions))
     normalizer = statistics(motions)
     normal = normalizer(frames)

@@ -9,15 +9,15 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from tests.workspace import ROOT, Workspace
+from tmr.commands.localize import plan_of, scoring_of
+from tmr.commands.motion_stats import motion_stats
+from tmr.commands.text_embeddings import embed_captions
+from tmr.commands.train import train
 from tmr.data import TextMotionData
 from tmr.demo import Actions, open_shelf
-from tmr.motion.corpus import compute_features
-from tmr.run.folder import RunDir
-from tmr.run.localize import plan_of, scoring_of
-from tmr.run.statistics import motion_stats
-from tmr.run.text_embeddings import embed_captions
-from tmr.run.train import train
-from tmr.run.weights import extract
+from tmr.motion.preprocessing import compute_features
+from tmr.runs.folder import RunDir
+from tmr.runs.weights import extract
 
 RUN = Path("outputs/quickstart")  # where `python app.py` looks
 SIZE = "size.motions=215 size.test=20 size.val=10"  # few motions show every action

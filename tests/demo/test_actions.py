@@ -10,7 +10,7 @@ import pytest
 
 from tmr.demo import Actions, serve, shelf
 from tmr.demo.actions import Limits
-from tmr.demo.export import millimetres
+from tmr.demo.export import millimeters
 from tmr.demo.stage import SKELETON
 from tmr.errors import InputError
 from tmr.motion.writers import write_bvh
@@ -115,9 +115,9 @@ def test_a_folder_cannot_take_the_name_of_the_main_library(actions: Actions, tmp
         actions.import_folder(str(tmp_path / "synthetic"), lambda *_: None)
 
 
-def test_the_viewer_gets_joints_to_the_millimetre(actions: Actions):
+def test_the_viewer_gets_joints_to_the_millimeter(actions: Actions):
     motion = ids(actions.browse(LIMITS))[0]
-    sent = np.frombuffer(millimetres(actions.shelf, motion), "<i2").reshape(-1, 22, 3)
+    sent = np.frombuffer(millimeters(actions.shelf, motion), "<i2").reshape(-1, 22, 3)
     np.testing.assert_allclose(sent / 1000, actions.shelf.joints(motion), atol=5.1e-4)
 
 

@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from tests.workspace import Workspace
 from tmr.demo import Actions
 from tmr.motion.guofeats import features_to_joints
-from tmr.motion.importing import read_motion
+from tmr.motion.read import read_motion
 from tmr.motion.skeleton import FPS
 
 expect.set_options(timeout=60_000)  # milliseconds: other tests keep the cores busy
@@ -365,13 +365,13 @@ def test_a_motion_is_downloaded(page: Page, tmp_path: Path):
         assert path.suffix == f".{kind}"
 
 
-def test_dark_mode_has_its_own_colours(page: Page):
+def test_dark_mode_has_its_own_colors(page: Page):
     def brightness() -> list[int]:
-        colours = page.evaluate(
+        colors = page.evaluate(
             "[getComputedStyle(document.querySelector('.stage')).color,"
             " getComputedStyle(document.querySelector('.viewer')).backgroundColor]"
         )
-        return [sum(map(int, re.findall(r"\d+", colour)[:3])) for colour in colours]
+        return [sum(map(int, re.findall(r"\d+", color)[:3])) for color in colors]
 
     ink, ground = brightness()
     assert ink < 150

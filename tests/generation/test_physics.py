@@ -24,7 +24,7 @@ def test_a_body_at_rest_has_none(standing: np.ndarray) -> None:
 
 
 def test_a_body_that_glides_slides_at_its_speed(standing: np.ndarray) -> None:
-    """Half a metre a second along a diagonal of the floor, without a change of velocity."""
+    """Half a meter a second along a diagonal of the floor, without a change of velocity."""
     standing[..., 0] += 0.3 * SECONDS[:, None]
     standing[..., 2] += 0.4 * SECONDS[:, None]
     report = physical_report(standing)
@@ -41,7 +41,7 @@ def test_a_foot_in_the_air_may_move(standing: np.ndarray) -> None:
     assert physical_report(standing)["foot_sliding"] == 0
 
 
-def test_sinking_is_measured_in_millimetres_over_all_frames(standing: np.ndarray) -> None:
+def test_sinking_is_measured_in_millimeters_over_all_frames(standing: np.ndarray) -> None:
     standing[: FRAMES // 4, joint("left_wrist"), 1] = -0.008
     standing[: FRAMES // 4, joint("left_foot"), 1] = -0.002
     assert physical_report(standing)["floor_penetration"] == pytest.approx(2)

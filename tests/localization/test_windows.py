@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tmr.errors import InputError
 from tmr.localization import WindowPlan, encode_motions, store
 from tmr.model import ActorEncoder
-from tmr.padded import pad
+from tmr.sequences import pad
 
 PLAN = WindowPlan([0.5, 1.0, 2.3], 0.3, 100)
 

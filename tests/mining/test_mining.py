@@ -69,9 +69,9 @@ def test_caption_ranks_name_the_worst_own_and_the_best_of_all():
 
 
 def test_planted_clusters_are_found():
-    centres = torch.eye(4)
+    centers = torch.eye(4)
     members = torch.tensor([0] * 9 + [1] * 7 + [2] * 5 + [3] * 3)
-    latents = F.normalize(centres[members] + 0.05 * torch.randn(24, 4), dim=-1)
+    latents = F.normalize(centers[members] + 0.05 * torch.randn(24, 4), dim=-1)
     clusters = spherical_k_means(latents, 4, seed=0)
     assert clusters.members.tolist() == members.tolist()  # largest first
     central = clusters.items(0)

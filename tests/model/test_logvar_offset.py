@@ -7,7 +7,7 @@ import torch
 
 from tmr.model import TEMOS, ActorDecoder, ActorEncoder
 from tmr.model.losses import kl_terms
-from tmr.padded import pad
+from tmr.sequences import pad
 
 SIZES = {"latent_dim": 16, "ff_size": 24, "num_layers": 2, "num_heads": 4, "dropout": 0.0}
 MOTION = pad([torch.randn(n, 10, generator=torch.Generator().manual_seed(n)) for n in (9, 4, 6)])

@@ -9,7 +9,7 @@ from torch.distributions import Normal, kl_divergence
 from tmr.errors import InputError
 from tmr.model.gaussian import Gaussian
 from tmr.model.losses import contrastive, kl, kl_terms, reconstruction, same_caption, weigh
-from tmr.padded import mask_of
+from tmr.sequences import mask_of
 
 
 def gaussian(seed: int) -> Gaussian:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from tmr.errors import InputError
 from tmr.model import TEMOS, TMR, ActorDecoder, ActorEncoder
-from tmr.padded import Padded, mask_of, pad
+from tmr.sequences import Padded, mask_of, pad
 
 SIZES = {"latent_dim": 16, "ff_size": 24, "num_layers": 2, "num_heads": 4, "dropout": 0.1}
 PAPER = {"latent_dim": 256, "ff_size": 1024, "num_layers": 6, "num_heads": 4, "dropout": 0.1}

@@ -8,10 +8,10 @@ from benchmarks.plain import PlainTMR
 from tests.model.test_models import tmr
 from tmr.model import TMR, places, rows
 from tmr.model import packed as by_hand
-from tmr.model.layers import DecoderLayer, EncoderLayer
 from tmr.model.packed import Dropout, decoder_layer, encoder_layer
 from tmr.model.places import Places
-from tmr.padded import Packed, Padded, mask_of, owners, pad, spans, starts
+from tmr.model.transformer import DecoderLayer, EncoderLayer
+from tmr.sequences import Packed, Padded, mask_of, owners, pad, spans, starts
 
 SIZES = {"latent_dim": 32, "ff_size": 48, "num_layers": 3, "num_heads": 4, "dropout": 0.0}
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tmr.motion.profiles import Profile
+from tmr.motion.skeleton_maps import Profile
 
 # A person of straight limbs in the joints that the Bandai profile needs: (name, offset in
-# centimetres, children). Facing +Z, so the left side is at +X.
+# centimeters, children). Facing +Z, so the left side is at +X.
 PERSON = (
     "Hips", (0, 90, 0), [
         ("Spine", (0, 10, 0), [("Chest", (0, 20, 0), [
@@ -77,7 +77,7 @@ def person_bvh(
     )
 
 
-# Where the joints of a standing person are, in metres, Y up, facing +Z. The knees are bent a
+# Where the joints of a standing person are, in meters, Y up, facing +Z. The knees are bent a
 # little, as everybody's are.
 STANDING = {
     "pelvis": (0, 0.93, 0), "spine1": (0, 1.03, 0), "spine2": (0, 1.17, 0), "spine3": (0, 1.23, 0),

@@ -11,8 +11,8 @@ from scipy.spatial.transform import Rotation
 from tests.motion.bvh_text import STANDING
 from tmr.errors import InputError
 from tmr.motion.conventions import Conventions, NoMotion
-from tmr.motion.corpus import import_folder
-from tmr.motion.importing import read_clip, record
+from tmr.motion.preprocessing import import_folder
+from tmr.motion.read import read_clip, record
 from tmr.motion.skeleton import JOINTS, PARENTS
 
 smplx = pytest.importorskip("smplx")
@@ -131,7 +131,7 @@ def test_joints_are_those_of_the_whole_body_model_of_smplx(tmp_path, said, model
     assert np.allclose(ours, posed.joints[:, :22].detach().numpy(), atol=1e-6)
 
 
-def test_a_clip_is_upright_in_metres_at_20_frames_a_second(tmp_path, said):
+def test_a_clip_is_upright_in_meters_at_20_frames_a_second(tmp_path, said):
     still = motion("smplh", frames=13)
     still["poses"][:, 3:] = 0
     still["betas"][:] = 0
@@ -140,7 +140,7 @@ def test_a_clip_is_upright_in_metres_at_20_frames_a_second(tmp_path, said):
     clip = read_clip(tmp_path / "clip.npz", said)
     assert str(clip.reading) == "skeleton smplh female, 1 unit = 1 m, z up, right-handed, 60 fps"
     standing = np.array([STANDING[name] for name in JOINTS])
-    # The pelvis is the centre of the turn to Z up, so it keeps its height.
+    # The pelvis is the center of the turn to Z up, so it keeps its height.
     for t, joints in enumerate(clip.joints):
         placed = standing - standing[0] + joints[0]
         assert np.allclose(joints, placed, atol=1e-6)

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from tests.motion.bvh_text import STANDING, person_bvh
 from tmr.errors import InputError
 from tmr.motion.conventions import Conventions
-from tmr.motion.corpus import import_folder
+from tmr.motion.preprocessing import import_folder
 from tmr.motion.skeleton import JOINTS
 
 WALK = person_bvh([(0, 90, 1.5 * t) for t in range(9)], frame_time="0.05")
 _STEPS = np.linspace(0, 0.3, 9)[:, None, None] * [0, 0, 1]
 ARRAY = np.array([STANDING[name] for name in JOINTS]) + _STEPS
-MISREAD = 0.25  # metres that a result may be off without a word: a bit may fall out of a number
+MISREAD = 0.25  # meters that a result may be off without a word: a bit may fall out of a number
 
 # Powers of ten, most of them absurd, and inches, feet and the unit of CMU.
 FACTORS = [*(10.0**power for power in range(-12, 13)), 1 / 0.0254, 1 / 0.3048, 0.45 / 0.0254]

@@ -8,8 +8,8 @@ from scipy.spatial.transform import Rotation
 
 from tmr.errors import InputError
 from tmr.motion.conventions import UNITS, Conventions, body_axis, stature, up_axis
-from tmr.motion.importing import read_clip, read_motion
 from tmr.motion.mirror import MIRRORED_JOINTS
+from tmr.motion.read import read_clip, read_motion
 from tmr.motion.skeleton import BONE_LENGTHS, joint
 
 # A proper rotation that brings Y up to each axis.
@@ -136,7 +136,7 @@ def test_what_cannot_be_meant_is_refused(read, walk, change, said, message):
 @pytest.mark.parametrize(
     ("said", "message"),
     [
-        ({"unit": "yard"}, "unknown unit 'yard': expected metres or one of mm, cm"),
+        ({"unit": "yard"}, "unknown unit 'yard': expected meters or one of mm, cm"),
         ({"up": "w"}, "unknown up axis 'w': expected one of x, y, z, -x"),
         ({"handedness": "both"}, "unknown handedness 'both': expected one of right, left"),
         ({"fps": 0}, "found fps=0"),

@@ -57,7 +57,7 @@ def test_the_columns_are_each_named_once():
 
 def test_joints_come_back_from_features(clip):
     back = features_to_joints(joints_to_features(clip))
-    assert np.allclose(back, guofeats.normalise(clip)[:-1], atol=1e-9)
+    assert np.allclose(back, guofeats.normalize(clip)[:-1], atol=1e-9)
 
 
 def test_features_do_not_see_place_size_heading_or_extra_joints(clip):
@@ -68,7 +68,7 @@ def test_features_do_not_see_place_size_heading_or_extra_joints(clip):
 
 
 def test_the_first_frame_is_on_the_floor_at_the_origin_facing_forward(clip):
-    joints = guofeats.normalise(clip)
+    joints = guofeats.normalize(clip)
     assert joints[..., 1].min() == 0
     assert np.allclose(joints[0, 0, [0, 2]], 0)
     across = joints[0, 1] - joints[0, 2] + joints[0, 16] - joints[0, 17]
@@ -94,7 +94,7 @@ def test_someone_who_stands_still_has_no_velocity_and_both_feet_down(clip):
 
 def test_a_steady_walk_straight_on_moves_along_z_only(clip):
     steps = np.arange(6)[:, None, None] * [0.0, 0.0, 0.05]
-    walking = guofeats.normalise(clip)[:1] + steps
+    walking = guofeats.normalize(clip)[:1] + steps
     features = joints_to_features(walking)
     assert np.allclose(features[:, guofeats.ROOT_VELOCITY][1:], [0, 0.05], atol=5e-3)
     # 0.05 ** 2 is above the contact threshold of 0.002.

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from tests.motion.bvh_text import person_bvh
-from tmr.motion.corpus import compute_features, import_folder
+from tmr.motion.preprocessing import compute_features, import_folder
 
 STEPS = {"import": ("takes", "joints"), "features": ("joints", "features")}
 RUN = {
-    "import": "from tmr.motion.corpus import import_folder as run",
-    "features": "from tmr.motion.corpus import compute_features as run",
+    "import": "from tmr.motion.preprocessing import import_folder as run",
+    "features": "from tmr.motion.preprocessing import compute_features as run",
 }
 CLIPS = 60
 

@@ -15,16 +15,16 @@ from scipy.spatial.transform import Rotation
 
 from tmr.errors import InputError
 from tmr.motion.readers.bvh import read_bvh
+from tmr.motion.rig import T_POSE, rig_of
 from tmr.motion.skeleton import BONE_LENGTHS, JOINTS, PARENTS
 from tmr.motion.writers import write_bvh, write_gif, write_glb
 from tmr.motion.writers.glb import glb_bytes
-from tmr.motion.writers.rig import T_POSE, rig_of
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", PendingDeprecationWarning)  # it imports PyGLM by its old name
     import bvhio
 
-MILLIMETRE = 1e-3
+MILLIMETER = 1e-3
 
 
 def walk_of(offsets: np.ndarray, turns: Rotation, frames: int) -> np.ndarray:
@@ -92,7 +92,7 @@ def test_a_bvh_file_read_again_gives_the_same_joints(tmp_path, clip):
     bvh = read_bvh(tmp_path / "clip.bvh")
     order = [bvh.names.index(name) for name in JOINTS]
     assert (bvh.fps, len(bvh.names)) == (20, 22)
-    assert farthest(bvh.joint_positions()[:, order] / 100, clip) < MILLIMETRE
+    assert farthest(bvh.joint_positions()[:, order] / 100, clip) < MILLIMETER
 
 
 def test_a_bvh_library_finds_the_same_joints_and_frames(tmp_path, clip):
@@ -112,7 +112,7 @@ def test_a_bvh_library_finds_the_same_joints_and_frames(tmp_path, clip):
     for frame in range(len(clip)):
         root.loadPose(frame)
         found[frame] = [[*places[name].PositionWorld] for name in JOINTS]
-    assert farthest(found / 100, clip) < MILLIMETRE
+    assert farthest(found / 100, clip) < MILLIMETER
 
 
 def test_angles_in_a_bvh_file_do_not_jump(tmp_path, rigid):
@@ -132,7 +132,7 @@ def test_a_joint_turned_into_gimbal_lock_stays_in_place(tmp_path, quarter):
     write_bvh(tmp_path / "clip.bvh", joints)
     bvh = read_bvh(tmp_path / "clip.bvh")
     order = [bvh.names.index(name) for name in JOINTS]
-    assert farthest(bvh.joint_positions()[:, order] / 100, joints) < MILLIMETRE
+    assert farthest(bvh.joint_positions()[:, order] / 100, joints) < MILLIMETER
 
 
 class Glb:
@@ -217,10 +217,10 @@ def test_the_nodes_of_a_glb_file_are_our_joints_in_every_frame(tmp_path, clip):
     write_glb(tmp_path / "clip.glb", clip)
     glb = Glb((tmp_path / "clip.glb").read_bytes())
     np.testing.assert_allclose(glb.times(), np.arange(len(clip)) / 20, atol=1e-6)
-    assert farthest(glb.joints(), clip) < MILLIMETRE
+    assert farthest(glb.joints(), clip) < MILLIMETER
 
 
-def test_left_limbs_have_one_colour_and_right_limbs_another(rigid):
+def test_left_limbs_have_one_color_and_right_limbs_another(rigid):
     glb = Glb(glb_bytes(rigid))
     for side, other in (("left", "right"), ("right", "left")):
         points = glb.figure(side, frame=20)
@@ -294,8 +294,8 @@ def test_real_motions_come_back_from_both_formats(tmp_path, golden, name, kind):
     write_bvh(tmp_path / "clip.bvh", clip)
     bvh = read_bvh(tmp_path / "clip.bvh")
     order = [bvh.names.index(name) for name in JOINTS]
-    assert farthest(bvh.joint_positions()[:, order] / 100, clip) < MILLIMETRE
-    assert farthest(Glb(glb_bytes(clip)).joints(), clip) < MILLIMETRE
+    assert farthest(bvh.joint_positions()[:, order] / 100, clip) < MILLIMETER
+    assert farthest(Glb(glb_bytes(clip)).joints(), clip) < MILLIMETER
 
 
 @pytest.mark.parametrize("write", [write_bvh, write_glb, write_gif])
@@ -316,7 +316,7 @@ def test_values_that_are_not_finite_are_refused(tmp_path, write, rigid):
 def test_a_clip_of_one_frame_can_be_written(tmp_path, rigid):
     write_bvh(tmp_path / "clip.bvh", rigid[:1])
     assert len(read_bvh(tmp_path / "clip.bvh").values) == 1
-    assert farthest(Glb(glb_bytes(rigid[:1])).joints(), rigid[:1]) < MILLIMETRE
+    assert farthest(Glb(glb_bytes(rigid[:1])).joints(), rigid[:1]) < MILLIMETER
 
 
 def test_a_gif_plays_every_frame_at_20_frames_a_second_without_end(tmp_path, rigid):
@@ -329,8 +329,8 @@ def test_a_gif_plays_every_frame_at_20_frames_a_second_without_end(tmp_path, rig
     assert all(np.abs(after - before).max() > 50 for before, after in pairwise(pixels))
 
 
-def test_a_gif_shows_both_sides_in_their_colours(tmp_path, rigid):
-    from tmr.motion.render import LEFT, RIGHT, TRUNK
+def test_a_gif_shows_both_sides_in_their_colors(tmp_path, rigid):
+    from tmr.motion.contact_sheet import LEFT, RIGHT, TRUNK
 
     write_gif(tmp_path / "clip.gif", rigid[:1])
     with Image.open(tmp_path / "clip.gif") as gif:

@@ -4,9 +4,9 @@ import pytest
 from matplotlib.image import imread
 
 from tests.workspace import Workspace
+from tmr.commands.nsim_split import nsim_split
 from tmr.data import TextMotionData, read_split
 from tmr.errors import InputError
-from tmr.run.nsim_split import nsim_split
 from tmr.text import EmbeddingCache, TextModel
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"

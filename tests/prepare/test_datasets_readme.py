@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tmr.data import read_annotations
-from tmr.data.sources import read_table
-from tmr.motion.profiles import profile_named
+from tmr.data.releases import read_table
+from tmr.motion.skeleton_maps import profile_named
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tmr.commands import download
+from tmr.commands.download import fetch, fetch_archive, fetch_files, unpack
 from tmr.errors import InputError
-from tmr.run import download
-from tmr.run.download import fetch, fetch_archive, fetch_files, unpack
 
 CONTENT = np.random.default_rng(0).bytes(300_000)
 MD5 = hashlib.md5(CONTENT).hexdigest()
@@ -126,7 +126,7 @@ def test_a_server_without_ranges_is_read_from_the_beginning(server, tmp_path):
 
 
 @pytest.mark.parametrize("left", [len(CONTENT), len(CONTENT) + 5])
-def test_a_part_file_that_is_whole_or_too_long_is_recognised(server, tmp_path, left):
+def test_a_part_file_that_is_whole_or_too_long_is_recognized(server, tmp_path, left):
     server.files["a.bin"] = CONTENT
     (tmp_path / ".a.bin.part").write_bytes((CONTENT + b"extra")[:left])
     assert fetch(server.url("a.bin"), tmp_path / "a.bin", MD5).read_bytes() == CONTENT

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tmr.commands.text_embeddings import embed_captions
 from tmr.errors import InputError
-from tmr.run.text_embeddings import embed_captions
 from tmr.text import EmbeddingCache, TextModel
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"

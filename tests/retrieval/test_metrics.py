@@ -7,7 +7,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tmr.retrieval.metrics import both_ways, cosine_similarity, hit_probability, place, shown_score
+from tmr.retrieval.metrics import (
+    both_directions,
+    cosine_similarity,
+    hit_probability,
+    place,
+    shown_score,
+)
 
 
 @pytest.mark.parametrize("name", ["distinct", "duplicated"])
@@ -20,7 +26,7 @@ def test_figures_agree_with_the_original_to_nine_digits(shared, name, protocol):
     if protocol == "threshold_0.95":
         alike = shown_score(sentences @ sentences.mT) > 0.95
         matches = alike | torch.eye(len(scores), dtype=torch.bool)
-    figures = both_ways(scores, matches)
+    figures = both_directions(scores, matches)
     assert figures.keys() == expected.keys()
     assert figures == pytest.approx(expected, abs=1e-9, rel=0)
 
@@ -32,7 +38,7 @@ def test_ranks_agree_with_sorting_one_row_at_a_time():
 
 
 def test_a_collapsed_model_scores_at_chance():
-    figures = both_ways(torch.ones(20, 20), tie_safe=True)
+    figures = both_directions(torch.ones(20, 20), tie_safe=True)
     assert figures["t2m/R01"] == pytest.approx(5)
     assert figures["m2t/R10"] == pytest.approx(50)
     assert figures["t2m/MedR"] == 10.5
@@ -69,20 +75,20 @@ def test_original_rule_gives_a_perfect_model_100_from_motion_to_text(captions_sh
     nudged = captions_shared_by_pairs.clone()
     nudged[::2, 1::2] += torch.eye(6) * 1e-3  # each first caption prefers its second motion
     nudged[1::2, 1::2] += torch.eye(6) * 1e-3  # as does each second caption: 50 from text
-    figures = both_ways(nudged)
+    figures = both_directions(nudged)
     assert (figures["t2m/R01"], figures["m2t/R01"]) == (50, 100)
 
 
 def test_noise_takes_that_100_to_50_by_the_original_rule(captions_shared_by_pairs):
     noise = 1e-7 * torch.rand(12, 12, generator=torch.Generator().manual_seed(1))
-    share = both_ways(captions_shared_by_pairs + noise)["m2t/R01"]
+    share = both_directions(captions_shared_by_pairs + noise)["m2t/R01"]
     assert share < 80  # about half of the motions find their own copy of the caption first
 
 
 def test_tie_safe_figures_of_shared_captions_are_50_and_unmoved_by_noise(captions_shared_by_pairs):
     noise = torch.rand(12, 12, generator=torch.Generator().manual_seed(1)) - 0.5
-    exact = both_ways(captions_shared_by_pairs, tie_safe=True)
-    noisy = both_ways(captions_shared_by_pairs + 2e-6 * noise, tie_safe=True)
+    exact = both_directions(captions_shared_by_pairs, tie_safe=True)
+    noisy = both_directions(captions_shared_by_pairs + 2e-6 * noise, tie_safe=True)
     assert (exact["t2m/R01"], exact["m2t/R01"]) == (50, 50)
     assert noisy == exact
 

@@ -8,7 +8,7 @@ import torch
 
 from tests.retrieval.test_protocols import encoded
 from tmr.retrieval import PROTOCOLS, evaluate_all
-from tmr.retrieval.pictures import draw
+from tmr.retrieval.plots import draw
 from tmr.retrieval.report import Report
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tmr.text import TextModel
-from tmr.text.models import quiet_libraries
+from tmr.text.language_model import quiet_libraries
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 SENTENCE = "a person walk ##s jump kick wave left right hand foot and then turn forward slow ##ly"

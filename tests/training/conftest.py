@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.training.small import finished, make_data
+from tests.training.toy import finished, make_data
 from tests.workspace import Workspace
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.processes import together
-from tests.training.small import SIZES, Still, checkpoint, finished, train
+from tests.training.toy import SIZES, Still, checkpoint, finished, train
 
 
 def member(rank: int, world: int, folder: Path, run_dir: Path) -> dict[str, float]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from tests.training.small import (
+from tests.training.toy import (
     TMR,
     checkpoint,
     datasets,
@@ -17,7 +17,7 @@ from tests.training.small import (
     model_of,
     same,
 )
-from tmr.padded import Padded
+from tmr.sequences import Padded
 
 
 def test_a_loss_that_is_not_finite_stops_with_the_batch_and_the_weights_before(data, tmp_path):

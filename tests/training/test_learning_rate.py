@@ -27,7 +27,7 @@ class Line(pl.LightningModule):
 
 
 class Rates(pl.Callback):
-    """What the optimiser went by in each step."""
+    """What the optimizer went by in each step."""
 
     def __init__(self) -> None:
         self.seen: list[float] = []

@@ -12,9 +12,9 @@ import torch
 from hydra import compose, initialize_config_dir
 
 from tests.processes import start_command
-from tests.training.small import same
+from tests.training.toy import same
 from tests.workspace import ROOT, Workspace
-from tmr.run.folder import RunDir
+from tmr.runs.folder import RunDir
 
 GUIDE = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```bash\n(.*?)^```$", GUIDE, flags=re.DOTALL | re.MULTILINE)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from tests.training.small import EPOCHS, checkpoint, error_of, finished, same, started
+from tests.training.toy import EPOCHS, checkpoint, error_of, finished, same, started
 
 KILLS = int(os.environ.get("TMR_KILLS", "4"))
 CLOCK = {"time", "seconds"}

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from benchmarks.plain import PlainTMR
 from tests.processes import CONTEXT
 from tmr.model import TMR, ActorDecoder, ActorEncoder
-from tmr.padded import Padded, pad
-from tmr.retrieval import both_ways, cosine_similarity
+from tmr.retrieval import both_directions, cosine_similarity
+from tmr.sequences import Padded, pad
 
 FEATURES, WORDS, DIM, LAYERS, HEADS, FF_SIZE = 12, 10, 16, 2, 2, 24
 STEPS, BATCH, VALIDATION = 40, 16, 64
@@ -88,7 +88,7 @@ def figures(model: nn.Module, batch: Arguments) -> dict[str, float]:
     else:
         assert isinstance(model, PlainTMR)
         text, motion = model.text_encoder(text)[0], model.motion_encoder(motion)[0]
-    found = both_ways(cosine_similarity(text, motion), tie_safe=True)
+    found = both_directions(cosine_similarity(text, motion), tie_safe=True)
     return {name: value for name, value in found.items() if "/R" in name}
 
 
@@ -126,7 +126,7 @@ def test_a_short_training_ends_where_that_of_padded_torch_does() -> None:
         results = dict(zip(ways, pool.map(trained, ways), strict=True))
     losses, recalls = results["padded"]
     assert sum(losses[-10:]) < 0.8 * sum(losses[:10])
-    assert recalls["t2m/R10"] > 2 * 100 * 10 / VALIDATION  # it learnt: chance is half of that
+    assert recalls["t2m/R10"] > 2 * 100 * 10 / VALIDATION  # it learned: chance is half of that
     for way in ways[1:]:
         assert results[way][0] == pytest.approx(losses, rel=LOSS_TOLERANCE), way
         assert results[way][1] == pytest.approx(recalls, abs=RECALL_TOLERANCE), way

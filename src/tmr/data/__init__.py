@@ -1,28 +1,32 @@
-"""Data sets: annotations and splits, normalised motions, batches."""
+"""Data sets: annotations and splits, normalized motions, batches."""
 
 from tmr.data.annotations import Annotation, Caption, read_annotations, read_split
-from tmr.data.batches import LengthBucketSampler, training_loader, validation_loader
 from tmr.data.dataset import Batch, Sample, TextMotionData, TextMotionDataset, collate
+from tmr.data.device_dataset import DeviceDataset, place_on_device_if_it_fits
 from tmr.data.normalizer import Normalizer, statistics
-from tmr.data.on_device import OnDevice, where_it_fits
-from tmr.data.shares import Shares
+from tmr.data.samplers import (
+    DistributedBatchSampler,
+    LengthBucketSampler,
+    training_loader,
+    validation_loader,
+)
 
 __all__ = [
     "Annotation",
     "Batch",
     "Caption",
+    "DeviceDataset",
+    "DistributedBatchSampler",
     "LengthBucketSampler",
     "Normalizer",
-    "OnDevice",
     "Sample",
-    "Shares",
     "TextMotionData",
     "TextMotionDataset",
     "collate",
+    "place_on_device_if_it_fits",
     "read_annotations",
     "read_split",
     "statistics",
     "training_loader",
     "validation_loader",
-    "where_it_fits",
 ]

@@ -19,12 +19,12 @@ from tmr.data.annotations import (
     read_split,
     within,
 )
+from tmr.data.feature_store import FeatureStore, open_store
 from tmr.data.features import read_features
 from tmr.data.normalizer import Normalizer
-from tmr.data.store import MotionStore, open_store
 from tmr.errors import InputError
 from tmr.motion.skeleton import FPS
-from tmr.padded import Padded, pad
+from tmr.sequences import Padded, pad
 from tmr.text import EmbeddingCache
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One caption and its part of a motion (normalised features, 20 frames a second)."""
+    """One caption and its part of a motion (normalized features, 20 frames a second)."""
 
     key: str
     caption: str
@@ -130,7 +130,7 @@ class TextMotionData:
         remedy = f"make them with `python -m prepare.motion_stats data={self.name}`"
         return Normalizer.load(Path(self.stats), remedy)
 
-    def present(self, split: str, store: MotionStore | None = None) -> list[Annotation]:
+    def present(self, split: str, store: FeatureStore | None = None) -> list[Annotation]:
         """Annotations of a split whose motion file exists; InputError when there is none.
 
         What is in ``store``, which was compared with the files, need not be looked for.
@@ -160,12 +160,12 @@ class TextMotionData:
         split: str,
         embeddings: EmbeddingCache,
         normalizer: Normalizer,
-        store: MotionStore | None = None,
+        store: FeatureStore | None = None,
     ) -> "TextMotionDataset":
         """The motions of a split with captions; features of ``store``, else read into memory."""
         return TextMotionDataset(self, self.present(split, store), embeddings, normalizer, store)
 
-    def store(self) -> MotionStore | None:
+    def store(self) -> FeatureStore | None:
         """The features of all annotated motions in one mapped file beside the annotations.
 
         It is packed at the first call, and again when feature files have changed. None where it
@@ -197,10 +197,10 @@ class TextMotionDataset(Dataset):
         annotations: list[Annotation],
         embeddings: EmbeddingCache,
         normalizer: Normalizer,
-        store: MotionStore | None = None,
+        store: FeatureStore | None = None,
     ) -> None:
         self.items: list[Item] = []
-        self.motions: dict[str, Float[Tensor, "time feat"]] = {}  # not normalised
+        self.motions: dict[str, Float[Tensor, "time feat"]] = {}  # not normalized
         self.embeddings = embeddings
         self.normalizer = normalizer
         outside = 0

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tmr.errors import InputError
-from tmr.files import atomic_path
+from tmr.io import atomic_path
 
 EPS = 1e-12
 

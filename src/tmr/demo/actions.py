@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from tmr.commands.localize import motion_windows
 from tmr.demo.shelf import UPLOADS, Shelf
 from tmr.demo.stage import Value, card, cards, upload_card
 from tmr.errors import InputError
-from tmr.library import Library
 from tmr.localization import (
     Scoring,
     Segment,
@@ -20,13 +20,13 @@ from tmr.localization import (
     window_scores,
 )
 from tmr.retrieval import shown_score
-from tmr.retrieval.gallery import Hit
-from tmr.retrieval.latent_map import latent_map
-from tmr.retrieval.query import combine
-from tmr.run.localize import motion_windows
+from tmr.search.gallery import Hit
+from tmr.search.latent_map import latent_map
+from tmr.search.library import Library
+from tmr.search.query import combine
 
 EVERYTHING = "everything"  # stands in the list of splits for no limit
-GROUPS = 8  # colours of the map
+GROUPS = 8  # colors of the map
 Progress = Callable[[int, int], object]
 
 
@@ -132,7 +132,7 @@ class Actions:
     def latent_map(self, library_name: str, text: str = "") -> Value:
         """A library as points, near those that they resemble.
 
-        Their colours are eight groups of the library, or how well they fit a sentence.
+        Their colors are eight groups of the library, or how well they fit a sentence.
         """
         library = self.shelf.library(library_name)
         latents = library.gallery.latents

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from tmr.demo.shelf import Shelf
-from tmr.files import save_array
+from tmr.io import save_array
 from tmr.motion.writers.bvh import write_bvh
 from tmr.motion.writers.gif import write_gif
 from tmr.motion.writers.glb import write_glb
@@ -24,6 +24,6 @@ def export(shelf: Shelf, motion_id: str, path: Path) -> None:
     FORMATS[path.suffix[1:]](shelf, motion_id, path)
 
 
-def millimetres(shelf: Shelf, motion_id: str) -> bytes:
+def millimeters(shelf: Shelf, motion_id: str) -> bytes:
     """Joints (T, 22, 3) of a motion for the viewer: 16-bit integers, little end first."""
     return np.round(1000 * shelf.joints(motion_id)).clip(-32767, 32767).astype("<i2").tobytes()

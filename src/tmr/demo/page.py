@@ -85,7 +85,7 @@ class Page:
                 with gr.Tab("Moments"):
                     motion, long_file, what, look = self._moment_tab()
                 with gr.Tab("Library"):
-                    folder, take_in, colour, draw = self._library_tab()
+                    folder, take_in, color, draw = self._library_tab()
             self.limits = self._limits_row(main.source.name, main.gallery.split_names)
             self.stage = stage(self.actions.browse(Limits(main.source.name)))
 
@@ -107,8 +107,8 @@ class Page:
             self._on(look.click, self._moments, moments, "find_moments", js=IN_VIEWER)
             self._on(what.submit, self._moments, moments, js=IN_VIEWER)
             self._on(self.stage.more, self._more, self.limits, queue=False)
-            self._on(draw.click, self.actions.latent_map, [library, colour], "latent_map")
-            self._on(colour.submit, self.actions.latent_map, [library, colour])
+            self._on(draw.click, self.actions.latent_map, [library, color], "latent_map")
+            self._on(color.submit, self.actions.latent_map, [library, color])
             if self.importing:
                 take_in.click(
                     shown(self._import), folder, [self.stage, library], api_name="import_folder"
@@ -167,11 +167,11 @@ class Page:
             )
             take_in = gr.Button("Import", scale=1, min_width=110)
         with gr.Row(elem_classes="line"):
-            colour = gr.Textbox(
-                label="Colour the map by a sentence (or leave empty for groups)", scale=8
+            color = gr.Textbox(
+                label="Color the map by a sentence (or leave empty for groups)", scale=8
             )
             draw = gr.Button("Show the map", variant="primary", scale=1, min_width=110)
-        return folder, take_in, colour, draw
+        return folder, take_in, color, draw
 
     def _limits_row(self, library: str, splits: Sequence[str]) -> list[Any]:
         with gr.Row(elem_id="limits"):

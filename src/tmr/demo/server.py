@@ -15,7 +15,7 @@ from starlette.background import BackgroundTask
 from starlette.responses import FileResponse
 
 from tmr.demo.actions import Actions
-from tmr.demo.export import FORMATS, export, millimetres
+from tmr.demo.export import FORMATS, export, millimeters
 from tmr.demo.page import Page
 from tmr.demo.shelf import Shelf
 from tmr.demo.stage import HEAD, MOTIONS_URL, STATIC_URL
@@ -81,7 +81,7 @@ def _motion(actions: Actions, motion_id: str, format: str) -> Response:
     try:
         if format == "joints":
             return Response(
-                millimetres(actions.shelf, motion_id), media_type="application/octet-stream"
+                millimeters(actions.shelf, motion_id), media_type="application/octet-stream"
             )
         if format == "sentences":
             return JSONResponse(actions.sentences(motion_id))

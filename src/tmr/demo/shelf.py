@@ -15,10 +15,10 @@ from tqdm import tqdm
 from tmr.api import Model, features_of, load
 from tmr.data import TextMotionData
 from tmr.errors import InputError
-from tmr.library import Library
 from tmr.motion.guofeats import features_to_joints
-from tmr.motion.importing import READERS, read_motion
+from tmr.motion.read import READERS, read_motion
 from tmr.motion.skeleton import FPS
+from tmr.search.library import Library
 
 UPLOADS = "uploads"  # stands where the name of a library stands in the id of an uploaded motion
 REMEMBERED = 200  # uploads; the oldest are forgotten first
@@ -100,7 +100,7 @@ class Shelf:
             self.libraries[library.source.name] = library
 
     def features(self, motion_id: str) -> Float[np.ndarray, "frames 263"]:
-        """Unnormalised features of a motion."""
+        """Unnormalized features of a motion."""
         upload = self.upload(motion_id)
         if upload:
             return upload.features
@@ -110,7 +110,7 @@ class Shelf:
     def joints(self, motion_id: str) -> Float[np.ndarray, "frames 22 3"]:
         """Joints of a motion on the reference skeleton: it starts at the origin, facing +Z.
 
-        Metres, Y up, 20 frames a second.
+        Meters, Y up, 20 frames a second.
         """
         return features_to_joints(self.features(motion_id))
 
@@ -168,7 +168,7 @@ def open_shelf(
 
 
 def read_features_of(path: Path) -> Float[np.ndarray, "frames 263"]:
-    """Unnormalised float32 features of the motion in a file; InputError names the file.
+    """Unnormalized float32 features of the motion in a file; InputError names the file.
 
     Features themselves are taken as they are, every other motion is read as in an import.
     """

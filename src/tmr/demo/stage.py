@@ -12,7 +12,7 @@ from urllib.parse import quote
 import gradio as gr
 
 from tmr.motion.skeleton import FPS, JOINTS, PARENTS
-from tmr.retrieval.gallery import Item
+from tmr.search.gallery import Item
 
 STATIC_URL = "/stage"
 MOTIONS_URL = "/motions"
@@ -38,7 +38,7 @@ HEAD = "".join(f'<link rel="modulepreload" href="{STATIC_URL}/{name}">' for name
 
 
 def side_of(joint: str) -> str:
-    """Which limb colour a joint has: left, right or trunk."""
+    """Which limb color a joint has: left, right or trunk."""
     side = joint.partition("_")[0]
     return side if side in ("left", "right") else "trunk"
 

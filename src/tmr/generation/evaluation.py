@@ -45,7 +45,7 @@ class Case:
         return self.end - self.begin
 
     def read(self) -> Features:
-        """Unnormalised features of the part."""
+        """Unnormalized features of the part."""
         return read_features(self.file)[self.begin : self.end]
 
 

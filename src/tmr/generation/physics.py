@@ -1,6 +1,6 @@
 """What bodies do not do: feet that slide, limbs below the floor, trembling.
 
-All take joints in metres, Y up, at 20 frames a second, with the floor at height zero: what
+All take joints in meters, Y up, at 20 frames a second, with the floor at height zero: what
 `features_to_joints` gives. Compare with the same figures of real clips, which are not zero.
 """
 
@@ -12,7 +12,7 @@ from jaxtyping import Float
 from tmr.errors import InputError
 from tmr.motion.skeleton import FPS, joint
 
-CONTACT_HEIGHT = 0.05  # metres: toes below it stand on the floor
+CONTACT_HEIGHT = 0.05  # meters: toes below it stand on the floor
 TOES = [joint("left_foot"), joint("right_foot")]
 _SHORTEST = 4  # frames: jerk needs them
 UNITS = {"foot_sliding": "cm/s", "floor_penetration": "mm", "jitter": "m/s^3"}
@@ -34,7 +34,7 @@ def physical_report(joints: Float[np.ndarray, "frames 22 3"]) -> dict[str, float
 
 
 def foot_sliding(joints: Float[np.ndarray, "frames 22 3"]) -> float:
-    """Mean horizontal speed of toes on the floor, metres a second; 0 when none ever is.
+    """Mean horizontal speed of toes on the floor, meters a second; 0 when none ever is.
 
     Toes are on the floor in a step when they are below 5 cm before and after it. Source: the
     skating figure of Yuan et al., "PhysDiff" (ICCV 2023), there by the vertices of a mesh.
@@ -47,12 +47,12 @@ def foot_sliding(joints: Float[np.ndarray, "frames 22 3"]) -> float:
 
 
 def floor_penetration(joints: Float[np.ndarray, "frames 22 3"]) -> float:
-    """Depth of the lowest joint below the floor, metres, mean over frames (PhysDiff)."""
+    """Depth of the lowest joint below the floor, meters, mean over frames (PhysDiff)."""
     return float(np.maximum(-joints[..., 1].min(axis=1), 0).mean())
 
 
 def jitter(joints: Float[np.ndarray, "frames 22 3"]) -> float:
-    """Mean length of the third derivative of joint positions, metres a second cubed.
+    """Mean length of the third derivative of joint positions, meters a second cubed.
 
     Source: Yi et al., "TransPose" (SIGGRAPH 2021).
     """

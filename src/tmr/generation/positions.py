@@ -17,14 +17,14 @@ from tmr.motion.guofeats import POSITIONS, ROOT_HEIGHT, features_to_joints
 
 VARIANTS = ("root", "trajectory", "pose_local", "pose_global")
 NAMES = tuple(f"{error}_{variant}" for error in ("ape", "ave") for variant in VARIANTS)
-# The papers give both in metres; a difference of variances is in square metres.
+# The papers give both in meters; a difference of variances is in square meters.
 UNITS = {name: "m" if name.startswith("ape") else "m^2" for name in NAMES}
 
 
 def position_errors(
     generated: Float[np.ndarray, "_ 263"], reference: Float[np.ndarray, "_ 263"]
 ) -> Float[np.ndarray, " names"]:
-    """APE (metres) and AVE (square metres), in the order of ``NAMES``, of unnormalised features.
+    """APE (meters) and AVE (square meters), in the order of ``NAMES``, of unnormalized features.
 
     Both motions start at the origin, facing +Z.
 

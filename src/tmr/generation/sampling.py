@@ -67,7 +67,7 @@ def frames_of_seconds(seconds: Sequence[float], longest: float) -> list[int]:
 
     Raises:
         InputError: one is no number, below half a second, or above ``longest``: positions that no
-            training motion reached were never learnt.
+            training motion reached were never learned.
     """
     for length in seconds:
         if not (math.isfinite(length) and SHORTEST <= length <= longest):

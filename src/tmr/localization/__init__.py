@@ -1,4 +1,4 @@
-"""Temporal localisation: where in a long motion, or in a library, a sentence happens."""
+"""Temporal localization: where in a long motion, or in a library, a sentence happens."""
 
 from tmr.localization import store
 from tmr.localization.calibration import Calibration, fit_calibration

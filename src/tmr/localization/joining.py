@@ -16,7 +16,7 @@ def join(
 ) -> tuple[Float[np.ndarray, "frames 22 3"], Int[np.ndarray, "clips 2"]]:
     """The clips as one motion, with the first and end frame of each.
 
-    Clips are metres, Y up, 20 frames a second. Each starts at the place and with the facing with
+    Clips are meters, Y up, 20 frames a second. Each starts at the place and with the facing with
     which the last one ended. The jump of the posture between them is added to the frames of the
     later clip, and fades over its first ``blend_seconds``: no frame is added or lost, so where a
     clip starts and ends is exact.

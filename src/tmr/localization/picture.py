@@ -1,4 +1,4 @@
-"""The picture of a localisation: skeletons, curve and segments over one axis of time."""
+"""The picture of a localization: skeletons, curve and segments over one axis of time."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from tmr.files import atomic_path
+from tmr.io import atomic_path
 from tmr.localization.segments import Segment
-from tmr.motion.render import draw_figure
+from tmr.motion.contact_sheet import draw_figure
 from tmr.motion.skeleton import FPS
 
 _FIGURES = 16  # skeletons of the strip
-_SPACING = 0.85  # metres between them
+_SPACING = 0.85  # meters between them
 _CURVE, _BEST, _OTHER, _TEXT, _FAINT = "#264653", "#e76f51", "#2a9d8f", "#212529", "#868e96"
 _PALE = 0.35  # strength of the skeletons outside of the best segment
 
@@ -26,8 +26,8 @@ def draw(
 ) -> None:
     """Write a PNG (or SVG, PDF, by the suffix) of where a sentence was found in a motion.
 
-    Above, skeletons at even times, those in the best segment in full colour; then the fit around
-    each frame, and below the segments, the best one on top. ``joints`` are metres, Y up.
+    Above, skeletons at even times, those in the best segment in full color; then the fit around
+    each frame, and below the segments, the best one on top. ``joints`` are meters, Y up.
     """
     # Importing matplotlib takes a second, which only those who draw should pay.
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
@@ -60,9 +60,9 @@ def _draw_strip(
         time = (column + 0.5) / _FIGURES * seconds
         frame = joints[min(int(time * FPS), len(joints) - 1)]
         inside = bool(segments) and segments[0].start <= time < segments[0].end
-        centre = frame[0] * np.array([1.0, 0.0, 1.0])
+        center = frame[0] * np.array([1.0, 0.0, 1.0])
         place = (column + 0.5) * _SPACING
-        draw_figure(axes, frame - centre, place, 1.0 if inside else _PALE)
+        draw_figure(axes, frame - center, place, 1.0 if inside else _PALE)
     axes.set_xlim(0, _FIGURES * _SPACING)
     axes.set_ylim(-0.2, 2.05)
     axes.set_aspect("equal", anchor="S")
@@ -73,9 +73,9 @@ def _draw_strip(
 
 def _draw_curve(axes, fits: Float[np.ndarray, " frames"], segments: Sequence[Segment]) -> None:
     for rank, segment in enumerate(segments):
-        colour = _BEST if rank == 0 else _OTHER
+        color = _BEST if rank == 0 else _OTHER
         axes.axvspan(
-            segment.start, segment.end, color=colour, alpha=0.25 if rank == 0 else 0.1, lw=0
+            segment.start, segment.end, color=color, alpha=0.25 if rank == 0 else 0.1, lw=0
         )
     axes.plot((np.arange(len(fits)) + 0.5) / FPS, fits, color=_CURVE, lw=1.4)
     axes.set_ylim(min(0.0, float(fits.min())), 1.02)
@@ -84,8 +84,8 @@ def _draw_curve(axes, fits: Float[np.ndarray, " frames"], segments: Sequence[Seg
 
 def _draw_bars(axes, segments: Sequence[Segment], seconds: float) -> None:
     for rank, segment in enumerate(segments):
-        colour = _BEST if rank == 0 else _OTHER
-        axes.barh(rank, segment.end - segment.start, left=segment.start, height=0.7, color=colour)
+        color = _BEST if rank == 0 else _OTHER
+        axes.barh(rank, segment.end - segment.start, left=segment.start, height=0.7, color=color)
         label = f"{segment.start:.1f} to {segment.end:.1f} s, score {segment.score:.2f}"
         if segment.confidence is not None:
             label += f", confidence {segment.confidence:.2f}"

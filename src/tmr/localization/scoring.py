@@ -113,7 +113,7 @@ def curve(
 ) -> Float[np.ndarray, " frames"]:
     """The best fit of a window around each frame of a single motion.
 
-    Fits of one length are interpolated between the centres of the windows; the best length counts.
+    Fits of one length are interpolated between the centers of the windows; the best length counts.
     """
     spans = windows.spans
     lengths = spans[:, 1] - spans[:, 0]

@@ -1,4 +1,4 @@
-"""Long motions with sentences whose places are known: what localisation is measured on."""
+"""Long motions with sentences whose places are known: what localization is measured on."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class AnnotatedSequence:
-    """Features of a motion, not normalised, and the sentences that happen in it."""
+    """Features of a motion, not normalized, and the sentences that happen in it."""
 
     name: str
     features: Float[np.ndarray, "frames 263"]
@@ -64,7 +64,7 @@ def as_they_lie(annotations: Sequence[Annotation], read: FeatureReader) -> list[
     if not several:
         raise InputError(
             f"none of {len(annotations)} motions has two described parts, so there is nothing to "
-            "localise; join several motions to each sequence with clips=10"
+            "localize; join several motions to each sequence with clips=10"
         )
     sequences = []
     for annotation in several:

@@ -9,7 +9,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from tmr.files import atomic_path
+from tmr.io import atomic_path
 from tmr.localization.windows import WindowLatents
 
 log = logging.getLogger(__name__)

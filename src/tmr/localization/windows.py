@@ -13,7 +13,7 @@ from torch import Tensor
 from tmr.errors import InputError
 from tmr.model import ActorEncoder
 from tmr.motion.skeleton import FPS
-from tmr.padded import Padded
+from tmr.sequences import Padded
 
 SHORTEST = 0.5  # seconds; less shows no action
 _SHORTEST_FRAMES = round(SHORTEST * FPS)
@@ -57,7 +57,7 @@ class WindowPlan:
         """
         if num_frames < _SHORTEST_FRAMES:
             raise InputError(
-                f"the motion has {num_frames} frames ({num_frames / FPS:.2f} s); localisation "
+                f"the motion has {num_frames} frames ({num_frames / FPS:.2f} s); localization "
                 f"needs at least {_SHORTEST_FRAMES} ({SHORTEST} s)"
             )
         lengths = sorted({min(round(s * FPS), num_frames) for s in self.seconds})
@@ -72,7 +72,7 @@ class WindowPlan:
     def encode(
         self, encoder: ActorEncoder, features: Float[Tensor, "frames feat"], spans: Spans
     ) -> Float[Tensor, "windows dim"]:
-        """Mean latent of each window of normalised features, scaled to length 1, on the CPU.
+        """Mean latent of each window of normalized features, scaled to length 1, on the CPU.
 
         A cut of features is a valid clip, because they describe the root relative to itself. The
         model's input projection is computed once a frame and shared by all windows; its positions
@@ -136,7 +136,7 @@ def encode_motions(
     encoder: ActorEncoder,
     motions: Iterable[tuple[str, Float[Tensor, "_ feat"]]],
 ) -> WindowLatents:
-    """Latents of all windows of motions: pairs of a name and normalised features.
+    """Latents of all windows of motions: pairs of a name and normalized features.
 
     Short motions are collected until there are enough frames to fill the passes through the model;
     only those are in memory at a time, so a library may be of any size.

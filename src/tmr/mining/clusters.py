@@ -22,10 +22,10 @@ _COMMON = {
 
 @dataclass(frozen=True, slots=True)
 class Clusters:
-    """The cluster of each item, largest cluster first, and the cosine with its centre."""
+    """The cluster of each item, largest cluster first, and the cosine with its center."""
 
     members: Int[Tensor, " n"]
-    centres: Float[Tensor, "clusters dim"]
+    centers: Float[Tensor, "clusters dim"]
     cosines: Float[Tensor, " n"]
 
     def items(self, cluster: int) -> list[int]:
@@ -37,7 +37,7 @@ class Clusters:
 def spherical_k_means(latents: Float[Tensor, "n dim"], count: int, seed: int = 0) -> Clusters:
     """``count`` clusters by cosine of latents of length 1 (Dhillon and Modha, 2001).
 
-    Centres start at items far apart from each other (k-means++ with 1 - cosine) and move to the
+    Centers start at items far apart from each other (k-means++ with 1 - cosine) and move to the
     mean direction of their items until none changes its cluster.
 
     Raises:
@@ -45,20 +45,20 @@ def spherical_k_means(latents: Float[Tensor, "n dim"], count: int, seed: int = 0
     """
     if not 1 <= count <= len(latents):
         raise InputError(f"found clusters={count} for {len(latents)} motions; expected 1 or more")
-    centres = _far_apart(latents, count, torch.Generator().manual_seed(seed))
+    centers = _far_apart(latents, count, torch.Generator().manual_seed(seed))
     members = torch.full((len(latents),), -1)
     for _ in range(_ROUNDS):
-        nearest = (latents @ centres.mT).argmax(dim=1)
+        nearest = (latents @ centers.mT).argmax(dim=1)
         if bool((nearest == members).all()):
             break
         members = nearest
-        sums = torch.zeros_like(centres).index_add(0, members, latents)
+        sums = torch.zeros_like(centers).index_add(0, members, latents)
         filled = torch.bincount(members, minlength=count) > 0
-        centres = torch.where(filled[:, None], F.normalize(sums, dim=-1), centres)
+        centers = torch.where(filled[:, None], F.normalize(sums, dim=-1), centers)
     order = torch.bincount(members, minlength=count).argsort(descending=True, stable=True)
     place = order.argsort()
-    members, centres = place[members], centres[order]
-    return Clusters(members, centres, (latents * centres[members]).sum(dim=1))
+    members, centers = place[members], centers[order]
+    return Clusters(members, centers, (latents * centers[members]).sum(dim=1))
 
 
 def _far_apart(

@@ -67,7 +67,7 @@ def groups_of(pairs: Sequence[tuple[int, int]]) -> list[list[int]]:
 def motion_distance(
     a: Float[np.ndarray, "_ 263"], b: Float[np.ndarray, "_ 263"], shift_seconds: float = 0.5
 ) -> float:
-    """Mean distance in metres of the joints of two motions, over the frames that they share.
+    """Mean distance in meters of the joints of two motions, over the frames that they share.
 
     Joints are seen from the body, so place and heading do not matter; of the shifts in time of up
     to ``shift_seconds`` the best one counts, of which at least half of the longer motion overlaps.

@@ -71,7 +71,7 @@ def markdown(mined: Mined, examples: int) -> str:
         f"{r.captions[0]} |"
         for i, r in enumerate(mined.clusters, 1)
     ]
-    table = ["| cluster | motions | score | words | centre | its caption |", "|" + "---|" * 6]
+    table = ["| cluster | motions | score | words | center | its caption |", "|" + "---|" * 6]
     blocks = [
         f"# {mined.title}: {mined.motions} motions",
         "Scores are (1 + cosine) / 2 of latents.",

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from tmr.model import packed as by_hand
 from tmr.model import rows
 from tmr.model.gaussian import Gaussian
-from tmr.model.layers import DecoderLayer, EncoderLayer, Positions, dropout, padding_bias
-from tmr.padded import Packed, Padded, owners, starts
+from tmr.model.transformer import DecoderLayer, EncoderLayer, Positions, dropout, padding_bias
+from tmr.sequences import Packed, Padded, owners, starts
 
 
 def stack(layer: nn.Module, num_layers: int) -> nn.ModuleList:
@@ -24,7 +24,7 @@ def stack(layer: nn.Module, num_layers: int) -> nn.ModuleList:
 
 
 class ActorEncoder(nn.Module):
-    """A sequence to a Gaussian: two learnt tokens in front of it come out as mu and logvar.
+    """A sequence to a Gaussian: two learned tokens in front of it come out as mu and logvar.
 
     ``logvar_offset`` is added to the second; published runs have none. Behind a layer norm both
     tokens start with unit variance, so without it sigma starts at 1, as large as the differences

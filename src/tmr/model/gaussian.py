@@ -15,6 +15,6 @@ class Gaussian:
     logvar: Float[Tensor, "batch dim"]
 
     def sample(self, generator: Generator | None = None) -> Float[Tensor, "batch dim"]:
-        """One reparameterised draw each: mu + sigma * noise."""
+        """One reparameterized draw each: mu + sigma * noise."""
         noise = torch.empty_like(self.mu).normal_(generator=generator)
         return self.mu + (self.logvar / 2).exp() * noise

@@ -1,4 +1,4 @@
-"""The transformer layers of ``tmr.model.layers`` as they train on a CPU: real rows, no padding.
+"""The transformer layers of ``tmr.model.transformer`` trained on a CPU: real rows, no padding.
 
 The sequences of a batch lie one behind the other in one matrix, a row a frame. Linear maps, GELU,
 dropout and layer norm act on rows: they take some hundred rows at a time, so that what lies between
@@ -20,8 +20,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.autograd import Function
 
-from tmr.model.layers import DecoderLayer, EncoderLayer
-from tmr.padded import Packed, spans
+from tmr.model.transformer import DecoderLayer, EncoderLayer
+from tmr.sequences import Packed, spans
 
 aten = torch.ops.aten
 
@@ -140,8 +140,8 @@ def _weights(*modules: nn.Linear | nn.LayerNorm) -> Iterator[Tensor]:
 class Dropout:
     """One dropout, forward and backward: a byte an entry, all ones where it is kept, else zero.
 
-    The probability is rounded to 1/256, as in ``tmr.model.layers.dropout``. What is kept counts
-    ``scale`` times, which costs nothing inside a matrix product.
+    The probability is rounded to 1/256, as in ``tmr.model.transformer.dropout``. What is kept
+    counts ``scale`` times, which costs nothing inside a matrix product.
     """
 
     def __init__(self, shape: Sequence[int], p: float) -> None:

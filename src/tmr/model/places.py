@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.autograd import Function
 
-from tmr.padded import owners, starts
+from tmr.sequences import owners, starts
 
 GROUP_SIZE = 64  # sequences of a group: a GPU is filled by many, each group is launched on its own
 MULTIPLE = 8  # of a group's length: what attention kernels like, and fewer shapes

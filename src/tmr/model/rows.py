@@ -1,4 +1,4 @@
-"""The transformer layers of ``tmr.model.layers`` on packed rows, with torch's own gradients.
+"""The transformer layers of ``tmr.model.transformer`` on packed rows, with torch's own gradients.
 
 For GPUs; a CPU is faster with ``tmr.model.packed``. All that works on rows sees the real ones
 alone. For attention, and for nothing else, they are laid out in padded groups
@@ -17,7 +17,8 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from tmr.model.layers import (
+from tmr.model.places import Places
+from tmr.model.transformer import (
     DecoderLayer,
     EncoderLayer,
     MemoryAttention,
@@ -25,8 +26,7 @@ from tmr.model.layers import (
     attend,
     dropout,
 )
-from tmr.model.places import Places
-from tmr.padded import Packed
+from tmr.sequences import Packed
 
 
 def encode(

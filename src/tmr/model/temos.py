@@ -11,10 +11,10 @@ from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor, nn
 
 from tmr.model.actor import ActorDecoder, ActorEncoder
+from tmr.model.distributed import SINGLE_PROCESS, ProcessGroup
 from tmr.model.gaussian import Gaussian
 from tmr.model.losses import check_names, kl_terms, reconstruction, weigh
-from tmr.model.ranks import ALONE, Ranks
-from tmr.padded import Packed, Padded, pieces
+from tmr.sequences import Packed, Padded, pieces
 
 GROUP_SIZE = 8  # of 4, 8 and 16, the fastest on two cores at a batch of 32
 
@@ -53,7 +53,7 @@ class TEMOS(nn.Module):
         self.loss_weights = dict(loss_weights)
 
     def encode_motion(self, motion: Padded) -> Gaussian:
-        """Gaussians of normalised motion features."""
+        """Gaussians of normalized motion features."""
         return self.motion_encoder(motion)
 
     def encode_text(self, tokens: Padded) -> Gaussian:
@@ -63,7 +63,7 @@ class TEMOS(nn.Module):
     def decode(
         self, latents: Float[Tensor, "batch dim"], mask: Bool[Tensor, "batch time"]
     ) -> Float[Tensor, "batch time feat"]:
-        """Normalised motion features as long as the mask says; zero on padding."""
+        """Normalized motion features as long as the mask says; zero on padding."""
         return self.motion_decoder(latents, mask)
 
     def losses(
@@ -82,7 +82,7 @@ class TEMOS(nn.Module):
         text: Padded,
         sentences: Float[Tensor, "batch sdim"],
         generator: Generator | None = None,
-        ranks: Ranks = ALONE,
+        ranks: ProcessGroup = SINGLE_PROCESS,
     ) -> Step:
         """Losses and latents of a batch of motions with their captions.
 

@@ -16,7 +16,7 @@ from tmr.motion.kinematics import across, bones
 from tmr.motion.resample import resample
 from tmr.motion.skeleton import JOINTS, PARENTS, joint
 
-# Metres.
+# Meters.
 UNITS = {
     "mm": 0.001,
     "cm": 0.01,
@@ -37,16 +37,16 @@ _TO_Y_UP = {
 }
 HANDEDNESS = ("right", "left")
 
-# Along legs and spine, ankle to head, in metres: 1.48 on the reference skeleton. The ratio of the
-# bounds is below that of neighbouring units, so that at most one unit fits.
+# Along legs and spine, ankle to head, in meters: 1.48 on the reference skeleton. The ratio of the
+# bounds is below that of neighboring units, so that at most one unit fits.
 _STATURE = (0.95, 2.05)
 _POSSIBLE_STATURE = (0.3, 4.0)  # where the unit is known: children and giants too
 _FRAME_RATES = (5.0, 1000.0)
 _LOOSE_BONES = 0.25  # how much bones may change their length, as a part of it
 _FORWARD = 0.02  # how far knees and toes are before the body at least, as a part of the stature
-_FASTEST = 30.0  # metres a second
-_STORY = 2.5  # metres
-_STRAY = 0.2  # metres that a bone may be off its usual length
+_FASTEST = 30.0  # meters a second
+_STORY = 2.5  # meters
+_STRAY = 0.2  # meters that a bone may be off its usual length
 _LOOKED_AT = 256  # frames are enough to see proportions
 
 
@@ -59,7 +59,7 @@ class Conventions:
     """What a person says about motion files; None is left to the files and their joints.
 
     ``profile`` is the name of a skeleton profile or the path of one's own (YAML), ``unit`` a name
-    in UNITS or metres, ``up`` the axis x, y, z, -x, -y or -z. Raises InputError for others.
+    in UNITS or meters, ``up`` the axis x, y, z, -x, -y or -z. Raises InputError for others.
     """
 
     profile: str | None = None
@@ -72,7 +72,7 @@ class Conventions:
     def __post_init__(self) -> None:
         if isinstance(self.unit, str) and self.unit not in UNITS:
             raise InputError(
-                f"unknown unit {self.unit!r}: expected metres or one of {_list(UNITS)}"
+                f"unknown unit {self.unit!r}: expected meters or one of {_list(UNITS)}"
             )
         if self.up is not None and self.up not in _TO_Y_UP:
             raise InputError(f"unknown up axis {self.up!r}: expected one of {_list(_TO_Y_UP)}")
@@ -80,13 +80,13 @@ class Conventions:
             raise InputError(
                 f"unknown handedness {self.handedness!r}: expected one of {_list(HANDEDNESS)}"
             )
-        for name, value in {"fps": self.fps, "unit": self.metres}.items():
+        for name, value in {"fps": self.fps, "unit": self.meters}.items():
             if value is not None and not 0 < value < np.inf:
                 raise InputError(f"found {name}={value}, expected a number above zero")
 
     @property
-    def metres(self) -> float | None:
-        """The unit in metres."""
+    def meters(self) -> float | None:
+        """The unit in meters."""
         if isinstance(self.unit, str):
             return UNITS[self.unit]
         return None if self.unit is None else float(self.unit)
@@ -123,7 +123,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """Joints in metres, Y up, right-handed, 20 frames a second; how they were read; oddities."""
+    """Joints in meters, Y up, right-handed, 20 frames a second; how they were read; oddities."""
 
     joints: Float[np.ndarray, "frames 22 3"]
     reading: Reading
@@ -151,7 +151,7 @@ def settle(recording: Recording, said: Conventions) -> Clip:
     reading = Reading(
         recording.skeleton,
         fps,
-        _unit(stature(some), said.metres or recording.unit),
+        _unit(stature(some), said.meters or recording.unit),
         said.up or recording.up or up_axis([body_axis(some)]),
         said.handedness or recording.handedness or "right",
     )
@@ -201,7 +201,7 @@ def _unit(height: float, known: float | None) -> float:
         if not _POSSIBLE_STATURE[0] < height * known < _POSSIBLE_STATURE[1]:
             raise InputError(
                 f"with 1 unit = {known:.4g} m a person is {height * known:.3g} m long from ankle "
-                "to head: give the right unit as unit=METRES"
+                "to head: give the right unit as unit=METERS"
             )
         return known
     for unit in UNITS.values():
@@ -209,7 +209,7 @@ def _unit(height: float, known: float | None) -> float:
             return unit
     raise InputError(
         f"a person is {height:.3g} units long from ankle to head, which no usual unit "
-        f"({_list(UNITS)}) makes a human body: give the unit as unit=METRES"
+        f"({_list(UNITS)}) makes a human body: give the unit as unit=METERS"
     )
 
 

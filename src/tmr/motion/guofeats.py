@@ -15,15 +15,15 @@ NUM_FEATURES = 263
 
 # Columns of a row of features.
 TURN_RATE = slice(0, 1)  # half the turn about +Y, radians a frame
-ROOT_VELOCITY = slice(1, 3)  # x and z, metres a frame, seen from the heading of the body
-ROOT_HEIGHT = slice(3, 4)  # metres
+ROOT_VELOCITY = slice(1, 3)  # x and z, meters a frame, seen from the heading of the body
+ROOT_HEIGHT = slice(3, 4)  # meters
 POSITIONS = slice(4, 67)  # joints 1 to 21 around the point below the pelvis, heading undone
 ROTATIONS = slice(67, 193)  # joints 1 to 21, two columns of the local rotation matrix
-VELOCITIES = slice(193, 259)  # joints 0 to 21, metres a frame, heading undone
+VELOCITIES = slice(193, 259)  # joints 0 to 21, meters a frame, heading undone
 CONTACTS = slice(259, 263)  # left ankle and toes, right ankle and toes: 1.0 when they stand still
 
 CONTACT_JOINTS = [joint(name) for name in ("left_ankle", "left_foot", "right_ankle", "right_foot")]
-CONTACT_THRESHOLD = 0.002  # square metres a frame
+CONTACT_THRESHOLD = 0.002  # square meters a frame
 
 
 def checked_joints(joints: np.ndarray) -> Float[np.ndarray, "frames 22 3"]:
@@ -52,7 +52,7 @@ def checked_joints(joints: np.ndarray) -> Float[np.ndarray, "frames 22 3"]:
     return joints
 
 
-def normalise(joints: Float[np.ndarray, "frames 22 3"]) -> Float[np.ndarray, "frames 22 3"]:
+def normalize(joints: Float[np.ndarray, "frames 22 3"]) -> Float[np.ndarray, "frames 22 3"]:
     """The clip on the reference skeleton, on the floor, starting at the origin and facing +Z."""
     joints = kinematics.resize(joints, BONE_LENGTHS)
     joints[..., 1] -= joints[..., 1].min()
@@ -63,11 +63,11 @@ def normalise(joints: Float[np.ndarray, "frames 22 3"]) -> Float[np.ndarray, "fr
 def joints_to_features(joints: np.ndarray) -> Float[np.ndarray, "steps 263"]:
     """Features of a clip of T frames: float64 (T-1, 263).
 
-    ``joints`` is (T, 22 or more, 3) in metres, Y up, at 20 frames a second; joints behind the
+    ``joints`` is (T, 22 or more, 3) in meters, Y up, at 20 frames a second; joints behind the
     first 22 are ignored. Size, place and heading of the clip do not matter. Raises InputError
     for what :func:`checked_joints` refuses.
     """
-    joints = normalise(checked_joints(joints))
+    joints = normalize(checked_joints(joints))
     local = kinematics.inverse_kinematics(joints, smooth=True)
     root = local[:, 0]
     steps = np.diff(joints, axis=0)
@@ -92,7 +92,7 @@ def joints_to_features(joints: np.ndarray) -> Float[np.ndarray, "steps 263"]:
 def features_to_joints(
     features: Float[np.ndarray, "*batch frames 263"],
 ) -> Float[np.ndarray, "*batch frames 22 3"]:
-    """Joint positions in metres, Y up, from features: the pelvis starts above the origin.
+    """Joint positions in meters, Y up, from features: the pelvis starts above the origin.
 
     Positions come from the position columns and the path of the root; rotations, velocities and
     contacts are not used.

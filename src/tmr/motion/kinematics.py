@@ -50,11 +50,11 @@ def heading(
     forward = np.zeros_like(across)
     forward[..., 0] = across[..., 2]
     forward[..., 2] = -across[..., 0]
-    forward = _normalised(forward, np.linalg.norm(across, axis=-1, keepdims=True))
+    forward = _normalized(forward, np.linalg.norm(across, axis=-1, keepdims=True))
     if smooth:
         forward = gaussian_filter1d(forward, SMOOTHING_SIGMA, axis=0, mode="nearest")
     length = np.linalg.norm(forward, axis=-1, keepdims=True)
-    forward = np.where(length > 0, _normalised(forward, length), _FORWARD)
+    forward = np.where(length > 0, _normalized(forward, length), _FORWARD)
     return rotations.between(forward, _FORWARD)
 
 
@@ -124,5 +124,5 @@ def _from_left_to_right(joints: np.ndarray, name: str) -> np.ndarray:
     return joints[..., joint(f"right_{name}"), :] - joints[..., joint(f"left_{name}"), :]
 
 
-def _normalised(vectors: np.ndarray, length: np.ndarray) -> np.ndarray:
+def _normalized(vectors: np.ndarray, length: np.ndarray) -> np.ndarray:
     return vectors / np.where(length > 0, length, 1.0)

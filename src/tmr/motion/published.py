@@ -3,8 +3,8 @@
 `tmr.motion.guofeats` says what the features are, in float64. The published ones were computed in
 float32, and the difference, 1e-6, matters in one place: columns that do not move, such as the
 rotations of shoulders that a skeleton derives from its collars. There the statistics of a data set
-are those of rounding noise, normalised features are that noise, and a model trained on it has
-learnt its distribution: exact features move its figures by up to 1.4 points of R@1. So files are
+are those of rounding noise, normalized features are that noise, and a model trained on it has
+learned its distribution: exact features move its figures by up to 1.4 points of R@1. So files are
 written with the same sums in the same order; each comment names a choice that the golden features
 decide. Algebraic tidying of this module changes its results.
 
@@ -90,7 +90,7 @@ class _Clips:
 def published_features(joints: np.ndarray) -> Float32[np.ndarray, "steps 263"]:
     """Features of a clip of T frames, (T-1, 263), as the published files have them.
 
-    ``joints`` is (T, 22 or more, 3) in metres, Y up, at 20 frames a second. Raises InputError for
+    ``joints`` is (T, 22 or more, 3) in meters, Y up, at 20 frames a second. Raises InputError for
     what `tmr.motion.guofeats.checked_joints` refuses.
     """
     places, clips = _one_behind_the_other([checked_joints(joints)])
@@ -130,7 +130,7 @@ def _features(
     clips: _Clips,
 ) -> Float32[np.ndarray, "images frames 263"]:
     """Features from joints and the whole rotations of bones; the last row of a clip is void."""
-    places = _normalised(places, turns, clips)
+    places = _normalized(places, turns, clips)
     local, turns = _inverse_kinematics(places, clips, smooth=True)
     steps = np.roll(places, -1, axis=-1) - places
     around = places.copy()
@@ -150,7 +150,7 @@ def _features(
     return features
 
 
-def _normalised(
+def _normalized(
     places: Float32[np.ndarray, "3 22 images frames"],
     turns: Float32[np.ndarray, "4 22 images frames"],
     clips: _Clips,
@@ -195,7 +195,7 @@ def _heading(
     across: Float[np.ndarray, "3 images frames"], smoothed: _Clips | None = None
 ) -> Float32[np.ndarray, "2 images frames"]:
     """The yaw that turns the forward direction of a body, up x across, to +Z; clips smoothed."""
-    # ``across`` is normalised in its own type; from the cross product on it is float64.
+    # ``across`` is normalized in its own type; from the cross product on it is float64.
     length = _norm(across)
     x, _, z = across / np.where(length > 0, length, 1)
     forward = np.array([z, -x], dtype=np.float64)

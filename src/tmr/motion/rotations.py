@@ -11,7 +11,7 @@ def between(
 ) -> Float[np.ndarray, "*batch 4"]:
     """The smallest rotation that takes the unit vector ``a`` to the unit vector ``b``.
 
-    It is (1 + a.b, a x b), normalised. Opposite vectors leave the axis open: they get the half
+    It is (1 + a.b, a x b), normalized. Opposite vectors leave the axis open: they get the half
     turn about the axis nearest to +Y (about +X where ``a`` is itself vertical).
     """
     w = 1 + _dot(a, b)

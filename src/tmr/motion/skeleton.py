@@ -1,6 +1,6 @@
 """The skeleton of every motion here: the first 22 joints of SMPL, 20 frames a second.
 
-Positions are metres, Y up, right-handed: a person who faces +Z has the left side at +X.
+Positions are meters, Y up, right-handed: a person who faces +Z has the left side at +X.
 """
 
 import numpy as np
@@ -73,7 +73,7 @@ _DIRECTIONS = {
 # Unit vector (22, 3) from the parent to each joint at rest; zero for the pelvis.
 REST_DIRECTIONS = np.array([_DIRECTIONS.get(name, (0, -1, 0)) for name in JOINTS], dtype=float)
 
-# Distance in metres (22,) from the parent to each joint, in the first frame of HumanML3D clip
+# Distance in meters (22,) from the parent to each joint, in the first frame of HumanML3D clip
 # 000021: the skeleton that every motion is brought to. Zero for the pelvis.
 BONE_LENGTHS = np.array(
     [

@@ -1,7 +1,7 @@
 """Retrieval: metrics, protocols and their report."""
 
-from tmr.retrieval.encoding import best_precision, encode_dataset, encode_sequences
-from tmr.retrieval.metrics import both_ways, cosine_similarity, shown_score
+from tmr.retrieval.encode import best_precision, encode_dataset, encode_sequences
+from tmr.retrieval.metrics import both_directions, cosine_similarity, shown_score
 from tmr.retrieval.protocols import (
     PROTOCOLS,
     Encoded,
@@ -19,7 +19,7 @@ __all__ = [
     "Protocol",
     "Texts",
     "best_precision",
-    "both_ways",
+    "both_directions",
     "cosine_similarity",
     "encode_dataset",
     "encode_sequences",

@@ -117,7 +117,7 @@ def hits(placement: Placement, tie_safe: bool) -> Float[Tensor, "q recalls"]:
     return torch.stack([(placement.ranks < k).double() for k in RECALLS], dim=1)
 
 
-def summarise(placement: Placement, tie_safe: bool = False) -> dict[str, float]:
+def summarize(placement: Placement, tie_safe: bool = False) -> dict[str, float]:
     """R@k in percent by either rule (see ``hits``) and the median of the mean ranks."""
     recalls = (100 * hits(placement, tie_safe).mean(dim=0)).tolist()
     return dict(zip(COLUMNS, [*recalls, _median(placement.ranks) + 1], strict=True))
@@ -128,7 +128,7 @@ def _median(values: Float[Tensor, " n"]) -> float:
     return float(torch.quantile(values.double(), 0.5)) if len(values) else float("nan")
 
 
-def both_ways(
+def both_directions(
     scores: Float[Tensor, "n n"], matches: Bool[Tensor, "n n"] | None = None, tie_safe: bool = False
 ) -> dict[str, float]:
     """Figures of text to motion (``t2m/...``, rows are texts) and motion to text (``m2t/...``)."""
@@ -136,7 +136,7 @@ def both_ways(
     tolerance = TIE_TOLERANCE if tie_safe else 0.0
     figures: dict[str, float] = {}
     for way, matrix, right in (("t2m", scores, matches), ("m2t", scores.mT, transposed)):
-        summary = summarise(place(matrix, right, tolerance), tie_safe)
+        summary = summarize(place(matrix, right, tolerance), tie_safe)
         figures |= {f"{way}/{name}": value for name, value in summary.items()}
         figures[f"{way}/len"] = float(len(matrix))
     return figures

@@ -19,7 +19,7 @@ from tmr.retrieval.metrics import (
     join_placements,
     place,
     shown_score,
-    summarise,
+    summarize,
 )
 
 GUO_SEED = 0
@@ -216,7 +216,7 @@ class Outcome:
         rule = "tie_safe" if tie_safe else "original"
         figures: dict[str, float] = {}
         for way in WAYS:
-            rows = [summarise(getattr(r, rule), tie_safe) for r in self.rankings[way]]
+            rows = [summarize(getattr(r, rule), tie_safe) for r in self.rankings[way]]
             figures |= {f"{way}/{c}": float(np.mean([row[c] for row in rows])) for c in COLUMNS}
             figures[f"{way}/len"] = float(len(self.rankings[way][0].keys))
         return figures
@@ -240,7 +240,7 @@ class Outcome:
         return {
             f"{way}/{column}": value
             for way in WAYS
-            for column, value in summarise(self.joined(way, "ceiling"), tie_safe=True).items()
+            for column, value in summarize(self.joined(way, "ceiling"), tie_safe=True).items()
         }
 
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tmr.files import atomic_path, write_json, write_text
+from tmr.io import atomic_path, write_json, write_text
 from tmr.retrieval.bootstrap import LEVEL, RESAMPLES, SEED, Interval
 from tmr.retrieval.metrics import COLUMNS, TIE_TOLERANCE
 from tmr.retrieval.protocols import PROTOCOLS, WAYS, Outcome, Ranking

@@ -16,7 +16,7 @@ from tensorboard.compat.proto.event_pb2 import Event  # pyright: ignore[reportAt
 from tensorboard.compat.proto.summary_pb2 import Summary  # pyright: ignore[reportAttributeAccessIssue]
 from tensorboard.summary.writer.record_writer import RecordWriter
 
-from tmr.files import atomic_path, write_text
+from tmr.io import atomic_path, write_text
 
 log = logging.getLogger(__name__)
 

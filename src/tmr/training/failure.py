@@ -9,7 +9,7 @@ from torch import nn
 
 from tmr.data import Batch
 from tmr.errors import InputError
-from tmr.files import atomic_path
+from tmr.io import atomic_path
 
 NAMED = 8  # motions that the message names
 

@@ -12,13 +12,18 @@ from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from pytorch_lightning.strategies import DDPStrategy
 from pytorch_lightning.utilities import rank_zero_only
 
-from tmr.data import TextMotionDataset, training_loader, validation_loader, where_it_fits
+from tmr.data import (
+    TextMotionDataset,
+    place_on_device_if_it_fits,
+    training_loader,
+    validation_loader,
+)
 from tmr.errors import InputError
-from tmr.files import disk_is_full
+from tmr.io import disk_is_full
 from tmr.model import TEMOS
+from tmr.training.allocator import keep_freed_memory
 from tmr.training.callbacks import Checkpoints, DurableCheckpoints, EpochLog
 from tmr.training.learning_rate import LearningRate
-from tmr.training.memory import keep_freed_memory
 from tmr.training.module import Training
 from tmr.training.precision import with_precision
 
@@ -91,7 +96,7 @@ def fit(
     log.info("training on %d x %s in %s", lightning.world_size, device.type, lightning.precision)
     if device.type == "cpu":
         keep_freed_memory()
-    training, validation = where_it_fits([train, val], device, data_on_device)
+    training, validation = place_on_device_if_it_fits([train, val], device, data_on_device)
     order = {"seed": seed, "batch_size": batch_size, "pool": pool, "motions": len(train)}
     try:
         lightning.fit(

@@ -9,7 +9,7 @@ class LearningRate(pl.Callback):
     """Sets the learning rate of every step: ``lr``, falling to zero at the end.
 
     ``decay`` is the share of all steps over which it falls, in a straight line; 0 keeps it
-    constant. It depends on the step alone, not on what a checkpoint's optimiser brings, so
+    constant. It depends on the step alone, not on what a checkpoint's optimizer brings, so
     `train.py resume_dir=R lr=1e-4` goes on at 1e-4.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The Lightning module around a model: steps, logging, optimiser, and where an epoch goes on."""
+"""The Lightning module around a model: steps, logging, optimizer, and where an epoch goes on."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,11 +11,11 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.nn.utils import get_total_norm
 
-from tmr.data import Batch, Shares
+from tmr.data import Batch, DistributedBatchSampler
 from tmr.errors import InputError
-from tmr.model import ALONE, TEMOS, Ranks, Spread
-from tmr.retrieval import Encoded, both_ways, cosine_similarity
-from tmr.retrieval.encoding import join
+from tmr.model import SINGLE_PROCESS, TEMOS, DistributedProcessGroup, ProcessGroup
+from tmr.retrieval import Encoded, both_directions, cosine_similarity
+from tmr.retrieval.encode import join
 from tmr.retrieval.metrics import RECALLS
 from tmr.training.failure import Failure
 from tmr.training.means import Means
@@ -27,9 +27,9 @@ class Training(pl.LightningModule):
     Logs ``train/TERM`` and ``val/TERM`` for every loss term, ``val/t2m/R01`` and so on for the
     whole validation split, and ``val/recall``, the mean of R@1, 2, 3, 5 and 10 both ways.
 
-    On several processes, each has its share of every batch (see ``Shares``), and losses, their
-    gradients and all figures are those of one process, but for the random numbers: every process
-    draws its own.
+    On several processes, each has its share of every batch (see ``DistributedBatchSampler``), and
+    losses, their gradients and all metrics are those of one process, but for the random numbers:
+    every process draws its own.
 
     ``order`` is what the order of the batches depends on: a checkpoint in mid-epoch goes on only
     with the same. Where a step fails, its state goes under ``failures``.
@@ -118,7 +118,7 @@ class Training(pl.LightningModule):
         ranks, count = self._spread("val", batch, batch_idx)
         step = self.model(batch.motion, batch.text, batch.sentences, ranks=ranks)
         self.means["val"].add(step.losses, count)
-        if batch_idx not in self._shares("val").stand_ins:
+        if batch_idx not in self._shares("val").placeholder_batches:
             text, motion = step.text.float().cpu(), step.motion.float().cpu()
             self.encoded.append(
                 Encoded(batch.keys, batch.captions, text, motion, batch.sentences.cpu())
@@ -130,7 +130,7 @@ class Training(pl.LightningModule):
         self.encoded.clear()
         self._log_means("val")
         self.means["val"].clear()
-        figures = both_ways(cosine_similarity(encoded.text, encoded.motion), tie_safe=True)
+        figures = both_directions(cosine_similarity(encoded.text, encoded.motion), tie_safe=True)
         recalls = [figures[f"{way}/R{k:02d}"] for way in ("t2m", "m2t") for k in RECALLS]
         shown = {f"val/{name}": value for name, value in figures.items() if "len" not in name}
         self.log_dict(shown | {"val/recall": sum(recalls) / len(recalls)}, batch_size=1)
@@ -152,22 +152,22 @@ class Training(pl.LightningModule):
         place = self.order["seed"], self.current_epoch, batch_idx, self.global_rank
         return int(np.random.SeedSequence(place).generate_state(1, np.uint64)[0])
 
-    def _shares(self, stage: str) -> Shares:
+    def _shares(self, stage: str) -> DistributedBatchSampler:
         loaders = {"train": self.trainer.train_dataloader, "val": self.trainer.val_dataloaders}
         loader = loaders[stage]
         assert loader is not None
         return loader.batch_sampler
 
-    def _spread(self, stage: str, batch: Batch, batch_idx: int) -> tuple[Ranks, int]:
+    def _spread(self, stage: str, batch: Batch, batch_idx: int) -> tuple[ProcessGroup, int]:
         """Where the rest of a batch is, and the number of samples in all of it."""
         if self.trainer.world_size == 1:
-            return ALONE, len(batch)
-        count = 0 if batch_idx in self._shares(stage).stand_ins else len(batch)
+            return SINGLE_PROCESS, len(batch)
+        count = 0 if batch_idx in self._shares(stage).placeholder_batches else len(batch)
         mine = torch.tensor([count, batch.motion.x.shape[1]], device=self.device)
         everywhere = [torch.empty_like(mine) for _ in range(self.trainer.world_size)]
         dist.all_gather(everywhere, mine)
         counts, frames = torch.stack(everywhere).T.tolist()
-        return Spread(self.global_rank, counts, max(frames)), sum(counts)
+        return DistributedProcessGroup(self.global_rank, counts, max(frames)), sum(counts)
 
     def _from_all(self, parts: list[Encoded]) -> list[Encoded]:
         """The parts of all processes."""

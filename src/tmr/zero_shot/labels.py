@@ -15,7 +15,7 @@ class LabelSet:
     ``phrases`` are those of each label, or just labels, each its own phrase. A motion's true label
     is what the group ``label`` of the regular expression ``pattern`` matches in its path; without
     a pattern, true labels are the action categories of its captions (BABEL's ``act_cat``), and each
-    captioned part of a motion is recognised by itself.
+    captioned part of a motion is recognized by itself.
 
     Raises:
         InputError: fewer than two labels, one without a phrase, a template without ``{}``, or a
@@ -54,7 +54,7 @@ class LabelSet:
         }
 
     def parts(self, annotation: Annotation) -> list[tuple[Caption, frozenset[str]]]:
-        """The parts of a motion to recognise, with their true labels; none of other labels."""
+        """The parts of a motion to recognize, with their true labels; none of other labels."""
         if self.pattern is None:
             found = [
                 (c, frozenset(c.categories).intersection(self.labels)) for c in annotation.captions

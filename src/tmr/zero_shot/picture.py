@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from tmr.files import atomic_path
+from tmr.io import atomic_path
 
 _TEXT, _FAINT = "#212529", "#868e96"
 _NUMBERED = 30  # labels up to which the cells show their percentage
@@ -36,7 +36,7 @@ def draw_confusion(
     size = 9 if len(labels) <= _NUMBERED else 6
     axes.set_xticks(range(len(labels)), labels, rotation=90, fontsize=size, color=_TEXT)
     axes.set_yticks(range(len(kept)), [labels[i] for i in kept], fontsize=size, color=_TEXT)
-    axes.set_xlabel("recognised as", color=_FAINT, fontsize=9)
+    axes.set_xlabel("recognized as", color=_FAINT, fontsize=9)
     axes.set_ylabel("true label", color=_FAINT, fontsize=9)
     axes.set_title(title, fontsize=11, color=_TEXT, loc="left")
     axes.spines[:].set_visible(False)
@@ -44,9 +44,9 @@ def draw_confusion(
     if len(labels) <= _NUMBERED:
         for (row, column), value in np.ndenumerate(percent):
             if value >= 0.5:
-                colour = "white" if value > 55 else _TEXT
+                color = "white" if value > 55 else _TEXT
                 axes.text(
-                    column, row, f"{value:.0f}", ha="center", va="center", color=colour, fontsize=8
+                    column, row, f"{value:.0f}", ha="center", va="center", color=color, fontsize=8
                 )
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=120)

@@ -33,7 +33,7 @@ def label_probabilities(
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
-    """What was recognised. A prediction is a hit when it is any of the motion's true labels.
+    """What was recognized. A prediction is a hit when it is any of the motion's true labels.
 
     ``hits`` has a column for each of ``TOPS``. ``per_label`` is the share of motions with a label
     whose first prediction is a hit, NaN where no motion has it. Rows of ``confusion`` are true

@@ -5,14 +5,14 @@ export const THEMES = {
   dark: { left: "#f2994a", right: "#56a8e3", trunk: "#c3cad4", shadow: "#10151d", grid: "#4a586d", trail: "#3fc1b0" },
 };
 
-// Radii in metres: of limbs, by the joint at their end, and of the head.
+// Radii in meters: of limbs, by the joint at their end, and of the head.
 const LIMB = 0.042;
 const THICK = { spine1: 0.098, spine2: 0.1, spine3: 0.108, neck: 0.05, left_hip: 0.085, right_hip: 0.085, left_knee: 0.062, right_knee: 0.062, left_collar: 0.075, right_collar: 0.075, left_shoulder: 0.055, right_shoulder: 0.055, left_wrist: 0.034, right_wrist: 0.034 };
 export const HEAD = [0.088, 0.122, 0.1];
 export const SUN = [0.5, 1.6, 0.45]; // towards it
 export const EYE = [0.5, 0.3, 0.81]; // from the person towards the camera
 export const CHEST = 0.86; // height that the camera looks at
-export const GROUND = 7; // metres from the person to where the ground has faded
+export const GROUND = 7; // meters from the person to where the ground has faded
 
 /** Pairs of joints with a limb between them. */
 export function bones(skeleton) {
@@ -27,22 +27,22 @@ export function radii(skeleton) {
 /** A clip: joint positions at a fixed rate, any time between two frames by linear interpolation. */
 export class Clip {
   constructor(buffer, skeleton) {
-    this.millimetres = new Int16Array(buffer);
+    this.millimeters = new Int16Array(buffer);
     this.joints = skeleton.joints.length;
     this.fps = skeleton.fps;
-    this.frames = this.millimetres.length / (3 * this.joints);
+    this.frames = this.millimeters.length / (3 * this.joints);
     this.duration = (this.frames - 1) / this.fps;
     this.now = new Float32Array(3 * this.joints);
     this.middles = this.smoothPath(this.fps / 2);
   }
 
-  /** Joint positions in metres at a time in seconds. */
+  /** Joint positions in meters at a time in seconds. */
   at(seconds) {
     const [frame, next, part] = this.between(seconds);
     const size = this.now.length;
     for (let i = 0; i < size; i++) {
-      const here = this.millimetres[frame * size + i];
-      this.now[i] = (here * (1 - part) + this.millimetres[next * size + i] * part) / 1000;
+      const here = this.millimeters[frame * size + i];
+      this.now[i] = (here * (1 - part) + this.millimeters[next * size + i] * part) / 1000;
     }
     return this.now;
   }
@@ -67,8 +67,8 @@ export class Clip {
       const from = Math.max(0, frame - reach);
       const to = Math.min(this.frames - 1, frame + reach);
       for (let other = from; other <= to; other++) {
-        middles[2 * frame] += this.millimetres[other * 3 * this.joints] / 1000 / (to - from + 1);
-        middles[2 * frame + 1] += this.millimetres[other * 3 * this.joints + 2] / 1000 / (to - from + 1);
+        middles[2 * frame] += this.millimeters[other * 3 * this.joints] / 1000 / (to - from + 1);
+        middles[2 * frame + 1] += this.millimeters[other * 3 * this.joints + 2] / 1000 / (to - from + 1);
       }
     }
     return middles;

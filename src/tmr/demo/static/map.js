@@ -1,6 +1,6 @@
 // The latent map: every motion of a library as a point, near those that it resembles.
 
-// Eight colours that stay apart for colour-blind eyes (Okabe and Ito, 2008), black left out for grey.
+// Eight colors that stay apart for color-blind eyes (Okabe and Ito, 2008), black left out for gray.
 const GROUPS = ["#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#b59f00", "#8a8f98"];
 const RADIUS = 4;
 const REACH = 14; // pixels within which a point answers to the pointer
@@ -30,7 +30,7 @@ export class LatentMap {
     this.observer.disconnect();
   }
 
-  colour(item) {
+  color(item) {
     if (item.score === null) return GROUPS[item.group];
     const [low, high] = this.value.range;
     return `hsl(${215 - 190 * ((item.score - low) / (high - low || 1))} 75% 50%)`;
@@ -62,7 +62,7 @@ export class LatentMap {
     pen.scale(ratio, ratio);
     pen.globalAlpha = 0.8;
     for (const item of this.value.items) {
-      pen.fillStyle = this.colour(item);
+      pen.fillStyle = this.color(item);
       pen.beginPath();
       pen.arc(...this.place(item), RADIUS, 0, 2 * Math.PI);
       pen.fill();

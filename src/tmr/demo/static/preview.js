@@ -84,7 +84,7 @@ export class Preview {
     this.drawBody(joints);
   }
 
-  /** Place on the canvas, and pixels of a metre there, of a point that [0, 0, 0] is the middle of. */
+  /** Place on the canvas, and pixels of a meter there, of a point that [0, 0, 0] is the middle of. */
   project(point) {
     const seen = minus(point, CAMERA);
     const scale = (FOCAL * this.pixel) / Math.max(dot(AHEAD, seen), NEAR);
@@ -129,7 +129,7 @@ export class Preview {
   /** How the ground fades away from the person: a circle of radius 1, to be stretched. */
   makeFade() {
     const away = unit([-EYE[0], 0, -EYE[2]]);
-    const seen = (metres) => this.project(away.map((value) => value * metres));
+    const seen = (meters) => this.project(away.map((value) => value * meters));
     const [x, y, scale] = seen(0);
     const high = y - seen(GROUND)[1];
     const fill = this.pen.createRadialGradient(0, 0, 0, 0, 0, 1);
@@ -144,7 +144,7 @@ export class Preview {
     const done = Math.floor(this.time * clip.fps);
     const place = (frame) => {
       const first = 3 * clip.joints * frame;
-      return minus([clip.millimetres[first] / 1000, 0, clip.millimetres[first + 2] / 1000], this.middle);
+      return minus([clip.millimeters[first] / 1000, 0, clip.millimeters[first + 2] / 1000], this.middle);
     };
     pen.strokeStyle = this.theme.trail;
     pen.lineJoin = pen.lineCap = "round";
@@ -173,14 +173,14 @@ export class Preview {
     }
   }
 
-  /** The limbs from far to near, each a dark rim, its colour, and a light streak towards the sun. */
+  /** The limbs from far to near, each a dark rim, its color, and a light streak towards the sun. */
   drawBody(joints) {
     const { pen } = this;
     const depth = (limb) => limb.reduce((sum, [, joint]) => sum + dot(AHEAD, joints[joint]), 0) / limb.length;
     for (const limb of [...this.limbs].sort((a, b) => depth(b) - depth(a))) {
-      const colour = this.theme[this.skeleton.sides[limb[0][1]]];
+      const color = this.theme[this.skeleton.sides[limb[0][1]]];
       const bones = limb.map(([parent, joint]) => this.bone(joints[parent], joints[joint], joint));
-      for (const [width, shift, tone] of [[2, 0, mix(colour, "#000000", 0.32)], [1.6, 0.12, colour], [0.6, 0.35, mix(colour, "#ffffff", 0.2)]]) {
+      for (const [width, shift, tone] of [[2, 0, mix(color, "#000000", 0.32)], [1.6, 0.12, color], [0.6, 0.35, mix(color, "#ffffff", 0.2)]]) {
         pen.strokeStyle = tone;
         for (const { from, to, radius } of bones) {
           pen.beginPath();
@@ -200,13 +200,13 @@ export class Preview {
       return { from: this.project(start), to, radius: this.radii[joint] * to[2] };
     }
     const along = unit(minus(end, start));
-    const on = (metres) => this.project(end.map((value, axis) => value + metres * along[axis]));
+    const on = (meters) => this.project(end.map((value, axis) => value + meters * along[axis]));
     const to = on(0.05 + HEAD[1] - HEAD[0]);
     return { from: on(0.05 - HEAD[1] + HEAD[0]), to, radius: HEAD[0] * to[2] };
   }
 }
 
-/** The bones in chains of one colour: trunk, arms and legs. */
+/** The bones in chains of one color: trunk, arms and legs. */
 function limbs(skeleton) {
   const chains = new Map();
   for (const [parent, joint] of bones(skeleton)) {
@@ -220,11 +220,11 @@ function limbs(skeleton) {
 
 const mixed = new Map();
 
-/** A colour that lies between two, both as #rrggbb. */
+/** A color that lies between two, both as #rrggbb. */
 function mix(from, to, part) {
   const name = from + to + part;
   if (!mixed.has(name)) {
-    const channel = (colour, place) => parseInt(colour.slice(place, place + 2), 16);
+    const channel = (color, place) => parseInt(color.slice(place, place + 2), 16);
     const parts = [1, 3, 5].map((place) => Math.round(channel(from, place) * (1 - part) + channel(to, place) * part));
     mixed.set(name, `rgb(${parts.join(" ")})`);
   }

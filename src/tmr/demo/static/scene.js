@@ -1,4 +1,4 @@
-// The large viewer in 3D. Metres, Y up, as in the motion files.
+// The large viewer in 3D. Meters, Y up, as in the motion files.
 
 import * as THREE from "./vendor/three.module.min.js";
 import { OrbitControls } from "./vendor/OrbitControls.js";
@@ -53,10 +53,10 @@ class Figure {
   }
 
   paint(theme) {
-    const colour = new THREE.Color();
+    const color = new THREE.Color();
     const side = (joint) => theme[this.skeleton.sides[joint]];
-    this.bones.forEach(([, joint], i) => this.limbs.setColorAt(i, colour.set(side(joint))));
-    this.skeleton.joints.forEach((_, joint) => this.balls.setColorAt(joint, colour.set(side(joint))));
+    this.bones.forEach(([, joint], i) => this.limbs.setColorAt(i, color.set(side(joint))));
+    this.skeleton.joints.forEach((_, joint) => this.balls.setColorAt(joint, color.set(side(joint))));
   }
 
   /** Put the body where it is at a time in seconds. */
@@ -112,7 +112,7 @@ function trail(clip, theme) {
   for (let frame = 0; frame < clip.frames; frame++) {
     const root = (f) => {
       const first = 3 * clip.joints * Math.min(Math.max(f, 0), clip.frames - 1);
-      return [clip.millimetres[first] / 1000, clip.millimetres[first + 2] / 1000];
+      return [clip.millimeters[first] / 1000, clip.millimeters[first + 2] / 1000];
     };
     const [x, z] = root(frame);
     const [ax, az] = root(frame - 1);
@@ -136,10 +136,10 @@ function trail(clip, theme) {
   });
 }
 
-/** A disc under the person with lines every half metre, stronger every metre, fading outwards. */
+/** A disc under the person with lines every half meter, stronger every meter, fading outwards. */
 function ground(theme) {
   const material = new THREE.ShaderMaterial({
-    uniforms: { colour: { value: new THREE.Color(theme.grid).convertLinearToSRGB() } },
+    uniforms: { color: { value: new THREE.Color(theme.grid).convertLinearToSRGB() } },
     vertexShader: `
       varying vec2 place;
       varying float away;
@@ -150,7 +150,7 @@ function ground(theme) {
         gl_Position = projectionMatrix * viewMatrix * world;
       }`,
     fragmentShader: `
-      uniform vec3 colour;
+      uniform vec3 color;
       varying vec2 place;
       varying float away;
       float lines(vec2 at) {
@@ -159,7 +159,7 @@ function ground(theme) {
       }
       void main() {
         float strength = max(lines(place), 0.4 * lines(2.0 * place)) * (1.0 - away);
-        gl_FragColor = vec4(colour * strength, strength);
+        gl_FragColor = vec4(color * strength, strength);
       }`,
     transparent: true,
     premultipliedAlpha: true,

@@ -325,7 +325,7 @@ class Stage {
     svg.append(shape("polyline", { points: line }), shape("line", { class: "now", x1: 0, x2: 0, y1: 0, y2: 100 }));
   }
 
-  /** New colours after a change between light and dark. */
+  /** New colors after a change between light and dark. */
   repaint() {
     for (const view of [this.large, ...this.surface.cards]) {
       if (!view.clip) continue;

@@ -46,7 +46,7 @@ def check_ready(body_models: str | None) -> Path:
 
 
 def read_amass(path: Path, body_models: str | None) -> Recording:
-    """The joints of an AMASS file, posed by its body model, in metres and Z up.
+    """The joints of an AMASS file, posed by its body model, in meters and Z up.
 
     ``body_models`` is the folder of body-model files: MODEL/GENDER/model.npz as in the archives of
     the MANO site, or MODEL_GENDER.npz as ``smplx`` names them. Raises InputError for a damaged

@@ -18,7 +18,7 @@ def read_joints(path: Path) -> Recording:
     """The joints of a .npy file of shape (frames, 22 or 24 or 52, 3).
 
     Files below a folder ``pose_data`` are those of HumanML3D's notebook: 20 frames a second,
-    metres, Y up, left-handed. Raises InputError for a file that is not such an array.
+    meters, Y up, left-handed. Raises InputError for a file that is not such an array.
     """
     joints = load_npy(path)
     if joints.ndim != 3 or joints.shape[1] not in _COUNTS or joints.shape[2] != 3:

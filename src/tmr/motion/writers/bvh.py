@@ -1,22 +1,22 @@
-"""BVH files: centimetres, 22 joints with our names, rest in T-pose."""
+"""BVH files: centimeters, 22 joints with our names, rest in T-pose."""
 
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
-from tmr.files import write_text
+from tmr.io import write_text
+from tmr.motion.rig import CHILDREN, T_POSE, Rig, rig_of
 from tmr.motion.skeleton import FPS, JOINTS
-from tmr.motion.writers.rig import CHILDREN, T_POSE, Rig, rig_of
 
-UNITS_PER_METRE = 100
-END_SITE = 0.08  # metres from a joint without children to its End Site
+UNITS_PER_METER = 100
+END_SITE = 0.08  # meters from a joint without children to its End Site
 _POSITION = "Xposition Yposition Zposition"
 _ROTATION = "Zrotation Xrotation Yrotation"
 
 
 def write_bvh(path: Path | str, joints: Float[np.ndarray, "frames 22 3"]) -> None:
-    """Write a clip (metres, Y up, 20 frames a second) as a BVH file, atomically.
+    """Write a clip (meters, Y up, 20 frames a second) as a BVH file, atomically.
 
     Read again, every joint is within 0.2 mm of where it was. A joint at the end of a bone whose
     length changes has position channels beside its rotations; on a skeleton of constant bone
@@ -47,15 +47,15 @@ def _joint_lines(rig: Rig, joint: int, order: list[int], depth: int) -> list[str
     return [head, "{", *(f"  {line}" for line in inside), "}"]
 
 
-def _numbers(metres: Float[np.ndarray, "3"]) -> str:
-    return " ".join(f"{value:.6f}" for value in UNITS_PER_METRE * metres)
+def _numbers(meters: Float[np.ndarray, "3"]) -> str:
+    return " ".join(f"{value:.6f}" for value in UNITS_PER_METER * meters)
 
 
 def _channels(rig: Rig, joint: int) -> Float[np.ndarray, "frames channels"]:
     angles = _zxy_angles(rig.turns[:, joint])
     if not rig.moving[joint]:
         return angles
-    return np.concatenate([UNITS_PER_METRE * rig.places[:, joint], angles], axis=1)
+    return np.concatenate([UNITS_PER_METER * rig.places[:, joint], angles], axis=1)
 
 
 def _zxy_angles(turns: Float[np.ndarray, "frames 4"]) -> Float[np.ndarray, "frames 3"]:

@@ -9,21 +9,21 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy.ndimage import gaussian_filter1d
 
 from tmr.errors import InputError
-from tmr.files import atomic_path
-from tmr.motion.render import LEFT, RIGHT, TRUNK, project
+from tmr.io import atomic_path
+from tmr.motion.contact_sheet import LEFT, RIGHT, TRUNK, project
 from tmr.motion.skeleton import CHAINS, FPS, JOINTS, joint
 
 _BACKGROUND, _GRID, _SHADOW, _TRAIL, _TEXT = "#ffffff", "#e3e7eb", "#dde1e5", "#2a9d8f", "#212529"
 _FINER = 2  # drawn so many times larger and then scaled down: smooth edges
-_METRES = 2.9  # height of the picture
+_METERS = 2.9  # height of the picture
 _FLOOR = 0.74  # of the height, from the top, to the point below the pelvis
-_CELL, _CELLS = 0.5, 6  # metres a grid cell; cells from the middle to the edge
-_LIMB, _HEAD = 0.05, 0.1  # metres: thickness of a limb, radius of the head
+_CELL, _CELLS = 0.5, 6  # meters a grid cell; cells from the middle to the edge
+_LIMB, _HEAD = 0.05, 0.1  # meters: thickness of a limb, radius of the head
 _FOLLOW_SIGMA = 10  # frames: the camera follows the pelvis smoothly
 _COLORS = 64
 _LINE_LENGTH = 48  # letters of the caption
 
-_Picture = tuple[ImageDraw.ImageDraw, float]  # and its pixels a metre
+_Picture = tuple[ImageDraw.ImageDraw, float]  # and its pixels a meter
 
 
 def write_gif(
@@ -32,7 +32,7 @@ def write_gif(
     caption: str = "",
     size: int = 400,
 ) -> None:
-    """Write a clip (metres, Y up, 20 frames a second) as an endless GIF at 20 frames a second.
+    """Write a clip (meters, Y up, 20 frames a second) as an endless GIF at 20 frames a second.
 
     The camera follows the pelvis; left limbs are orange, right ones blue; the path walked so far
     is drawn on the floor. ``size`` is the width and height in pixels. Raises InputError for a
@@ -46,7 +46,7 @@ def write_gif(
         _draw(joints[: frame + 1] - middle[frame], middle[frame], caption, size)
         for frame in range(len(joints))
     ]
-    # One palette for all frames: colours that differ a little from frame to frame would flicker.
+    # One palette for all frames: colors that differ a little from frame to frame would flicker.
     palette = pictures[len(pictures) // 2].quantize(_COLORS)
     frames = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
     with atomic_path(path) as temporary:
@@ -63,8 +63,8 @@ def write_gif(
 def _draw(
     past: Float[np.ndarray, "past 22 3"], middle: Float[np.ndarray, "3"], caption: str, size: int
 ) -> Image.Image:
-    """One frame, the last of ``past``, whose origin is ``middle``, the centre of the picture."""
-    scale = size * _FINER / _METRES
+    """One frame, the last of ``past``, whose origin is ``middle``, the center of the picture."""
+    scale = size * _FINER / _METERS
     image = Image.new("RGB", (size * _FINER, size * _FINER), _BACKGROUND)
     picture = ImageDraw.Draw(image), scale
     _draw_grid(picture, middle)
@@ -106,7 +106,7 @@ def _color(name: str) -> str:
 def _line(
     picture: _Picture, points: Float[np.ndarray, "points 3"], color: str, width: float
 ) -> None:
-    """A line of a thickness in metres through points, with round ends."""
+    """A line of a thickness in meters through points, with round ends."""
     drawing, scale = picture
     pixels = [tuple(pixel) for pixel in _pixels(points, scale)]
     drawing.line(pixels, fill=color, width=max(round(width * scale), 1), joint="curve")
@@ -122,7 +122,7 @@ def _dot(picture: _Picture, point: Float[np.ndarray, "3"], color: str, radius: f
 
 
 def _pixels(points: Float[np.ndarray, "points 3"], scale: float) -> list[list[float]]:
-    flat = project(points) * np.array([1.0, -1.0]) + _METRES * np.array([0.5, _FLOOR])
+    flat = project(points) * np.array([1.0, -1.0]) + _METERS * np.array([0.5, _FLOOR])
     return (flat * scale).tolist()
 
 

@@ -8,14 +8,14 @@ import numpy as np
 import orjson
 from jaxtyping import Float, Int
 
-from tmr.files import atomic_path
+from tmr.io import atomic_path
+from tmr.motion.rig import CHILDREN, Rig, rig_of
 from tmr.motion.skeleton import FPS, JOINTS, PARENTS, joint
-from tmr.motion.writers.rig import CHILDREN, Rig, rig_of
 
-# Base colours as in tmr.motion.render, by the side that a joint's name begins with.
+# Base colors as in tmr.motion.contact_sheet, by the side that a joint's name begins with.
 COLORS = {"left": "#e07a1f", "right": "#2878b5", "": "#5c636c"}
 
-# Radius in metres of the limb that ends at a joint: at its beginning, at its end.
+# Radius in meters of the limb that ends at a joint: at its beginning, at its end.
 RADII = {
     "hip": (0.075, 0.07),
     "knee": (0.07, 0.05),
@@ -43,7 +43,7 @@ _VERTICES, _INDICES = 34962, 34963  # targets of buffer views
 def write_glb(
     path: Path | str, joints: Float[np.ndarray, "frames 22 3"], name: str = "motion"
 ) -> None:
-    """Write a clip (metres, Y up, 20 frames a second) as a GLB file, atomically.
+    """Write a clip (meters, Y up, 20 frames a second) as a GLB file, atomically.
 
     See :func:`glb_bytes`.
     """
@@ -187,7 +187,7 @@ class _Surface:
 
 
 def _primitives(file: _File, rest: Float[np.ndarray, "22 3"]) -> list[dict[str, Any]]:
-    """The limbs, one primitive for each colour."""
+    """The limbs, one primitive for each color."""
     limbs: dict[str, list[_Surface]] = {side: [] for side in COLORS}
     for j, parent in enumerate(PARENTS[1:], start=1):
         side, _, part = JOINTS[j].rpartition("_")
@@ -238,12 +238,12 @@ def _limb(
     around = np.linspace(0, 2 * np.pi, _SEGMENTS, endpoint=False)[:, None]
     outward = np.cos(around) * u + np.sin(around) * v
     lift = np.linspace(0, np.pi / 2, _RINGS + 1)
-    # Rings from the pole at the beginning to that at the end: (centre, radius, slope of normal).
+    # Rings from the pole at the beginning to that at the end: (center, radius, slope of normal).
     rings = [(begin, begin_radius, -a) for a in lift[::-1]] + [(end, end_radius, a) for a in lift]
     normals = np.concatenate([np.cos(a) * outward + np.sin(a) * axis for _, _, a in rings])
-    centres = np.concatenate([np.tile(centre, (_SEGMENTS, 1)) for centre, _, _ in rings])
+    centers = np.concatenate([np.tile(center, (_SEGMENTS, 1)) for center, _, _ in rings])
     radii = np.repeat([radius for _, radius, _ in rings], _SEGMENTS)[:, None]
-    return _Surface(centres + radii * normals, normals, _tube(len(rings)), carrier)
+    return _Surface(centers + radii * normals, normals, _tube(len(rings)), carrier)
 
 
 def _tube(rings: int) -> Int[np.ndarray, "triangles 3"]:

@@ -1,0 +1,96 @@
+"""How well the model of a run finds sentences in long motions."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+
+import torch
+from jaxtyping import Float
+from omegaconf import DictConfig
+from torch import Tensor
+from tqdm import tqdm
+
+from tmr.api import Model, load
+from tmr.commands.localize import encoder_of, plan_of, scoring_of
+from tmr.data.dataset import read_features
+from tmr.io import write_json
+from tmr.localization import encode_motions, fit_calibration
+from tmr.localization.calibration import calibration_error
+from tmr.localization.evaluation import Outcome, evaluate
+from tmr.localization.metrics import FIGURES, table
+from tmr.localization.sequences import AnnotatedSequence, as_they_lie, joined
+from tmr.retrieval.bootstrap import with_intervals
+from tmr.runs.build import data_of
+from tmr.runs.calibration import read_calibration, write_calibration
+
+log = logging.getLogger(__name__)
+
+
+def evaluate_localization(cfg: DictConfig) -> None:
+    """Print and write recall, mean IoU and mAP of a split's sentences in long motions."""
+    plan, scoring = plan_of(cfg), scoring_of(cfg)
+    model = load(cfg.run_dir, cfg.device, cfg.ckpt)
+    data = data_of(cfg if cfg.get("data") else model.config)
+
+    annotations = data.present(cfg.split)
+
+    def read(annotation):
+        return read_features(data.motion_file(annotation.path))
+
+    if cfg.clips == 1:
+        sequences = as_they_lie(annotations, read)
+    else:
+        sequences = joined(annotations, read, cfg.sequences, cfg.clips, cfg.seed)
+    windows = encode_motions(plan, encoder_of(model), _normalized(model, sequences))
+    sentences = _sentences(model, sequences)
+    outcome = evaluate(sequences, windows, sentences, scoring, cfg.seed)
+    rows = {m: with_intervals(v, outcome.groups, cfg.seed) for m, v in outcome.methods.items()}
+    frames = [len(sequence.features) for sequence in sequences]
+    print(
+        f"{data.name}, split {cfg.split}: {len(outcome.groups)} sentences in {len(sequences)} "
+        f"sequences of {min(frames) / 20:.1f} to {max(frames) / 20:.1f} s; percent [95% interval]"
+    )
+    print(table(rows))
+    figures = {m: dict(zip(FIGURES, map(asdict, row), strict=True)) for m, row in rows.items()}
+    result = {
+        "data": data.name,
+        "split": cfg.split,
+        "clips": cfg.clips,
+        "sequences": len(sequences),
+        "sentences": len(outcome.groups),
+        "seed": cfg.seed,
+        "figures": figures,
+        "calibration_error": _calibrated(model, outcome, fit=cfg.split == "val"),
+    }
+    folder = model.run.root / "localization"
+    path = folder / f"{data.name}_{cfg.split}_x{cfg.clips}.json"
+    write_json(path, result)
+    log.info("wrote %s", path)
+
+
+def _normalized(
+    model: Model, sequences: Sequence[AnnotatedSequence]
+) -> Iterator[tuple[str, Float[Tensor, "_ 263"]]]:
+    for sequence in tqdm(sequences, desc="encode", unit="sequence", disable=None):
+        yield sequence.name, model.normalizer(torch.from_numpy(sequence.features).float())
+
+
+def _sentences(
+    model: Model, sequences: Sequence[AnnotatedSequence]
+) -> dict[str, Float[Tensor, " dim"]]:
+    texts = sorted(set().union(*(sequence.texts for sequence in sequences)))
+    return dict(zip(texts, model.encode_texts(texts).cpu(), strict=True))
+
+
+def _calibrated(model: Model, outcome: Outcome, fit: bool) -> float | None:
+    """The calibration error of the best segments, by a calibration fitted to them if so asked."""
+    if fit:
+        write_calibration(model.run, fit_calibration(outcome.fits, outcome.right))
+    calibration = read_calibration(model.run)
+    if calibration is None:
+        log.info("no calibration in %s: fit it with split=val", model.run.root)
+        return None
+    confidences = calibration(outcome.fits)
+    error = calibration_error(confidences, outcome.right)
+    print(f"calibration error of {len(confidences)} best segments: {100 * error:.1f} points")
+    return error

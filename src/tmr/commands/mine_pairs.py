@@ -1,0 +1,141 @@
+"""Near duplicates, disagreeing pairs, badly fitting captions and clusters of a data set."""
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from omegaconf import DictConfig
+from torch import Tensor
+
+from tmr.commands.library import library_of
+from tmr.io import write_json, write_text
+from tmr.mining import (
+    ClusterReport,
+    Mined,
+    MotionPair,
+    Suspect,
+    caption_ranks,
+    groups_of,
+    markdown,
+    motion_distance,
+    near_pairs,
+    spherical_k_means,
+    telling_words,
+)
+from tmr.retrieval import shown_score
+from tmr.search.gallery import Item
+from tmr.search.library import Library
+
+log = logging.getLogger(__name__)
+
+Latents = Float[Tensor, "n dim"]
+
+
+def mine_pairs(cfg: DictConfig) -> None:
+    """Print and write what a split of a data set holds twice, contradicts, or has in common."""
+    library = library_of(cfg)
+    rows = library.gallery.where(cfg.split).nonzero()[:, 0].tolist()
+    items = [library.gallery[row] for row in rows]
+    latents = library.gallery.latents[rows]
+    place = library.captions.rows
+    captions = library.captions.latents
+    own = [[place[text] for text in item.captions] for item in items]
+    first = captions[[numbers[0] for numbers in own]]
+
+    mined = Mined(
+        title=f"{library.source.name}, split {cfg.split}",
+        motions=len(items),
+        duplicates=_duplicates(library, items, latents, cfg),
+        alike=_disagreeing(items, latents, first, cfg),
+        unlike=[_swapped(pair) for pair in _disagreeing(items, first, latents, cfg)],
+        suspects=_suspects(library, items, latents, own, cfg.suspect_margin),
+        clusters=_clusters(items, latents, cfg),
+    )
+    folder = library.model.run.root / "mining" / f"{library.source.name}_{cfg.split}"
+    page = markdown(mined, cfg.examples)
+    print(page)
+    write_text(folder / "report.md", page)
+    write_json(folder / "mined.json", asdict(mined))
+    log.info("wrote %s/{report.md,mined.json}", folder)
+
+
+def _duplicates(
+    library: Library, items: Sequence[Item], latents: Latents, cfg: DictConfig
+) -> list[list[str]]:
+    features: dict[int, np.ndarray] = {}
+
+    def motion(i: int) -> np.ndarray:
+        if i not in features:
+            features[i] = library.motion(items[i].key)
+        return features[i]
+
+    same = [
+        (i, j)
+        for i, j, _ in near_pairs(latents, cfg.duplicates_above)
+        if motion_distance(motion(i), motion(j)) <= cfg.duplicate_meters
+    ]
+    return [[items[i].key for i in group] for group in groups_of(same)]
+
+
+def _disagreeing(
+    items: Sequence[Item], near: Latents, far: Latents, cfg: DictConfig
+) -> list[MotionPair]:
+    """Pairs that are alike by ``near`` and unlike by ``far``, most unlike first."""
+    pairs = near_pairs(near, cfg.alike_above)
+    if not pairs:
+        return []
+    i, j = torch.tensor([pair[:2] for pair in pairs]).unbind(dim=1)
+    others = shown_score((far[i] * far[j]).sum(dim=1)).tolist()
+    found = [
+        MotionPair(
+            items[i].key, items[j].key, items[i].captions[0], items[j].captions[0], score, other
+        )
+        for (i, j, score), other in zip(pairs, others, strict=True)
+        if other <= cfg.unlike_below
+    ]
+    return sorted(found, key=lambda pair: pair.caption_score)[: cfg.pairs]
+
+
+def _swapped(pair: MotionPair) -> MotionPair:
+    """A pair that was found by its captions: its two scores in their places."""
+    return replace(pair, score=pair.caption_score, caption_score=pair.score)
+
+
+def _suspects(
+    library: Library,
+    items: Sequence[Item],
+    latents: Latents,
+    own: Sequence[Sequence[int]],
+    margin: float,
+) -> list[Suspect]:
+    worst, place, best, best_score = caption_ranks(latents, library.captions.latents, own)
+    texts = [item.key for item in library.captions]
+    found = [
+        Suspect(item.key, texts[p], score, texts[b], better)
+        for item, p, score, b, better in zip(
+            items, place.tolist(), worst.tolist(), best.tolist(), best_score.tolist(), strict=True
+        )
+        if better - score >= margin
+    ]
+    return sorted(found, key=lambda suspect: suspect.score - suspect.better_score)
+
+
+def _clusters(items: Sequence[Item], latents: Latents, cfg: Mapping) -> list[ClusterReport]:
+    count = cfg["clusters"] or max(1, round(math.sqrt(len(items) / 2)))
+    clusters = spherical_k_means(latents, count, cfg["seed"])
+    members = [clusters.items(cluster) for cluster in range(count)]
+    members = [rows for rows in members if rows]
+    words = telling_words([[c for i in rows for c in items[i].captions] for rows in members])
+    return [
+        ClusterReport(
+            words=tuple(telling),
+            keys=tuple(items[i].key for i in rows),
+            captions=tuple(items[i].captions[0] for i in rows),
+            mean_score=float(shown_score(clusters.cosines[rows]).mean()),
+        )
+        for telling, rows in zip(words, members, strict=True)
+    ]

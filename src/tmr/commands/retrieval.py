@@ -1,0 +1,128 @@
+"""Evaluate the weights of a run folder by the retrieval protocols."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from tmr.data import TextMotionData, TextMotionDataset
+from tmr.data.annotations import has_split
+from tmr.errors import InputError
+from tmr.retrieval import (
+    PROTOCOLS,
+    Encoded,
+    Protocol,
+    best_precision,
+    encode_dataset,
+    evaluate_all,
+)
+from tmr.retrieval.plots import draw
+from tmr.retrieval.report import Report
+from tmr.runs.build import data_of, device_of, embeddings_of
+from tmr.runs.folder import RunDir, environment
+from tmr.runs.hub import run_at
+from tmr.runs.weights import load_model
+
+log = logging.getLogger(__name__)
+
+
+def retrieval(cfg: DictConfig) -> None:
+    """Print the protocols' table and write figures, ranks and pictures into the run folder.
+
+    YAML files go to ``contrastive_metrics``, everything else to ``retrieval_report``. With another
+    ``split`` than test, that split takes its place, and the files go to folders of its name; the
+    nsim protocol has its own split and is then left out.
+    """
+    protocols = protocols_of(cfg.protocols)
+    run, device = run_at(cfg.run_dir), device_of(cfg.device)
+    precision = best_precision(device) if cfg.precision == "auto" else cfg.precision
+    data = data_of(run.read_config())
+    splits = splits_for(protocols, cfg.split, data)
+    every_caption = any(protocol.every_caption for protocol in protocols.values())
+    encoded = encode_splits(cfg, run, splits, device, precision, every_caption)
+    outcomes = evaluate_all(encoded.get, protocols)
+    if not outcomes:
+        raise InputError(
+            f"split {cfg.split!r} of {data.name!r} has too few motions for {', '.join(protocols)}"
+        )
+    report = Report(outcomes)
+    print(report.table())
+    part = "" if cfg.split == "test" else cfg.split
+    about: dict[str, Any] = {
+        "run_dir": cfg.run_dir,
+        "ckpt": cfg.ckpt,
+        "data": data.name,
+        "split": cfg.split,
+        "precision": precision,
+        "environment": environment(),
+    }
+    folder = run.retrieval_report / part
+    paths = report.write(run.contrastive_metrics / part, folder, about)
+    if cfg.pictures:
+        paths += draw(folder, outcomes, encoded)
+    for path in paths:
+        log.info("wrote %s", path)
+
+
+def protocols_of(names: Sequence[str] | None) -> dict[str, Protocol]:
+    """The protocols with these names, all by default.
+
+    Raises:
+        InputError: no such protocol.
+    """
+    unknown = [name for name in names or () if name not in PROTOCOLS]
+    if unknown:
+        raise InputError(f"no protocol {unknown[0]!r}; there are {', '.join(PROTOCOLS)}")
+    return {name: PROTOCOLS[name] for name in names or PROTOCOLS}
+
+
+def splits_for(
+    protocols: Mapping[str, Protocol], split: str, data: TextMotionData
+) -> dict[str, str]:
+    """The split that stands for each one that protocols ask for, where there is one.
+
+    ``split`` takes the place of test; what belongs to test alone is then left out.
+
+    Raises:
+        InputError: nothing is left.
+    """
+    found = {}
+    for asked in dict.fromkeys(protocol.split for protocol in protocols.values()):
+        if asked == "test":
+            found[asked] = split
+        elif split == "test" and has_split(Path(data.annotations), asked):
+            found[asked] = asked
+        else:
+            log.warning("no split %s to evaluate, its protocol is left out", asked)
+    if not found:
+        raise InputError(
+            f"{data.name!r} has no split for {', '.join(protocols)} with split={split}"
+        )
+    return found
+
+
+def encode_splits(
+    cfg: DictConfig,
+    run: RunDir,
+    splits: Mapping[str, str],
+    device: str,
+    precision: str,
+    every_caption: bool,
+) -> dict[str, Encoded]:
+    """Latents of splits by the run's model, under the names that ``splits`` gives them.
+
+    A motion in several of them is encoded once.
+    """
+    config = run.read_config()
+    model = load_model(run, cfg.ckpt, device)
+    data = data_of(config)
+    present = {name: data.present(split) for name, split in splits.items()}
+    distinct = {a.key: a for annotations in present.values() for a in annotations}
+    embeddings = embeddings_of(config, data, device)
+    dataset = TextMotionDataset(data, list(distinct.values()), embeddings, run.normalizer(data))
+    names = " and ".join(splits.values())
+    log.info("%s, split %s: %d motions, in %s", data.name, names, len(dataset), precision)
+    encoded = encode_dataset(model, dataset, cfg.batch_size, True, precision, every_caption)
+    return {name: encoded.only(a.key for a in annotations) for name, annotations in present.items()}

@@ -1,0 +1,106 @@
+"""Actions recognized by sentences, on a data set with labels."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from hydra.utils import instantiate
+from jaxtyping import Float
+from omegaconf import DictConfig
+from torch import Tensor
+from tqdm import tqdm
+
+from tmr.api import Model, load
+from tmr.data import Caption, TextMotionData
+from tmr.data.dataset import frames_of, read_features
+from tmr.errors import InputError
+from tmr.io import write_json
+from tmr.retrieval.bootstrap import Interval, with_intervals
+from tmr.runs.build import data_of
+from tmr.zero_shot import LabelSet, draw_confusion, judge, label_probabilities, summary, truth_table
+from tmr.zero_shot.recognition import TOPS
+
+log = logging.getLogger(__name__)
+
+MOTIONS_AT_ONCE = 512
+RANKED = 5  # labels listed for each motion
+
+
+def zero_shot(cfg: DictConfig) -> None:
+    """Print and write how often sentences of labels are ranked right for the motions of a split."""
+    labels: LabelSet = instantiate(cfg.labels, _convert_="all")
+    model = load(cfg.run_dir, cfg.device, cfg.ckpt)
+    data = data_of(cfg if cfg.get("data") else model.config)
+    keys, parts, truths = _parts(data, cfg.split, labels)
+    motions = _encode(model, data, parts)
+    prompts = [model.encode_texts(some).cpu() for some in labels.prompts.values()]
+    probabilities = label_probabilities(motions, prompts, cfg.temperature)
+    recognition = judge(probabilities, truth_table(truths, labels.labels))
+    groups = np.arange(len(keys))
+    tops = with_intervals(recognition.hits.astype(float), groups, cfg.seed)
+    figures = {f"top-{top}": _percent(i) for top, i in zip(TOPS, tops, strict=True)}
+    figures["mean over labels"] = f"{100 * recognition.mean_per_label:.2f}"
+    print(f"{data.name}, split {cfg.split}: {len(keys)} motions, {len(labels.labels)} labels")
+    print(summary(figures, labels.labels, recognition))
+
+    target = model.run.root / "zero_shot" / f"{labels.name}_{cfg.split}"
+    order = np.argsort(-probabilities, axis=1, kind="stable")[:, :RANKED]
+    motions_json = [
+        {
+            "key": key,
+            "truth": sorted(truth),
+            "ranked": {labels.labels[i]: round(float(p[i]), 4) for i in ranks},
+        }
+        for key, truth, p, ranks in zip(keys, truths, probabilities, order, strict=True)
+    ]
+    result: dict[str, Any] = {
+        "data": data.name,
+        "labels": labels.labels,
+        "figures": figures,
+        "per_label": dict(zip(labels.labels, recognition.per_label.tolist(), strict=True)),
+        "confusion": recognition.confusion,
+        "motions": motions_json,
+    }
+    write_json(target.with_suffix(".json"), result)
+    title = f"{labels.name}, {data.name} {cfg.split}: top-1 {figures['top-1']}"
+    draw_confusion(target.with_suffix(".png"), recognition.confusion, labels.labels, title)
+    log.info("wrote %s.json and .png", target)
+
+
+def _percent(interval: Interval) -> str:
+    return f"{100 * interval.value:.2f} [{100 * interval.low:.2f}, {100 * interval.high:.2f}]"
+
+
+def _parts(
+    data: TextMotionData, split: str, labels: LabelSet
+) -> tuple[list[str], list[tuple[Path, Caption]], list[frozenset[str]]]:
+    """Keys, files with the part to recognize, and true labels of the motions that have some."""
+    keys, parts, truths = [], [], []
+    annotations = data.present(split)
+    for annotation in annotations:
+        for part, some in labels.parts(annotation):
+            keys.append(annotation.key)
+            parts.append((data.motion_file(annotation.path), part))
+            truths.append(some)
+    if not keys:
+        raise InputError(
+            f"none of {len(annotations)} motions of {data.name!r}, split {split!r}, has a label of "
+            f"labels={labels.name}; give the data set that they belong to as data=NAME"
+        )
+    return keys, parts, truths
+
+
+def _encode(
+    model: Model, data: TextMotionData, parts: list[tuple[Path, Caption]]
+) -> Float[Tensor, "motions dim"]:
+    latents = []
+    for start in tqdm(range(0, len(parts), MOTIONS_AT_ONCE), desc="encode", disable=None):
+        motions = []
+        for file, part in parts[start : start + MOTIONS_AT_ONCE]:
+            features = read_features(file)
+            begin, end = frames_of(part, len(features))
+            motions.append(features[min(begin, len(features) - 1) : max(end, begin + 1)])
+        latents.append(model.encode_motions(motions).cpu())
+    return torch.cat(latents)

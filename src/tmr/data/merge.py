@@ -1,0 +1,142 @@
+"""Several data sets as one to train on, without what any of their test sets has.
+
+Data sets of the same recordings overlap: KIT-ML and BABEL caption AMASS files that HumanML3D has in
+its test split. A training caption is dropped when it describes seconds of a recording of which a
+held-out caption describes some, whatever data set that is in, mirrored or not.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import PurePosixPath
+
+from tmr.data.annotations import Annotation, Caption
+from tmr.data.releases.layout import DataSet, is_mirrored, mirrored_key, unmirrored_path
+from tmr.errors import InputError
+from tmr.motion.preprocessing import MIRRORED
+
+Span = tuple[float, float]
+HELD_OUT = {"test": (), "val": ("test",), "train": ("test", "val")}  # split: what it must not show
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """What became of one split of one data set: keys and captions kept, and those dropped."""
+
+    name: str
+    split: str
+    keys: int
+    captions: int
+    dropped_keys: int
+    dropped_captions: int
+
+
+@cache
+def recording(path: str) -> str:
+    """The recording that a path is of: the same for mirrored copies and for ways of naming it.
+
+    AMASS names end in ``_poses`` or ``_stageii`` by its version and have blanks or underscores;
+    files of CMU carry their subject in their name, so its folder does not matter.
+    """
+    parts = PurePosixPath(unmirrored_path(path).lower()).parts
+    parts = [re.sub(r"[^a-z0-9]+", "_", part) for part in parts]
+    parts[-1] = re.sub(r"_(poses|stageii|stagei)$", "", parts[-1])
+    if parts[0] == "cmu":
+        parts = [parts[0], parts[-1]]
+    return "/".join(parts)
+
+
+class Spans:
+    """Described seconds of recordings."""
+
+    def __init__(self, annotations: Iterable[Annotation]) -> None:
+        self._spans: dict[str, list[Span]] = defaultdict(list)
+        for annotation in annotations:
+            spans = {(c.start, c.end) for c in annotation.captions}
+            self._spans[recording(annotation.path)].extend(spans)
+
+    def overlap(self, path: str, caption: Caption) -> float:
+        """The most seconds that the caption shares with one described span of its recording."""
+        return max(
+            (
+                min(caption.end, end) - max(caption.start, start)
+                for start, end in self._spans.get(recording(path), ())
+            ),
+            default=0.0,
+        )
+
+    def without(self, annotation: Annotation, allowed: float = 0.0) -> Annotation:
+        """The annotation with those captions that share at most ``allowed`` seconds with these."""
+        kept = tuple(c for c in annotation.captions if self.overlap(annotation.path, c) <= allowed)
+        return replace(annotation, captions=kept)
+
+
+def combine(sets: Mapping[str, DataSet], allowed: float = 0.0) -> tuple[DataSet, list[Joined]]:
+    """The data sets as one, and what was kept and dropped of each.
+
+    A key becomes ``NAME_KEY`` (``MNAME_KEY`` when mirrored). ``train`` and ``val`` lose the
+    captions that share more than ``allowed`` seconds with a ``test`` caption of any of the sets,
+    ``train`` also those that share some with a ``val`` caption; keys without captions go. ``test``
+    joins the test splits whole; ``NAME_test`` and ``NAME_nsim_test`` are those of one set.
+
+    Raises:
+        InputError: fewer than two sets, or a set without a training split.
+    """
+    if len(sets) < 2:
+        raise InputError(f"combine takes at least two data sets, got {len(sets)}: sets=[A,B]")
+    empty = [name for name, data in sets.items() if not data.splits.get("train")]
+    if empty:
+        raise InputError(f"no training split in {', '.join(empty)}")
+    shown = {
+        split: Spans(a for data in sets.values() for a in _known(data, split))
+        for split in ("test", "val")
+    }
+    annotations: dict[str, Annotation] = {}
+    splits: dict[str, list[str]] = {split: [] for split in HELD_OUT}
+    report = []
+    for name, data in sets.items():
+        for split, held_out in HELD_OUT.items():
+            known = _known(data, split)
+            kept = [_kept(a, [shown[other] for other in held_out], allowed) for a in known]
+            for annotation in kept:
+                if annotation.captions:
+                    renamed = replace(annotation, key=_key(name, annotation))
+                    annotations[renamed.key] = renamed
+                    splits[split].append(renamed.key)
+            report.append(_joined(name, split, known, kept))
+        for split in ("test", "nsim_test"):
+            if data.splits.get(split):
+                splits[f"{name}_{split}"] = [_key(name, a) for a in _known(data, split)]
+    splits["all"] = [key for split in ("train", "val", "test") for key in splits[split]]
+    return DataSet(annotations, splits), report
+
+
+def _known(data: DataSet, split: str) -> list[Annotation]:
+    keys = data.splits.get(split, ())
+    return [data.annotations[key] for key in keys if key in data.annotations]
+
+
+def _kept(annotation: Annotation, held_out: Sequence[Spans], allowed: float) -> Annotation:
+    for spans in held_out:
+        annotation = spans.without(annotation, allowed)
+    return annotation
+
+
+def _key(name: str, annotation: Annotation) -> str:
+    if is_mirrored(annotation.path):
+        return mirrored_key(f"{name}_{annotation.key.removeprefix(MIRRORED)}")
+    return f"{name}_{annotation.key}"
+
+
+def _joined(name: str, split: str, known: list[Annotation], kept: list[Annotation]) -> Joined:
+    keys, captions = sum(bool(a.captions) for a in kept), sum(len(a.captions) for a in kept)
+    return Joined(
+        name=name,
+        split=split,
+        keys=keys,
+        captions=captions,
+        dropped_keys=len(known) - keys,
+        dropped_captions=sum(len(a.captions) for a in known) - captions,
+    )

@@ -1,0 +1,127 @@
+"""Run folders on the Hugging Face hub: fetched by name, and published."""
+
+import logging
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tmr.data import Normalizer
+from tmr.errors import InputError
+from tmr.io import write_text
+from tmr.model import TEMOS
+from tmr.runs.folder import RunDir
+from tmr.runs.weights import save_weights, split_modules
+from tmr.text.language_model import quiet_libraries
+
+log = logging.getLogger(__name__)
+
+SCHEME = "hf://"
+SMALL_FILES = ("*.json", "*.yaml", "stats/*.pt")
+CARD = """---
+library_name: tmr
+tags: [text-to-motion-retrieval, human-motion]
+---
+
+# {name}
+
+Text-to-motion retrieval: `{model}` trained on `{data}`, text encoder on `{tokens}`.
+
+```python
+import tmr
+
+model = tmr.load("hf://{repo}")
+model.similarity(["a person walks in a circle"], [features])  # features: (frames, 263)
+```
+"""
+
+
+def run_at(where: str | Path) -> RunDir:
+    """The run folder at a path, or that of ``hf://user/repo`` in the hub's cache.
+
+    ``hf://user/repo@revision`` is a branch, tag or commit. What the hub has is fetched when it is
+    newer than the cache; without a network the cache is used. Safetensors are fetched, and
+    ``.pt`` weights only where a repository has nothing else.
+
+    Raises:
+        InputError: no such repository or revision, or neither a network nor a cached copy.
+    """
+    if not str(where).startswith(SCHEME):
+        return RunDir(Path(where))
+    repo, _, revision = str(where).removeprefix(SCHEME).partition("@")
+    return RunDir(_fetch(repo, revision or None))
+
+
+def _fetch(repo: str, revision: str | None) -> Path:
+    from huggingface_hub import snapshot_download  # noqa: PLC0415  takes a second
+
+    def fetch(*patterns: str) -> Path:
+        return Path(snapshot_download(repo, revision=revision, allow_patterns=list(patterns)))
+
+    log.info("looking for %s on the Hugging Face hub", repo)
+    with quiet_libraries(), _one_line(f"cannot fetch {SCHEME}{repo}"):
+        folder = fetch(*SMALL_FILES, "*_weights/*.safetensors")
+        if not any(folder.glob("*_weights/*.safetensors")):
+            folder = fetch(*SMALL_FILES, "*_weights/*.pt")
+    return folder
+
+
+def publish(
+    run: RunDir, network: TEMOS, normalizer: Normalizer, repo: str, private: bool, ckpt: str
+) -> str:
+    """The address of the commit that puts a run folder on the hub, in a new or existing ``repo``.
+
+    Config, environment, statistics, metrics and the weights of ``network`` as ``.pt`` and
+    safetensors; a README where the run has none. Checkpoints and logs stay at home.
+
+    Raises:
+        InputError: not logged in, not allowed, no network, or a name that the hub refuses.
+    """
+    from huggingface_hub import HfApi  # noqa: PLC0415  takes a second
+
+    with tempfile.TemporaryDirectory() as folder:
+        _stage(run, RunDir(Path(folder)), network, normalizer, repo, ckpt)
+        with quiet_libraries(), _one_line(f"cannot push to {SCHEME}{repo}"):
+            api = HfApi()
+            api.create_repo(repo, private=private, exist_ok=True)
+            commit = api.upload_folder(
+                repo_id=repo, folder_path=folder, commit_message=f"Publish {run.root.name}"
+            )
+    return commit.commit_url
+
+
+def _stage(
+    run: RunDir, staged: RunDir, network: TEMOS, normalizer: Normalizer, repo: str, ckpt: str
+) -> None:
+    config = run.read_config()
+    card = CARD.format(
+        name=repo.rpartition("/")[2],
+        repo=repo,
+        model=config["model"]["name"],
+        data=config["data"]["name"],
+        tokens=config["text"]["token_model"],
+    )
+    write_text(staged.root / "README.md", card)
+    for name in ("config.json", "environment.json", "README.md"):
+        if (run.root / name).is_file():
+            shutil.copy(run.root / name, staged.root / name)
+    if run.contrastive_metrics.is_dir():
+        shutil.copytree(run.contrastive_metrics, staged.contrastive_metrics)
+    normalizer.save(staged.stats)
+    save_weights(staged.weights(ckpt), split_modules(network.state_dict()))
+
+
+@contextmanager
+def _one_line(what: str) -> Iterator[None]:
+    """Whatever the hub's client raises as an InputError of one line."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:  # the errors of its HTTP library among them
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise InputError(
+            f"{what} ({type(error).__name__}: {reason}); check the name and the network, and for "
+            "a private repository or a push log in with `hf auth login`"
+        ) from error

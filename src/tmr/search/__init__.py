@@ -1,0 +1,1 @@
+"""Searching motions: libraries, galleries, queries."""

@@ -1,0 +1,250 @@
+"""Frozen language models that turn captions into token states and sentence vectors."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import torch
+import torch.nn.functional as F
+from einops import repeat
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from tmr.errors import InputError
+from tmr.text.pretrained import model_folder
+
+log = logging.getLogger(__name__)
+
+BATCH_SIZE = 256
+# BLAS multiplies matrices of very few rows by other kernels, which round differently: smaller
+# batches are filled up with copies, so that a caption alone has the bits it has in a crowd.
+SMALLEST_BATCH = 4
+
+
+@dataclass(frozen=True, slots=True)
+class TextEmbedding:
+    """What the language models say of one caption, float32.
+
+    ``tokens`` are the last hidden states of the token model, special tokens included; ``sentence``
+    is the mean of the sentence model's token states, scaled to length 1.
+    """
+
+    tokens: Float[np.ndarray, "tokens dim"]
+    sentence: Float[np.ndarray, " sentence_dim"]
+
+
+@dataclass(frozen=True)
+class TextModel:
+    """A token model and a sentence model, loaded at first use.
+
+    ``token_model`` and ``sentence_model`` are names on the Hugging Face hub or local folders;
+    when they are equal, one pass gives both kinds of vectors. ``token_dim`` is the width of the
+    token states. ``device`` is ``cpu``, ``cuda``, ``cuda:1`` ..., or ``auto``: a GPU where there
+    is one. The configuration group ``text`` holds one record of these fields for each choice.
+
+    Raises:
+        InputError: at first use, when a model cannot be found, is damaged, or does not fit
+            ``token_dim``.
+    """
+
+    name: str
+    token_model: str
+    sentence_model: str
+    token_dim: int
+    device: str = "cpu"
+
+    def embed(
+        self, captions: Sequence[str], on_batch: Callable[[int], object] | None = None
+    ) -> list[TextEmbedding]:
+        """The embedding of each caption, in order.
+
+        Captions are batched by their exact number of tokens, so nothing is padded and the vectors
+        of a caption do not depend on its neighbors. Captions longer than the model reads are
+        cut, special tokens kept. ``on_batch`` is called with the number of captions finished.
+
+        Raises:
+            InputError: a caption is empty; or as the class says.
+        """
+        empty = [i for i, caption in enumerate(captions) if not caption.strip()]
+        if empty:
+            raise InputError(
+                f"caption {empty[0] + 1} of {len(captions)} is empty: nothing to embed"
+            )
+        one_pass = self.token_model == self.sentence_model
+        tokens: dict[int, Float[np.ndarray, "tokens dim"]] = {}
+        sentences: dict[int, Float[np.ndarray, " sentence_dim"]] = {}
+        for rows, states in self._token_encoder.states(captions):
+            tokens.update(zip(rows, states.numpy(force=True), strict=True))
+            if one_pass:
+                sentences.update(zip(rows, _sentence_vectors(states), strict=True))
+                _report(on_batch, len(rows))
+        if not one_pass:
+            for rows, states in self._sentence_encoder.states(captions):
+                sentences.update(zip(rows, _sentence_vectors(states), strict=True))
+                _report(on_batch, len(rows))
+        return [TextEmbedding(tokens[i], sentences[i]) for i in range(len(captions))]
+
+    def token_counts(self, captions: Sequence[str]) -> list[int]:
+        """Number of token states of each caption, special tokens included."""
+        return [len(ids) for ids in self._token_encoder.token_ids(captions)]
+
+    @cached_property
+    def _token_encoder(self) -> "_Encoder":
+        encoder = _Encoder(self.token_model, self.device)
+        if encoder.dim != self.token_dim:
+            raise InputError(
+                f"text={self.name}: {self.token_model} gives token states of {encoder.dim} "
+                f"numbers, expected token_dim={self.token_dim}"
+            )
+        return encoder
+
+    @cached_property
+    def _sentence_encoder(self) -> "_Encoder":
+        if self.sentence_model == self.token_model:
+            return self._token_encoder
+        return _Encoder(self.sentence_model, self.device)
+
+
+def _report(on_batch: Callable[[int], object] | None, count: int) -> None:
+    if on_batch is not None:
+        on_batch(count)
+
+
+def _sentence_vectors(
+    states: Float[Tensor, "batch tokens dim"],
+) -> Float[np.ndarray, "batch dim"]:
+    """Mean over tokens, scaled to length 1: the pooling of the sentence-transformers models."""
+    return F.normalize(states.mean(dim=1), dim=-1).numpy(force=True)
+
+
+class _Encoder:
+    """One pretrained transformer, its tokenizer, and the longest input it reads."""
+
+    def __init__(self, name: str, device: str) -> None:
+        self.device = _device(device)
+        with quiet_libraries():
+            folder = model_folder(name)
+            log.info("loading the language model %s", name)
+            self.tokenizer, self.model = _load(folder)
+        self.model.to(self.device)
+        self.dim: int = self.model.config.hidden_size
+        self.max_tokens = _max_tokens(self.model, self.tokenizer, folder)
+
+    def token_ids(self, captions: Sequence[str]) -> list[list[int]]:
+        """Token numbers of each caption, special tokens included, cut at the model's maximum."""
+        if not captions:
+            return []
+        return self.tokenizer(list(captions), truncation=True, max_length=self.max_tokens).input_ids
+
+    @torch.inference_mode()
+    def states(
+        self, captions: Sequence[str]
+    ) -> Iterator[tuple[list[int], Float[Tensor, "batch tokens dim"]]]:
+        """Last hidden states, in batches of equally long captions with their positions."""
+        ids = self.token_ids(captions)
+        rows_by_length: dict[int, list[int]] = defaultdict(list)
+        for row, caption_ids in enumerate(ids):
+            rows_by_length[len(caption_ids)].append(row)
+        for _, rows in sorted(rows_by_length.items()):
+            for start in range(0, len(rows), BATCH_SIZE):
+                batch = rows[start : start + BATCH_SIZE]
+                yield batch, self._forward(torch.tensor([ids[row] for row in batch]))
+
+    def _forward(self, ids: Int[Tensor, "batch tokens"]) -> Float[Tensor, "batch tokens dim"]:
+        filled = ids.to(self.device)
+        if len(ids) < SMALLEST_BATCH:
+            filled = repeat(filled, "batch tokens -> (copies batch) tokens", copies=SMALLEST_BATCH)
+        with _full_precision():
+            output = self.model(input_ids=filled, attention_mask=torch.ones_like(filled))
+        return output.last_hidden_state[: len(ids)]
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise InputError(f"device={name}: expected auto, cpu, cuda or cuda:NUMBER") from error
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise InputError(f"device={name}: no such GPU here; use device=auto or device=cpu")
+    return device
+
+
+def _load(folder: Path) -> tuple[Any, Any]:
+    """The tokenizer and the frozen float32 model of a folder; nothing is fetched.
+
+    Raises:
+        InputError: a file is missing or unreadable, or the weights do not cover the model.
+    """
+    from transformers import AutoModel, AutoTokenizer  # noqa: PLC0415  takes seconds
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        model, found = AutoModel.from_pretrained(
+            folder,
+            local_files_only=True,
+            use_safetensors=True,
+            dtype=torch.float32,
+            output_loading_info=True,
+        )
+    except Exception as error:  # each kind of damaged file has its own exception
+        reason = str(error).strip().partition("\n")[0]
+        raise InputError(f"cannot load a language model from {folder}: {reason}") from error
+    # transformers fills whatever the file lacks with random numbers. We do not use the pooler.
+    missing = sorted(key for key in found["missing_keys"] if not key.startswith("pooler."))
+    if missing:
+        raise InputError(
+            f"the weights in {folder} lack {len(missing)} of the model's tensors, "
+            f"such as {missing[0]}: fetch the model again"
+        )
+    return tokenizer, model.eval().requires_grad_(False)
+
+
+def _max_tokens(model: Any, tokenizer: Any, folder: Path) -> int:
+    """The longest input: the smallest of the limits that a model states about itself."""
+    table = model.embeddings.position_embeddings
+    reserved = 0 if table.padding_idx is None else table.padding_idx + 1
+    limits = [tokenizer.model_max_length, table.num_embeddings - reserved]
+    pooling = folder / "sentence_bert_config.json"  # of sentence-transformers
+    if pooling.is_file():
+        limits.append(orjson.loads(pooling.read_bytes()).get("max_seq_length") or limits[0])
+    return int(min(limits))
+
+
+@contextmanager
+def _full_precision() -> Iterator[None]:
+    """Float32 matrix products in full: cached vectors must not depend on who computes them."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+@contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Only errors from transformers and the hub client, and no progress bars of theirs."""
+    from transformers.utils import logging as library  # noqa: PLC0415
+
+    loggers = [logging.getLogger(name) for name in ("transformers", "huggingface_hub")]
+    levels = [logger.level for logger in loggers]
+    had_bars = library.is_progress_bar_enabled()
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    library.disable_progress_bar()
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+        if had_bars:
+            library.enable_progress_bar()

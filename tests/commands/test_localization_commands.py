@@ -1,0 +1,143 @@
+"""The commands of localization, recognition and mining, on a small trained run."""
+
+import json
+
+import numpy as np
+import pytest
+from hydra import compose, initialize_config_dir
+
+from tests.workspace import ROOT, Workspace
+from tmr.commands.evaluate_localization import evaluate_localization
+from tmr.commands.localize import localize
+from tmr.commands.mine_pairs import mine_pairs
+from tmr.commands.motion_search import motion_to_motion, motion_to_text
+from tmr.commands.zero_shot import zero_shot
+from tmr.errors import InputError
+
+RUN = "outputs/quickstart"
+
+
+@pytest.fixture
+def workspace(quickstart, monkeypatch) -> Workspace:
+    monkeypatch.chdir(quickstart[0].folder)
+    return quickstart[0]
+
+
+def config(name: str, *overrides: str):
+    folder, _, name = name.rpartition("/")
+    with initialize_config_dir(str(ROOT / "configs" / folder), version_base="1.3"):
+        return compose(name, [f"run_dir={RUN}", *overrides])
+
+
+@pytest.fixture
+def long_motion(workspace, tmp_path):
+    """Three motions' features one behind the other: the root is relative, so this is a motion."""
+    files = sorted(workspace.folder.glob("datasets/motions/guoh3dfeats/synthetic/*.npy"))[:3]
+    path = tmp_path / "long motion.npy"
+    np.save(path, np.concatenate([np.load(file) for file in files]))
+    return path
+
+
+def test_a_motion_is_localized_by_the_command(workspace, long_motion, tmp_path):
+    target = tmp_path / "found"
+    printed = workspace.succeed(
+        f"python localize.py run_dir={RUN} text='a person kicks, then waves' npy='{long_motion}' "
+        f"top=3 output={target}"
+    )
+    assert '"a person kicks, then waves"' in printed
+    found = json.loads(target.with_name("found.json").read_text())
+    seconds = len(np.load(long_motion)) / 20
+    assert found["seconds"] == seconds
+    assert len(found["curve"]) == len(np.load(long_motion))
+    fits = [moment["fit"] for moment in found["moments"]]
+    assert fits == sorted(fits, reverse=True)
+    assert all(0 <= m["start"] < m["end"] <= seconds for m in found["moments"])
+    assert all(m["end"] - m["start"] >= 0.5 for m in found["moments"])
+    assert target.with_name("found.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_library_is_encoded_once(workspace, capsys, tmp_path):
+    library = tmp_path / "library"
+    library.mkdir()
+    for file in sorted(workspace.folder.glob("datasets/motions/guoh3dfeats/synthetic/*.npy"))[:4]:
+        np.save(library / file.name, np.load(file))
+    np.save(library / "short.npy", np.zeros((5, 263), dtype=np.float32))
+    options = ("text=walks", f"library={library}", f"output={tmp_path}/out", "top=4")
+    localize(config("inference/localize", *options))
+    first = capsys.readouterr().out
+    (cache,) = (workspace.folder / RUN / "windows").glob("library-*.safetensors")
+    made = cache.stat().st_mtime_ns
+    localize(config("inference/localize", *options))
+    assert capsys.readouterr().out == first
+    assert cache.stat().st_mtime_ns == made
+    (library / "short.npy").unlink()
+    localize(config("inference/localize", *options))
+    assert capsys.readouterr().out == first
+    assert cache.stat().st_mtime_ns != made
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["text=walks"], "either npy=FILE"),
+        (["text=walks", "library=nowhere"], "no feature file"),
+        (["text=''", "npy=five.npy"], "empty"),
+        (["text=walks", "npy=five.npy"], "5 frames"),
+    ],
+)
+def test_bad_input_of_localize_is_refused(workspace, monkeypatch, tmp_path, options, message):
+    np.save(tmp_path / "five.npy", np.zeros((5, 263)))
+    options = [option.replace("five.npy", str(tmp_path / "five.npy")) for option in options]
+    with pytest.raises(InputError, match=message):
+        localize(config("inference/localize", *options))
+
+
+def test_evaluation_fits_a_calibration_and_then_uses_it(workspace, capsys, long_motion, tmp_path):
+    run = workspace.folder / RUN / "localization"
+    evaluate_localization(config("evaluate_localization", "split=val", "clips=2", "sequences=3"))
+    assert "R@1 IoU 0.5" in capsys.readouterr().out
+    record = json.loads((run / "synthetic_val_x2.json").read_text())
+    assert record["sequences"] == 3
+    assert set(record["figures"]) == {"model", "random", "whole"}
+    assert 0 <= record["calibration_error"] <= 1
+    localize(
+        config("inference/localize", "text=walks", f"npy='{long_motion}'", "picture=false",
+               f"output={tmp_path}/o")
+    )  # fmt: skip
+    assert "confidence" in capsys.readouterr().out
+    (run / "calibration.json").write_text("[]")
+    with pytest.raises(InputError, match="split=val"):
+        localize(config("inference/localize", "text=walks", f"npy='{long_motion}'"))
+    (run / "calibration.json").unlink()
+
+
+def test_a_split_without_the_labels_is_refused(workspace):
+    with pytest.raises(InputError, match=r"none of .* has a label of labels=bandai_content"):
+        zero_shot(config("zero_shot", "labels=bandai_content"))
+
+
+def test_mining_writes_a_report(workspace, capsys):
+    mine_pairs(config("mine_pairs", "split=val", "clusters=3"))
+    folder = workspace.folder / RUN / "mining/synthetic_val"
+    assert (folder / "report.md").read_text() in capsys.readouterr().out
+    mined = json.loads((folder / "mined.json").read_text())
+    assert sum(len(cluster["keys"]) for cluster in mined["clusters"]) == mined["motions"]
+
+
+def test_a_motion_of_the_data_set_finds_itself_as_a_file_only(workspace, capsys):
+    annotations = json.loads(
+        (workspace.folder / "datasets/annotations/synthetic/annotations.json").read_text()
+    )
+    key = (
+        (workspace.folder / "datasets/annotations/synthetic/splits/val.txt").read_text().split()[0]
+    )
+    file = workspace.folder / f"datasets/motions/guoh3dfeats/{annotations[key]['path']}.npy"
+    motion_to_motion(config("inference/motion_to_motion", f"npy={file}", "split=val", "top=1"))
+    score, found = capsys.readouterr().out.splitlines()[-1].split()[:2]
+    assert (float(score), found) == (1.0, key)
+    motion_to_motion(config("inference/motion_to_motion", f"key='{key}'", "split=val"))
+    assert f" {key} " not in capsys.readouterr().out
+    motion_to_text(config("inference/motion_to_text", f"key='{key}'", "split=val", "text=[a,b]"))
+    assert len(capsys.readouterr().out.splitlines()) == 3
+    with pytest.raises(InputError, match="either npy=FILE"):
+        motion_to_text(config("inference/motion_to_text", "split=val"))
