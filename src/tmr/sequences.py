@@ -87,6 +87,14 @@ class Packed:
         owner, position = owners(lengths, sequences.x.device)
         return Packed(sequences.x[owner, position], lengths)
 
+    def padded(self) -> Padded:
+        """The sequences padded with zeros to the longest one."""
+        owner, position = owners(self.lengths, self.x.device)
+        x = self.x.new_zeros(len(self.lengths), max(self.lengths), self.x.shape[1])
+        mask = torch.zeros(x.shape[:2], dtype=torch.bool, device=x.device)
+        x[owner, position], mask[owner, position] = self.x, True
+        return Padded(x, mask, self.lengths)
+
     def __len__(self) -> int:
         """Number of sequences."""
         return len(self.lengths)

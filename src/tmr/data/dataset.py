@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -26,6 +26,7 @@ from tmr.errors import InputError
 from tmr.motion.skeleton import FPS
 from tmr.sequences import Padded, pad
 from tmr.text import EmbeddingCache
+from tmr.text.left_right import side_bits
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,12 @@ class Batch:
     def __len__(self) -> int:
         """Number of samples."""
         return len(self.keys)
+
+    @property
+    def sides(self) -> Bool[Tensor, "batch 4"]:
+        """Which of ``tmr.text.left_right.SIDES`` each caption names, on the device of the batch."""
+        bits = torch.tensor([side_bits(caption) for caption in self.captions])
+        return bits.to(self.sentences.device, non_blocking=True)
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> "Batch":
         """The same batch on ``device``."""

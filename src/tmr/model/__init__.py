@@ -2,6 +2,7 @@
 
 from tmr.model.actor import ActorDecoder, ActorEncoder
 from tmr.model.distributed import SINGLE_PROCESS, DistributedProcessGroup, ProcessGroup
+from tmr.model.dual_encoder import DualEncoder
 from tmr.model.gaussian import Gaussian
 from tmr.model.temos import TEMOS, Step
 from tmr.model.tmr import TMR
@@ -13,6 +14,7 @@ __all__ = [
     "ActorDecoder",
     "ActorEncoder",
     "DistributedProcessGroup",
+    "DualEncoder",
     "Gaussian",
     "ProcessGroup",
     "Step",

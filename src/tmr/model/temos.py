@@ -35,6 +35,7 @@ class TEMOS(nn.Module):
     """Motion encoder, text encoder and motion decoder with the losses of TEMOS."""
 
     terms: ClassVar[tuple[str, ...]] = ("recons", "kl", "latent")
+    parts: ClassVar[tuple[str, ...]] = ("motion_encoder", "text_encoder", "motion_decoder")
 
     def __init__(
         self,
@@ -83,8 +84,9 @@ class TEMOS(nn.Module):
         sentences: Float[Tensor, "batch sdim"],
         generator: Generator | None = None,
         ranks: ProcessGroup = SINGLE_PROCESS,
+        sides: Bool[Tensor, "batch 4"] | None = None,
     ) -> Step:
-        """Losses and latents of a batch of motions with their captions.
+        """Losses and latents of a batch of motions with their captions; ``sides`` do not matter.
 
         Latents are sampled in training, with ``generator`` if given, and are the means in
         evaluation. Both are decoded in one call a group. ``sentences`` are the captions' sentence

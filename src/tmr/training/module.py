@@ -1,6 +1,7 @@
 """The Lightning module around a model: steps, logging, optimizer, and where an epoch goes on."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ from torch.nn.utils import get_total_norm
 
 from tmr.data import Batch, DistributedBatchSampler
 from tmr.errors import InputError
-from tmr.model import SINGLE_PROCESS, TEMOS, DistributedProcessGroup, ProcessGroup
+from tmr.model import SINGLE_PROCESS, TEMOS, DistributedProcessGroup, DualEncoder, ProcessGroup, Step
 from tmr.retrieval import Encoded, both_directions, cosine_similarity
 from tmr.retrieval.encode import join
 from tmr.retrieval.metrics import RECALLS
+from tmr.sequences import Packed
 from tmr.training.failure import Failure
 from tmr.training.means import Means
 
@@ -35,9 +37,17 @@ class Training(pl.LightningModule):
     with the same. Where a step fails, its state goes under ``failures``.
     """
 
-    def __init__(self, model: TEMOS, lr: float, order: Mapping[str, int], failures: Path) -> None:
+    def __init__(
+        self,
+        model: TEMOS | DualEncoder,
+        lr: float,
+        order: Mapping[str, int],
+        failures: Path,
+        augment: Callable[[Packed], Packed] | None = None,
+    ) -> None:
         super().__init__()
         self.model = model
+        self.augment = augment
         self.lr = lr
         self.order = dict(order)
         self.failures = failures
@@ -80,8 +90,10 @@ class Training(pl.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Loss of a batch."""
+        if self.augment is not None:
+            batch = replace(batch, motion=self.augment(Packed.of(batch.motion)).padded())
         ranks, count = self._spread("train", batch, batch_idx)
-        losses = self.model(batch.motion, batch.text, batch.sentences, ranks=ranks).losses
+        losses = self._step(batch, ranks).losses
         self.means["train"].add(losses, count)
         self.latest = batch, batch_idx, losses
         return losses["loss"]
@@ -116,7 +128,7 @@ class Training(pl.LightningModule):
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Losses of a batch, and its latents for the figures over the whole split."""
         ranks, count = self._spread("val", batch, batch_idx)
-        step = self.model(batch.motion, batch.text, batch.sentences, ranks=ranks)
+        step = self._step(batch, ranks)
         self.means["val"].add(step.losses, count)
         if batch_idx not in self._shares("val").placeholder_batches:
             text, motion = step.text.float().cpu(), step.motion.float().cpu()
@@ -147,6 +159,11 @@ class Training(pl.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Remember how far the epoch was. Checkpoints that do not say are of whole epochs."""
         self.resumed = checkpoint.get("epoch_so_far")
+
+    def _step(self, batch: Batch, ranks: ProcessGroup) -> Step:
+        return self.model(
+            batch.motion, batch.text, batch.sentences, ranks=ranks, sides=batch.sides
+        )
 
     def _random_seed(self, batch_idx: int) -> int:
         place = self.order["seed"], self.current_epoch, batch_idx, self.global_rank

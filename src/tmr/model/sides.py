@@ -1,0 +1,50 @@
+"""Left and right as a term of the loss: what the sides named in a caption are read from.
+
+With mirrored copies in the training set, a model blind to sides is a saddle point of contrastive
+losses: every caption's sides are right for as many motions as they are wrong. A classifier of
+sides on the latents has no such point.
+"""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+LATENT_SCALE = 8.0  # of unit latents, so that a linear layer reaches sure answers
+GROUPS = ((0, 1), (2, 3))  # left and right; clockwise and counterclockwise
+
+
+class SideHead(nn.Module):
+    """Logits of left, right, clockwise and counterclockwise, for latents of texts and motions."""
+
+    def __init__(self, latent_dim: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(latent_dim, 4)
+
+    def forward(self, latents: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch 4"]:
+        """Logits, of unit latents times ``LATENT_SCALE``."""
+        return self.linear(LATENT_SCALE * F.normalize(latents.float(), dim=-1))
+
+
+def counted(sides: Bool[Tensor, "batch 4"]) -> Bool[Tensor, "batch 4"]:
+    """Which bits of a caption say something: those of a group of which it names at least one.
+
+    A caption that names no side says nothing of the sides of its motion.
+    """
+    return torch.cat([sides[:, g].any(dim=1, keepdim=True).expand(-1, 2) for g in GROUPS], dim=1)
+
+
+def side_loss(
+    text: Float[Tensor, "batch 4"], motion: Float[Tensor, "batch 4"], sides: Bool[Tensor, "batch 4"]
+) -> Float[Tensor, ""]:
+    """Binary cross-entropy of the bits that count, mean over these, of text plus motion.
+
+    ``text`` and ``motion`` are logits. Zero where no caption names a side.
+    """
+    weight = counted(sides).float()
+    target = sides.float()
+    total = sum(
+        (weight * F.binary_cross_entropy_with_logits(logits, target, reduction="none")).sum()
+        for logits in (text, motion)
+    )
+    return total / weight.sum().clamp(min=1)
