@@ -15,7 +15,7 @@ from tmr.commands.generate import generate
 from tmr.data.annotations import read_annotations, read_split
 from tmr.errors import InputError
 from tmr.generation.physics import mean_report, physical_report
-from tmr.motion.guofeats import features_to_joints
+from tmr.motion.features import features_to_joints
 from tmr.motion.read import read_motion
 
 RUN = "outputs/quickstart"

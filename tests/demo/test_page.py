@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from tests.workspace import Workspace
 from tmr.demo import Actions
-from tmr.motion.guofeats import features_to_joints
+from tmr.motion.features import features_to_joints
 from tmr.motion.read import read_motion
 from tmr.motion.skeleton import FPS
 

@@ -34,7 +34,7 @@ from tmr.localization import (
 from tmr.localization.picture import draw
 from tmr.localization.windows import SHORTEST
 from tmr.model import ActorEncoder
-from tmr.motion.guofeats import features_to_joints
+from tmr.motion.features import features_to_joints
 from tmr.motion.skeleton import FPS
 from tmr.runs.calibration import read_calibration
 

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from tmr.api import Model, features_of, load
 from tmr.data import TextMotionData
 from tmr.errors import InputError
-from tmr.motion.guofeats import features_to_joints
+from tmr.motion.features import features_to_joints
 from tmr.motion.read import READERS, read_motion
 from tmr.motion.skeleton import FPS
 from tmr.search.library import Library

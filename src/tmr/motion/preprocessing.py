@@ -24,8 +24,7 @@ from tqdm import tqdm
 from tmr.errors import InputError
 from tmr.io import save_array, write_text
 from tmr.motion.conventions import Conventions, NoMotion, Recording, body_axis, up_axis
-from tmr.motion.guofeats import checked_joints
-from tmr.motion.published import published_pairs
+from tmr.motion.features import checked_joints, joints_to_feature_pairs
 from tmr.motion.read import READERS, check_readable, read_clip, record
 from tmr.motion.readers.arrays import load_npy
 from tmr.motion.readers.joints import POSE_DATA, x_is_negated
@@ -164,7 +163,7 @@ def _compute_batch(items: Sequence[tuple[Path, Path, Path, bool]]) -> list[Outco
         else:
             usable.append((source, *targets))
             motions.append(joints)
-    pairs = published_pairs(motions) if motions else []
+    pairs = joints_to_feature_pairs(motions) if motions else []
     for files, pair in zip(usable, pairs, strict=True):
         outcomes.append(_attempt(_save_pair, *files, pair))
     return outcomes
