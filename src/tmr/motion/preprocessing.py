@@ -80,7 +80,8 @@ def import_folder(
     neither does, is the one along which most bodies of the folder stand. ``processes`` is the
     number of processes, None for one a core. Files without motion are skipped with a warning; they
     and what could not be used are listed in ``target/skipped.csv``. Raises InputError for a folder
-    without motions, an unknown profile, and, after all others are written, when files could not be read.
+    without motions, an unknown profile, and, after all others are written, when files could not
+    be read.
     """
     source, target, overrides = Path(source), Path(target), overrides or Overrides()
     if target.name == MIRRORED:
