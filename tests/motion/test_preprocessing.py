@@ -8,7 +8,7 @@ import pytest
 
 from tests.motion.bvh_text import person_bvh
 from tmr.errors import InputError
-from tmr.motion.conventions import Conventions
+from tmr.motion.conventions import Overrides
 from tmr.motion.guofeats import features_to_joints
 from tmr.motion.mirror import mirror_joints
 from tmr.motion.preprocessing import compute_features, import_folder
@@ -40,7 +40,7 @@ def walking() -> np.ndarray:
 
 
 def test_a_folder_becomes_joints_then_features_with_the_same_paths(takes, tmp_path):
-    summary = import_folder(takes, tmp_path / "joints" / "mine", Conventions("bandai"), processes=1)
+    summary = import_folder(takes, tmp_path / "joints" / "mine", Overrides("bandai"), processes=1)
     assert (summary.written, summary.frames, summary.already_done) == (2, 42, 0)
     assert files_below(tmp_path / "joints") == {"mine/walk.npy", "mine/deep/stand.npy"}
     joints = np.load(tmp_path / "joints/mine/walk.npy")
@@ -201,7 +201,7 @@ def test_folders_behind_links_are_read_and_hidden_files_are_not(takes, tmp_path)
 def test_an_import_that_cannot_begin_is_refused(takes, tmp_path, source, target, profile, message):
     (takes / "notes").mkdir()
     with pytest.raises(InputError, match=message):
-        import_folder(tmp_path / source, tmp_path / "joints" / target, Conventions(profile))
+        import_folder(tmp_path / source, tmp_path / "joints" / target, Overrides(profile))
     assert not (tmp_path / "joints").exists()
 
 
