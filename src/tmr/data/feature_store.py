@@ -18,9 +18,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tmr import cache
-from tmr.data.features import read_features
+from tmr.data.feature_files import read_features
 from tmr.errors import InputError
-from tmr.motion.guofeats import NUM_FEATURES
+from tmr.motion.features import NUM_FEATURES
 
 log = logging.getLogger(__name__)
 
