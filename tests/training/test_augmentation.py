@@ -3,7 +3,7 @@
 import torch
 
 from tmr.data import Normalizer
-from tmr.motion.guofeats import CONTACTS, POSITIONS, ROOT_VELOCITY, TURN_RATE, VELOCITIES
+from tmr.motion.features import CONTACTS, POSITIONS, ROOT_VELOCITY, TURN_RATE, VELOCITIES
 from tmr.sequences import Packed
 from tmr.training.augmentation import Augmentation, resampled
 

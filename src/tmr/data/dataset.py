@@ -19,8 +19,8 @@ from tmr.data.annotations import (
     read_split,
     within,
 )
+from tmr.data.feature_files import read_features
 from tmr.data.feature_store import FeatureStore, open_store
-from tmr.data.features import read_features
 from tmr.data.normalizer import Normalizer
 from tmr.errors import InputError
 from tmr.motion.skeleton import FPS
@@ -100,6 +100,7 @@ class Item:
     path: str
     captions: tuple[Caption, ...]
     frames: tuple[tuple[int, int], ...]
+    labels: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +226,9 @@ class TextMotionDataset(Dataset):
             outside += len(spans) - len(kept)
             if kept:
                 captions, frames = zip(*kept, strict=True)
-                self.items.append(Item(annotation.key, annotation.path, captions, frames))
+                self.items.append(
+                    Item(annotation.key, annotation.path, captions, frames, annotation.labels)
+                )
         if outside:
             log.warning("%d captions left out: they begin after the end of their motion", outside)
         embeddings.prefetch([c.text for item in self.items for c in item.captions])

@@ -108,9 +108,7 @@ class DualEncoder(nn.Module):
             compared = sides if self.side_aware else torch.zeros_like(sides)
             ignored = ignored_negatives(sentences, compared, self.threshold_selfsim)
             terms = {
-                "contrastive": info_nce(
-                    cosine * self.temperature.scale(), ignored, self.hardness
-                ),
+                "contrastive": info_nce(cosine * self.temperature.scale(), ignored, self.hardness),
                 "side": side_loss(self.side_head(of_text), self.side_head(of_motion), sides),
             }
         losses = {**terms, "loss": weigh(terms, self.loss_weights)}

@@ -48,6 +48,6 @@ def weighted(
     count = (~(ignored | positive)).sum(dim=1, keepdim=True)
     hard = hardness * logits.masked_fill(positive, -torch.inf)
     # A row without negatives has no weights: its sum is empty, and only its positive is left.
-    shift = count.clamp(min=1).log() - hard.logsumexp(dim=1, keepdim=True)
+    shift = count.clamp(min=1).to(hard.dtype).log() - hard.logsumexp(dim=1, keepdim=True)
     weight = torch.where(positive | ignored | (count == 0), 0.0, hardness * logits + shift)
     return logits + weight

@@ -1,9 +1,11 @@
 """Whether a model tells left from right: motions against their mirror images."""
 
+from collections.abc import Container
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+import torch.nn.functional as F
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from tmr.data.releases.layout import mirrored_key
@@ -11,8 +13,6 @@ from tmr.retrieval.bootstrap import RESAMPLES, Interval, with_intervals
 from tmr.retrieval.metrics import TIE_TOLERANCE
 from tmr.retrieval.protocols import Encoded, Texts
 from tmr.text.left_right import swap_sides
-
-CHANCE = 50.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Sides:
 
     t2m: Float[Tensor, " pairs"]
     m2t: Float[Tensor, " pairs"]
-    groups: Float[Tensor, " pairs"]
+    groups: Int[Tensor, " pairs"]
 
     def __len__(self) -> int:
         """Number of texts."""
@@ -36,7 +36,10 @@ class Sides:
         """``sides/t2m`` and ``sides/m2t`` in percent; nothing without a pair."""
         if not len(self):
             return {}
-        return {"sides/t2m": 100 * float(self.t2m.mean()), "sides/m2t": 100 * float(self.m2t.mean())}
+        return {
+            "sides/t2m": 100 * float(self.t2m.mean()),
+            "sides/m2t": 100 * float(self.m2t.mean()),
+        }
 
     def intervals(self, resamples: int = RESAMPLES) -> dict[str, Interval]:
         """``figures`` with bootstrap intervals over recordings."""
@@ -57,7 +60,9 @@ def side_preferences(encoded: Encoded) -> Sides:
     row_of = {key: row for row, key in enumerate(encoded.keys)}
     text_of = {
         (owner, caption): i
-        for i, (owner, caption) in enumerate(zip(texts.owners.tolist(), texts.captions, strict=True))
+        for i, (owner, caption) in enumerate(
+            zip(texts.owners.tolist(), texts.captions, strict=True)
+        )
     }
     own, other, motion, mirror = [], [], [], []
     for i, (owner, caption) in enumerate(zip(texts.owners.tolist(), texts.captions, strict=True)):
@@ -81,8 +86,8 @@ def preferences(
     mirror: list[int],
 ) -> Sides:
     """Preferences from rows of texts and motions: a pair's own ones and those of the mirror image."""
-    text = torch.nn.functional.normalize(texts.text, dim=-1)
-    latent = torch.nn.functional.normalize(motions, dim=-1)
+    text = F.normalize(texts.text, dim=-1)
+    latent = F.normalize(motions, dim=-1)
     right = (text[own] * latent[motion]).sum(dim=1)
     return Sides(
         t2m=preferred(right - (text[own] * latent[mirror]).sum(dim=1)),
@@ -96,7 +101,7 @@ def preferred(advantage: Float[Tensor, " pairs"]) -> Float[Tensor, " pairs"]:
     return (advantage.sign() * (advantage.abs() > TIE_TOLERANCE) + 1) / 2
 
 
-def image_key(key: str, known: dict[str, int]) -> str:
+def image_key(key: str, known: Container[str]) -> str:
     """The key of the mirrored motion, or of the one that a mirrored motion is the image of."""
     if key.startswith("M") and key[1:] in known:
         return key[1:]

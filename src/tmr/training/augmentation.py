@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tmr.data import Normalizer
-from tmr.motion.guofeats import (
+from tmr.motion.features import (
     CONTACTS,
     POSITIONS,
     ROOT_HEIGHT,
@@ -54,7 +54,9 @@ class Augmentation:
         cut = resampled(motion, normalizer, *self._times(motion.lengths))
         return Packed(self._posture(cut), cut.lengths)
 
-    def _times(self, lengths: tuple[int, ...]) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"], tuple[int, ...]]:
+    def _times(
+        self, lengths: tuple[int, ...]
+    ) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"], tuple[int, ...]]:
         """First frame, speed and number of frames of what is kept of each motion."""
         count = torch.tensor(lengths, dtype=torch.float32)
         draws = torch.rand(4, len(lengths))

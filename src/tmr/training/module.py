@@ -14,10 +14,18 @@ from torch.nn.utils import get_total_norm
 
 from tmr.data import Batch, DistributedBatchSampler
 from tmr.errors import InputError
-from tmr.model import SINGLE_PROCESS, TEMOS, DistributedProcessGroup, DualEncoder, ProcessGroup, Step
+from tmr.model import (
+    SINGLE_PROCESS,
+    TEMOS,
+    DistributedProcessGroup,
+    DualEncoder,
+    ProcessGroup,
+    Step,
+)
 from tmr.retrieval import Encoded, both_directions, cosine_similarity
 from tmr.retrieval.encode import join
 from tmr.retrieval.metrics import RECALLS
+from tmr.retrieval.sides import side_preferences
 from tmr.sequences import Packed
 from tmr.training.failure import Failure
 from tmr.training.means import Means
@@ -27,7 +35,8 @@ class Training(pl.LightningModule):
     """Trains a TEMOS or TMR with AdamW and follows its retrieval figures on validation data.
 
     Logs ``train/TERM`` and ``val/TERM`` for every loss term, ``val/t2m/R01`` and so on for the
-    whole validation split, and ``val/recall``, the mean of R@1, 2, 3, 5 and 10 both ways.
+    whole validation split, ``val/recall``, the mean of R@1, 2, 3, 5 and 10 both ways, and
+    ``val/sides/t2m`` and ``m2t`` where captions name a side (see ``side_preferences``).
 
     On several processes, each has its share of every batch (see ``DistributedBatchSampler``), and
     losses, their gradients and all metrics are those of one process, but for the random numbers:
@@ -144,6 +153,7 @@ class Training(pl.LightningModule):
         self.means["val"].clear()
         figures = both_directions(cosine_similarity(encoded.text, encoded.motion), tie_safe=True)
         recalls = [figures[f"{way}/R{k:02d}"] for way in ("t2m", "m2t") for k in RECALLS]
+        figures |= side_preferences(encoded).figures()
         shown = {f"val/{name}": value for name, value in figures.items() if "len" not in name}
         self.log_dict(shown | {"val/recall": sum(recalls) / len(recalls)}, batch_size=1)
 
@@ -161,9 +171,7 @@ class Training(pl.LightningModule):
         self.resumed = checkpoint.get("epoch_so_far")
 
     def _step(self, batch: Batch, ranks: ProcessGroup) -> Step:
-        return self.model(
-            batch.motion, batch.text, batch.sentences, ranks=ranks, sides=batch.sides
-        )
+        return self.model(batch.motion, batch.text, batch.sentences, ranks=ranks, sides=batch.sides)
 
     def _random_seed(self, batch_idx: int) -> int:
         place = self.order["seed"], self.current_epoch, batch_idx, self.global_rank
