@@ -17,11 +17,11 @@ from pathlib import Path
 import numpy as np
 import torch
 import yaml
-from tmr.data.features import read_features
 from torch import Tensor
 
 from tmr.api import Model, load
 from tmr.data import TextMotionData, TextMotionDataset
+from tmr.data.feature_files import read_features
 from tmr.retrieval import PROTOCOLS, cosine_similarity, encode_dataset, evaluate
 from tmr.retrieval.sides import side_preferences
 from tmr.runs.build import embeddings_of
@@ -77,10 +77,8 @@ def retrieval(model: Model, name: str, split: str, prefix: str) -> dict[str, flo
 
 def bandai(model: Model) -> dict[str, float]:
     """Recognition, sides and search on all clips of Bandai-Namco's second data set."""
-    data, labels = (
-        data_set("bandai"),
-        LabelSet(**{k: v for k, v in CONTENTS.items() if k != "_target_"}),
-    )
+    data = data_set("bandai")
+    labels = LabelSet(**{name: value for name, value in CONTENTS.items() if name != "_target_"})
     kept = [(a, labels.parts(a)[0][1]) for a in data.present("all") if labels.parts(a)]
     motions = [read_features(data.motion_file(a.path)) for a, _ in kept]
     latents = torch.cat(

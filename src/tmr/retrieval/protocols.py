@@ -110,8 +110,9 @@ class Protocol:
 
     A text's own motion and a motion's own texts are always right. Right as well are those whose
     sentence vectors score above ``same_text_above``, or, with ``same_caption``, those with the
-    same caption string, or, with ``same_label``, those with the same labels. ``every_caption`` asks with all captions instead of the first ones.
-    ``gallery_size`` cuts the split into random galleries.
+    same caption string, or, with ``same_label``, those with the same labels. ``every_caption``
+    asks with all captions instead of the first ones. ``gallery_size`` cuts the split into random
+    galleries.
     """
 
     split: str = "test"
@@ -200,8 +201,8 @@ class Ranking:
 
     Queries are named by the key of their motion and by their caption. ``original`` counts exact
     ties, ``tie_safe`` those within the tolerance, and ``ceiling`` is the placement by
-    ``ceiling_scores``. ``average_precision`` is over all right answers. ``retrieved`` and ``retrieved_captions`` name what stood first, ``top`` is
-    its cosine.
+    ``ceiling_scores``. ``average_precision`` is over all right answers. ``retrieved`` and
+    ``retrieved_captions`` name what stood first, ``top`` is its cosine.
     """
 
     keys: tuple[str, ...]

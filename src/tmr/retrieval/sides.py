@@ -36,10 +36,8 @@ class Sides:
         """``sides/t2m`` and ``sides/m2t`` in percent; nothing without a pair."""
         if not len(self):
             return {}
-        return {
-            "sides/t2m": 100 * float(self.t2m.mean()),
-            "sides/m2t": 100 * float(self.m2t.mean()),
-        }
+        shares = {"sides/t2m": self.t2m, "sides/m2t": self.m2t}
+        return {name: 100 * float(share.mean()) for name, share in shares.items()}
 
     def intervals(self, resamples: int = RESAMPLES) -> dict[str, Interval]:
         """``figures`` with bootstrap intervals over recordings."""
@@ -58,14 +56,10 @@ def side_preferences(encoded: Encoded) -> Sides:
     """
     texts = encoded.first_texts() if encoded.others is None else encoded.all_texts()
     row_of = {key: row for row, key in enumerate(encoded.keys)}
-    text_of = {
-        (owner, caption): i
-        for i, (owner, caption) in enumerate(
-            zip(texts.owners.tolist(), texts.captions, strict=True)
-        )
-    }
+    asked = list(zip(texts.owners.tolist(), texts.captions, strict=True))
+    text_of = {pair: i for i, pair in enumerate(asked)}
     own, other, motion, mirror = [], [], [], []
-    for i, (owner, caption) in enumerate(zip(texts.owners.tolist(), texts.captions, strict=True)):
+    for i, (owner, caption) in enumerate(asked):
         swapped = swap_sides(caption)
         image = row_of.get(image_key(encoded.keys[owner], row_of))
         if swapped == caption or image is None or (image, swapped) not in text_of:
@@ -85,7 +79,7 @@ def preferences(
     motion: list[int],
     mirror: list[int],
 ) -> Sides:
-    """Preferences from rows of texts and motions: a pair's own ones and those of the mirror image."""
+    """Preferences from rows of texts and motions: a pair's own and those of the mirror image."""
     text = F.normalize(texts.text, dim=-1)
     latent = F.normalize(motions, dim=-1)
     right = (text[own] * latent[motion]).sum(dim=1)

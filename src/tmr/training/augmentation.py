@@ -50,7 +50,7 @@ class Augmentation:
     drop_turn: float = 0.0
 
     def __call__(self, motion: Packed, normalizer: Normalizer) -> Packed:
-        """Changed normalized features; lengths are drawn on the CPU, so that no GPU is waited for."""
+        """Changed normalized features. Lengths are drawn on the CPU: no GPU is waited for."""
         cut = resampled(motion, normalizer, *self._times(motion.lengths))
         return Packed(self._posture(cut), cut.lengths)
 

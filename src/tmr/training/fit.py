@@ -72,9 +72,9 @@ def fit(
     batches sorted by length together; ``trainer`` goes to Lightning's Trainer;
     ``checkpoint_minutes`` is how often ``last.ckpt`` is written in mid-epoch; ``data_on_device`` is
     whether the data live there, ``auto`` on a GPU with the room; ``resume_from`` is a checkpoint to
-    continue. ``augmentation`` holds the options of ``Augmentation``, which changes training motions.
-    With ``ema``, validation and checkpoints see the exponential moving average of the weights over
-    steps, which keeps that share of itself in each (Polyak and Juditsky, 1992).
+    continue; ``augmentation`` holds the options of ``Augmentation``, which changes training
+    motions. With ``ema``, validation and checkpoints see the exponential moving average of the
+    weights over steps, which keeps that share of itself in each (Polyak and Juditsky, 1992).
 
     Raises:
         InputError: the loss is not finite, or the disk is full. The last checkpoint is whole.
