@@ -100,7 +100,7 @@ def test_only_the_named_data_set_is_computed(tmp_path):
 
 def test_damaged_files_are_named_and_the_others_go_on(takes, tmp_path, caplog):
     (takes / "broken.bvh").write_text(WALK[: len(WALK) // 2])
-    (takes / "wings.bvh").write_text(WALK.replace("Hips", "Wings"))
+    (takes / "wings.bvh").write_text(WALK.replace("UpperArm_L", "Wing_L"))
     with pytest.raises(InputError, match=r"2 of 4 files could not be used.*broken\.bvh"):
         import_folder(takes, tmp_path / "joints" / "mine")
     assert "broken.bvh" in caplog.text

@@ -12,7 +12,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -23,9 +23,9 @@ from tqdm import tqdm
 
 from tmr.errors import InputError
 from tmr.io import save_array, write_text
-from tmr.motion.conventions import NoMotion, Overrides, Recording, body_axis, up_axis
+from tmr.motion.conventions import NoMotion, Overrides
 from tmr.motion.features import checked_joints, joints_to_feature_pairs
-from tmr.motion.read import READERS, check_readable, read_motion, read_recording
+from tmr.motion.read import READERS, check_readable, read_motion
 from tmr.motion.readers.npy import POSE_DATA, load_npy, x_is_negated
 from tmr.motion.skeleton import NUM_JOINTS
 
@@ -33,7 +33,6 @@ MIRRORED = "M"  # the folder of mirrored features, beside those of the data sets
 SKIPPED = "skipped.csv"  # the report of what was left out, beside what was written
 
 _FILES_PER_PROCESS = 16  # fewer are done sooner than another process starts
-_VOTERS = 12  # files that decide on the up axis of a folder
 _BATCH_BYTES = 1024 * NUM_JOINTS * 3 * 4  # frames enough to make NumPy's calls worth their cost
 _ONE_FRAME = "a clip of one frame has no motion"
 
@@ -75,12 +74,11 @@ def import_folder(
     """Every motion file below ``source`` as float32 joints (T, 22, 3) in .npy below ``target``.
 
     Joints are meters, Y up, right-handed, 20 frames a second; a file keeps its path with the
-    suffix .npy. ``overrides`` is what the files do not state about themselves; the up axis, if
-    neither does, is the one along which most bodies of the folder stand. ``processes`` is the
-    number of processes, None for one a core. Files without motion are skipped with a warning; they
-    and what could not be used are listed in ``target/skipped.csv``. Raises InputError for a folder
-    without motions, an unknown profile, and, after all others are written, when files could not
-    be read.
+    suffix .npy. ``overrides`` is what the files do not state about themselves. ``processes`` is
+    the number of processes, None for one a core. Files without motion are skipped with a warning;
+    they and what could not be used are listed in ``target/skipped.csv``. Raises InputError for a
+    folder without motions, an unknown profile, and, after all others are written, when files could
+    not be read.
     """
     source, target, overrides = Path(source), Path(target), overrides or Overrides()
     if target.name == MIRRORED:
@@ -90,8 +88,6 @@ def import_folder(
     _refuse_clashes(targets)
     check_readable(files, overrides)
     pending = [file for file in files if not _is_done(file, [targets[file]])]
-    if pending and overrides.up is None:
-        overrides = replace(overrides, up=_up_axis_of_most(files, overrides))
     work = [(file, targets[file], overrides) for file in pending]
     _sweep(targets[file] for file in pending)
     batches = [[item] for item in work]
@@ -130,16 +126,6 @@ def compute_features(
     report = target / (name or "") / SKIPPED
     batches = _batches(work)
     return _run("compute features", _compute_batch, batches, len(files), processes, report)
-
-
-def _up_axis_of_most(files: Sequence[Path], overrides: Overrides) -> str | None:
-    """The axis along which bodies stand in files spread over the folder that do not say it."""
-    axes = []
-    for file in files[:: -(-len(files) // _VOTERS)]:
-        recording = _attempt(read_recording, file, overrides)
-        if isinstance(recording, Recording) and recording.up is None:
-            axes.append(body_axis(recording.positions))
-    return up_axis([axis for axis in axes if np.isfinite(axis).all()])
 
 
 def _import_batch(items: Sequence[tuple[Path, Path, Overrides]]) -> list[Outcome]:
