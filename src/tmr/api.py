@@ -94,6 +94,17 @@ class Model:
         return digest.hexdigest()
 
     @property
+    def name(self) -> str:
+        """What people call the model: the name of its run folder, and of weights but the last."""
+        run = self.run.root.resolve().name
+        return run if self.ckpt == "last" else f"{run} ({self.ckpt})"
+
+    @property
+    def dim(self) -> int:
+        """Length of a latent."""
+        return self.network.motion_encoder.get_parameter("tokens").shape[-1]
+
+    @property
     def device(self) -> torch.device:
         """Where the network is."""
         return next(self.network.parameters()).device

@@ -1,0 +1,337 @@
+"""Where the motions of a library come from: a folder of motion files, or a data set."""
+
+import hashlib
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float
+
+from tmr.data import Caption, TextMotionData, read_annotations, read_split
+from tmr.data.annotations import Annotation, is_test, within
+from tmr.data.dataset import frames_of, read_features
+from tmr.errors import InputError
+from tmr.motion.conventions import Conventions
+from tmr.motion.guofeats import NUM_FEATURES
+from tmr.motion.published import published_features
+from tmr.motion.read import READERS, read_clip
+from tmr.motion.skeleton import FPS
+from tmr.search.entry import Take
+from tmr.text import EmbeddingCache, TextModel, embeddings_folder
+
+MIRRORED = "M/"  # in front of the paths of mirrored copies
+
+Features = Float[np.ndarray, "frames 263"]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A motion that a source has, without its poses.
+
+    ``take`` has no rate and no frames yet, and a ``stamp`` of size, time and options alone.
+    ``span`` is the part in seconds that its first caption describes, None for all.
+    """
+
+    take: Take
+    span: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Motion:
+    """A motion that was read: unnormalized features at 20 frames a second."""
+
+    take: Take
+    features: Features
+    span: tuple[float, float] | None = None
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Where the motions of a library come from."""
+
+    @property
+    def name(self) -> str:
+        """Names the library."""
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """What the source is made from, for the header of the library."""
+        ...
+
+    def list(self) -> list[Listed]:
+        """The motions that there are now, sorted by key; reads no poses."""
+        ...
+
+    def wants(self, take: Take) -> bool:
+        """Whether a motion of the list is to be encoded."""
+        ...
+
+    def path(self, take: Take) -> Path:
+        """The file of a take."""
+        ...
+
+    def read(self, listed: Listed) -> Motion:
+        """A motion with its poses and a full stamp.
+
+        Raises:
+            InputError: a file that cannot be used; it is named.
+        """
+        ...
+
+    def embeddings(self, text_model: TextModel) -> EmbeddingCache | None:
+        """The prepared embeddings of the captions, if there are any."""
+        ...
+
+
+@dataclass(frozen=True)
+class FolderSource:
+    """The motion files below a folder; the key of a take is its path without suffix.
+
+    ``conventions`` is what the files do not say about themselves.
+    """
+
+    folder: Path
+    conventions: Conventions = Conventions()
+
+    @property
+    def name(self) -> str:
+        """Name of the folder."""
+        return self.folder.resolve().name
+
+    def describe(self) -> dict[str, Any]:
+        """The absolute path and the conventions."""
+        path = str(self.folder.resolve())
+        return {"kind": "folder", "path": path, "conventions": asdict(self.conventions)}
+
+    def list(self) -> list[Listed]:
+        """The motion files, hidden ones left out, links followed.
+
+        Raises:
+            InputError: no such folder, or no motion file in it.
+        """
+        if not self.folder.is_dir():
+            raise InputError(f"no folder {self.folder}; give a folder of motion files")
+        files = sorted(path.relative_to(self.folder).as_posix() for path in _files(self.folder))
+        if not files:
+            raise InputError(f"no motion file ({', '.join(READERS)}) below {self.folder}")
+        stems: dict[str, int] = {}
+        for file in files:
+            stem = str(PurePosixPath(file).with_suffix(""))
+            stems[stem] = stems.get(stem, 0) + 1
+        return sorted(
+            (self.listed(file, stems) for file in files), key=lambda listed: listed.take.key
+        )
+
+    def listed(self, file: str, stems: dict[str, int] | None = None) -> Listed:
+        """One file, by its path in the folder or an absolute one.
+
+        Two files whose paths differ in the suffix alone keep it in their keys. A file below ``M``
+        is a mirrored copy where the same path without it exists.
+        """
+        stem = str(PurePosixPath(file).with_suffix(""))
+        original = file.removeprefix(MIRRORED)
+        take = Take(
+            key=file if stems and stems[stem] > 1 else stem,
+            file=file,
+            mirrored=original != file and (self.folder / original).is_file(),
+            stamp=_quick_stamp(self.folder / file, repr(self.conventions)),
+        )
+        return Listed(take)
+
+    def wants(self, take: Take) -> bool:
+        """Every motion."""
+        return True
+
+    def path(self, take: Take) -> Path:
+        """The file of a take."""
+        return self.folder / take.file
+
+    def read(self, listed: Listed) -> Motion:
+        """The motion of a file: BVH, AMASS, joints or features in .npy.
+
+        Raises:
+            InputError: a file that cannot be used.
+        """
+        path = self.path(listed.take)
+        features, fps, frames = read_file(path, self.conventions)
+        stamp = f"{listed.take.stamp}:{_digest(path)}"
+        return Motion(replace(listed.take, fps=fps, frames=frames, stamp=stamp), features)
+
+    def embeddings(self, text_model: TextModel) -> EmbeddingCache | None:
+        """None: there are no captions."""
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """The motions of a data set whose features are there; ``splits`` limits to some.
+
+    A row of a whole take stands for the part that its first usable caption describes.
+    """
+
+    data: TextMotionData
+    splits: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Name of the data set."""
+        return self.data.name
+
+    def describe(self) -> dict[str, Any]:
+        """The name of the data set."""
+        return {"kind": "data", "name": self.data.name}
+
+    def list(self) -> list[Listed]:
+        """The motions of all splits.
+
+        Raises:
+            InputError: none has features and a caption, or none is in ``splits``.
+        """
+        folder = Path(self.data.annotations)
+        annotations = read_annotations(folder)
+        splits_of: dict[str, list[str]] = {}
+        for name in sorted(path.stem for path in (folder / "splits").glob("*.txt")):
+            for key in read_split(folder, name):
+                splits_of.setdefault(key, []).append(name)
+        found = [
+            listed
+            for key, splits in sorted(splits_of.items())
+            if key in annotations and (listed := self._listed(annotations[key], tuple(splits)))
+        ]
+        if not found:
+            raise InputError(
+                f"{self.name!r} has no motion with a caption: {len(splits_of)} keys in "
+                f"{folder / 'splits'}, no features of them under {self.data.motions}; "
+                "make them with `python -m prepare.compute_guoh3dfeats`"
+            )
+        if not any(self.wants(listed.take) for listed in found):
+            names = sorted({name for listed in found for name in listed.take.splits})
+            raise InputError(
+                f"{self.name!r} has no motion of split {', '.join(self.splits)}; "
+                f"splits found: {', '.join(names)}"
+            )
+        return found
+
+    def wants(self, take: Take) -> bool:
+        """The motions of the splits."""
+        return not self.splits or not {*self.splits}.isdisjoint(take.splits)
+
+    def path(self, take: Take) -> Path:
+        """The features of a take."""
+        return self.data.motion_file(take.file)
+
+    def read(self, listed: Listed) -> Motion:
+        """The features of a motion.
+
+        Raises:
+            InputError: a file that cannot be used.
+        """
+        path = self.path(listed.take)
+        features = read_features(path)
+        stamp = f"{listed.take.stamp}:{_digest(path)}"
+        take = replace(listed.take, fps=float(FPS), frames=len(features), stamp=stamp)
+        return Motion(take, features, listed.span)
+
+    def embeddings(self, text_model: TextModel) -> EmbeddingCache:
+        """Those that were prepared for training."""
+        return EmbeddingCache(embeddings_folder(self.data.annotations, text_model.name), text_model)
+
+    def _listed(self, annotation: Annotation, splits: tuple[str, ...]) -> Listed | None:
+        if not any(is_test(name) for name in splits):
+            annotation = within(annotation, self.data.min_seconds, self.data.max_seconds)
+        path = self.data.motion_file(annotation.path)
+        if not annotation.captions or not path.is_file():
+            return None
+        first = annotation.captions[0]
+        take = Take(
+            key=annotation.key,
+            file=annotation.path,
+            captions=tuple(dict.fromkeys(" ".join(c.text.split()) for c in annotation.captions)),
+            splits=splits,
+            mirrored=annotation.path.startswith(MIRRORED),
+            stamp=_quick_stamp(path, repr((annotation, splits))),
+        )
+        return Listed(take, (first.start, first.end))
+
+
+def is_current(source: Source, stamp: str, listed: Listed) -> bool:
+    """Whether a motion is the one that ``stamp`` was made of: by size and time, else by content."""
+    quick, _, content = stamp.rpartition(":")
+    if quick == listed.take.stamp:
+        return True
+    options = listed.take.stamp.rpartition("-")[2]
+    return quick.endswith(f"-{options}") and content == _digest(source.path(listed.take))
+
+
+def read_file(path: Path, conventions: Conventions) -> tuple[Features, float, int]:
+    """Features of a motion file, with the rate and the number of frames of the file.
+
+    Raises:
+        InputError: a file that cannot be used; it is named.
+    """
+    try:
+        features = _features_in(path)
+        if features is not None:
+            return features, float(FPS), len(features)
+        clip = read_clip(path, conventions)
+        features = published_features(clip.joints)
+    except InputError as error:
+        reason = str(error).removeprefix(f"{path}: ")
+        raise InputError(f"{path}: {reason}") from None
+    rate = clip.reading.fps
+    return features, float(rate), math.floor((len(clip.joints) - 1) / FPS * rate + 1.5)
+
+
+def part_of(features: Features, span: tuple[float, float] | None) -> Features:
+    """The features of a part in seconds; all where it begins after the end of the motion."""
+    if span is None:
+        return features
+    begin, end = frames_of(Caption("", *span), len(features))
+    return features[begin:end] if begin < end else features
+
+
+def _features_in(path: Path) -> Features | None:
+    """The array of a ``.npy`` file if it holds features, None for every other file."""
+    if path.suffix.lower() != ".npy":
+        return None
+    try:
+        array = np.load(path, allow_pickle=False, mmap_mode="r")
+    except (OSError, ValueError, EOFError):
+        return None  # the reader of motions says what is wrong with it
+    if array.ndim != 2 or array.shape[1] != NUM_FEATURES:
+        return None
+    return read_features(path)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """The motion files below a folder; links are followed, once each, hidden files left out."""
+    seen = set()
+    for root, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(root)
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        for name in names:
+            if name.lower().endswith(tuple(READERS)) and not name.startswith("."):
+                yield Path(root, name)
+
+
+def _quick_stamp(path: Path, options: str) -> str:
+    """Size, time and options: a file of which all are the same is not read again."""
+    status = path.stat()
+    digest = hashlib.sha256(options.encode()).hexdigest()[:8]
+    return f"{status.st_size}-{status.st_mtime_ns}-{digest}"
+
+
+def _digest(path: Path) -> str:
+    """Stands for the bytes of a file."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()[:16]
