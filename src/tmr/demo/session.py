@@ -36,7 +36,7 @@ class Upload:
 
 
 @dataclass
-class Shelf:
+class Session:
     """Motions by their id, ``LIBRARY/KEY``, where the library may be ``uploads``.
 
     ``main`` is the library that the page starts with; those that people import stand beside it,
@@ -132,13 +132,13 @@ class Shelf:
         return library.gallery.latents[library.gallery.rows[library.item(key).key]]
 
 
-def open_shelf(
+def open_session(
     run_dir: Path | str,
     data: TextMotionData | None = None,
     device: str = "auto",
     ckpt: str = "last",
-) -> Shelf:
-    """The shelf of a run folder, encoded with progress bars where it has not been.
+) -> Session:
+    """The session of a run folder, encoded with progress bars where it has not been.
 
     ``data`` is the data set to search, by default that which the run was trained on.
 
@@ -164,7 +164,7 @@ def open_shelf(
         bar.set_description("captions")
         bar.reset()
         _ = main.captions
-    return Shelf(model, main, main.folder / "imported")
+    return Session(model, main, main.folder / "imported")
 
 
 def read_features_of(path: Path) -> Float[np.ndarray, "frames 263"]:
