@@ -14,7 +14,7 @@ class Take:
 
     key: str
     file: str = ""
-    fps: float = 20.0
+    fps: float | int = 20
     frames: int = 0
     captions: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
@@ -32,9 +32,9 @@ class Entry:
     """
 
     take: Take
-    start: float
-    end: float
-    window: float = 0.0
+    start: float | int
+    end: float | int
+    window: float | int = 0
 
     @property
     def key(self) -> str:
@@ -54,7 +54,7 @@ class Entry:
     @property
     def seconds(self) -> float:
         """Length of the part; ``length`` in filters."""
-        return round(self.end - self.start, 6)
+        return round(float(self.end - self.start), 6)
 
     @property
     def frame_span(self) -> tuple[int, int]:
@@ -62,7 +62,7 @@ class Entry:
         return frame_span(self.take, self.start, self.end)
 
 
-def frame_span(take: Take, start: float, end: float) -> tuple[int, int]:
+def frame_span(take: Take, start: float | int, end: float | int) -> tuple[int, int]:
     """The frames [first, end) of a take's file, at its own rate, between two times in seconds."""
     last = take.frames or round(end * take.fps)
     return min(round(start * take.fps), last), min(round(end * take.fps), last)

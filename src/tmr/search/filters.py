@@ -18,7 +18,7 @@ Text stands in single or double quotes; a quote within is doubled. ``tag``, ``sp
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NoReturn, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool
@@ -95,7 +95,7 @@ class Comparison:
         tests: dict[str, Callable[[tuple[str, ...]], bool]] = {
             "contains": lambda found: any(first in text for text in found),
             "starts_with": lambda found: any(text.startswith(first) for text in found),
-            "!=": lambda found: wanted.isdisjoint(found),
+            "!=": wanted.isdisjoint,
         }
         return rows.texts(
             self.field, tests.get(self.operator, lambda found: not wanted.isdisjoint(found))
@@ -207,7 +207,7 @@ class _Parser:
         while position < end:
             match = _TOKEN.match(text, position)
             if match is None:
-                self._refuse(f"cannot read {text[position:].strip()[:20]!r}")
+                raise self._refusal(f"cannot read {text[position:].strip()[:20]!r}")
             kind = match.lastgroup or ""
             self.tokens.append((kind, match[kind], match.start(kind)))
             position = match.end()
@@ -216,7 +216,7 @@ class _Parser:
     def parse(self) -> Filter:
         found = self._any()
         if self.next < len(self.tokens):
-            self._refuse(f"expected and, or, or the end before {self._rest()!r}")
+            raise self._refusal(f"expected and, or, or the end before {self._rest()!r}")
         return found
 
     def _any(self) -> Filter:
@@ -243,7 +243,7 @@ class _Parser:
     def _comparison(self) -> Filter:
         kind, word, _ = self._peek()
         if kind != "word":
-            self._refuse(f"expected one of {', '.join(FIELDS)} before {self._rest()!r}")
+            raise self._refusal(f"expected one of {', '.join(FIELDS)} before {self._rest()!r}")
         self.next += 1
         if word.lower() in _FUNCTIONS and self._accept("sign", "("):
             return self._function(word.lower())
@@ -258,9 +258,10 @@ class _Parser:
         kind, sign, _ = self._peek()
         operator = {"<>": "!=", "==": "="}.get(sign, sign)
         if kind != "sign" or operator not in _COMPARE:
-            self._refuse(f"expected = != < <= > >= or in before {self._rest()!r}")
+            raise self._refusal(f"expected = != < <= > >= or in before {self._rest()!r}")
         if field not in NUMBERS and operator not in ("=", "!="):
-            self._refuse(f"{field} {operator}: only numbers have an order ({', '.join(NUMBERS)})")
+            numbers = ", ".join(NUMBERS)
+            raise self._refusal(f"{field} {operator}: only numbers have an order ({numbers})")
         self.next += 1
         return Comparison(field, operator, (self._value(field),))
 
@@ -268,7 +269,7 @@ class _Parser:
         kind, word, _ = self._peek()
         field = self._field(word) if kind == "word" else ""
         if field not in (*TEXTS, *LISTS):
-            self._refuse(f"{name} needs one of {', '.join((*TEXTS, *LISTS))} and a text")
+            raise self._refusal(f"{name} needs one of {', '.join((*TEXTS, *LISTS))} and a text")
         self.next += 1
         self._expect(",")
         value = self._value(field)
@@ -277,21 +278,21 @@ class _Parser:
 
     def _field(self, word: str) -> str:
         if word.lower() not in FIELDS:
-            self._refuse(f"unknown field {word}; fields: {', '.join(FIELDS)}")
+            raise self._refusal(f"unknown field {word}; fields: {', '.join(FIELDS)}")
         return word.lower()
 
     def _value(self, field: str) -> Value:
         kind, token, _ = self._peek()
         self.next += 1
-        if field in NUMBERS and kind == "number":
-            return float(token)
-        if field in FLAGS and kind == "word" and token.lower() in ("true", "false"):
-            return token.lower() == "true"
-        if field in (*TEXTS, *LISTS) and kind == "text":
-            return token[1:-1].replace(token[0] * 2, token[0])
-        expected = "a number" if field in NUMBERS else "true or false" if field in FLAGS else "text"
-        example = "" if expected != "text" else f", such as {field} = 'walk'"
-        self._refuse(f"{field} needs {expected}{example}; found {token or 'nothing'}")
+        value = _value_of(field, kind, token)
+        if value is not None:
+            return value
+        expected = (
+            "a number" if field in NUMBERS
+            else "true or false" if field in FLAGS
+            else f"text in quotes, such as {field} = 'walk'"
+        )  # fmt: skip
+        raise self._refusal(f"{field} needs {expected}; found {token or 'nothing'}")
 
     def _peek(self) -> tuple[str, str, int]:
         return self.tokens[self.next] if self.next < len(self.tokens) else ("", "", len(self.text))
@@ -312,16 +313,30 @@ class _Parser:
 
     def _expect(self, sign: str) -> None:
         if not self._accept("sign", sign):
-            self._refuse(f"expected {sign} before {self._rest()!r}")
+            raise self._refusal(f"expected {sign} before {self._rest()!r}")
 
-    def _refuse(self, reason: str) -> NoReturn:
-        raise InputError(
+    def _refusal(self, reason: str) -> InputError:
+        return InputError(
             f"cannot read the filter {self.text!r}: {reason}; write such as "
             "length > 2 and tag = 'walk'"
         )
 
 
+def _value_of(field: str, kind: str, token: str) -> Value | None:
+    """The value that a token stands for, None where it is not of the field's kind."""
+    if field in NUMBERS:
+        return float(token) if kind == "number" else None
+    if field in FLAGS:
+        return {"true": True, "false": False}.get(token.lower()) if kind == "word" else None
+    return token[1:-1].replace(token[0] * 2, token[0]) if kind == "text" else None
+
+
+def quoted(text: str) -> str:
+    """A text as it stands in a filter."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 def _literal(value: Value) -> str:
     if isinstance(value, str):
-        return "'" + value.replace("'", "''") + "'"
+        return quoted(value)
     return str(value).lower() if isinstance(value, bool) else repr(float(value))

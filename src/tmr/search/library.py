@@ -85,6 +85,7 @@ class Library:
         self.source = source
         self.path = path
         self.skipped: Skipped = {}
+        self._captions: tuple[int, Captions] | None = None
 
     @staticmethod
     def of_folder(
@@ -93,7 +94,7 @@ class Library:
         path: Path | str | None = None,
         *,
         store: str = "auto",
-        windows: Sequence[float] = (),
+        windows: Sequence[float | int] = (),
         conventions: Conventions | None = None,
         overwrite: bool = False,
         refresh: bool = True,
@@ -124,7 +125,7 @@ class Library:
         *,
         splits: Sequence[str] = (),
         store: str = "auto",
-        windows: Sequence[float] = (),
+        windows: Sequence[float | int] = (),
         overwrite: bool = False,
         refresh: bool = True,
         progress: Progress = _unseen,
@@ -175,7 +176,7 @@ class Library:
         return self.store.header.name
 
     @property
-    def windows(self) -> tuple[float, ...]:
+    def windows(self) -> tuple[float | int, ...]:
         """Lengths in seconds of the windows that takes are cut into."""
         return self.store.header.windows
 
@@ -220,7 +221,9 @@ class Library:
             return latents[0]
         raise InputError(f"no motion {key!r} in the library {self.name!r}")
 
-    def features(self, key: str, start: float | None = None, end: float | None = None) -> Features:
+    def features(
+        self, key: str, start: float | int | None = None, end: float | int | None = None
+    ) -> Features:
         """Unnormalized features of a take between two times in seconds, read from its file.
 
         By default those that its row stands for.
@@ -236,7 +239,7 @@ class Library:
         return part_of(motion.features, (begin, entry.end if end is None else end))
 
     def joints(
-        self, key: str, start: float | None = None, end: float | None = None
+        self, key: str, start: float | int | None = None, end: float | int | None = None
     ) -> Float[np.ndarray, "frames 22 3"]:
         """Joints of a take on the reference skeleton: meters, Y up, 20 frames a second."""
         return features_to_joints(self.features(key, start, end))
@@ -283,7 +286,7 @@ class Library:
         top: int = 10,
         where: str = "",
         *,
-        seconds: float | None = None,
+        seconds: float | int | None = None,
         mirrored: bool = False,
         exclude: Iterable[str] = (),
     ) -> list[Moment]:
@@ -308,6 +311,12 @@ class Library:
     @property
     def captions(self) -> Captions:
         """Every different caption of the takes, encoded at the first use."""
+        version = self.store.version
+        if self._captions is None or self._captions[0] != version:
+            self._captions = version, self._encode_captions()
+        return self._captions[1]
+
+    def _encode_captions(self) -> Captions:
         texts = dict.fromkeys(text for entry in self.entries() for text in entry.captions)
         path = self.path if isinstance(self.path, Path) and self.path.is_dir() else None
         prepared = self.source and self.source.embeddings(self.encoder.text_model)
@@ -449,7 +458,7 @@ def _library(
     encoder: Encoder,
     path: Path | str | None,
     store: str,
-    windows: Sequence[float],
+    windows: Sequence[float | int],
     overwrite: bool,
 ) -> Library:
     """The library at ``path`` if there is one that fits, else an empty one."""

@@ -10,12 +10,12 @@ CLOSE = 0.02  # how far below the best window's score a neighbor may be to belon
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """The seconds [``start``, ``end``) of a take; ``entry`` and ``score`` are of its best window."""
+    """The seconds [``start``, ``end``) of a take, with its best window and that one's score."""
 
     score: float
     entry: Entry
-    start: float
-    end: float
+    start: float | int
+    end: float | int
 
     @property
     def frame_span(self) -> tuple[int, int]:

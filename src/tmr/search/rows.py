@@ -32,7 +32,7 @@ class Encoded:
 
 
 def encode_motions(
-    motions: Iterable[Motion], encoder: Encoder, windows: Sequence[float]
+    motions: Iterable[Motion], encoder: Encoder, windows: Sequence[float | int]
 ) -> Iterator[Encoded]:
     """The rows of motions, a chunk at a time: each take whole, and its windows."""
     waiting: list[Motion] = []
@@ -55,7 +55,7 @@ def whole_latents(features: Sequence[Features], encoder: Encoder) -> Float[Tenso
     return F.normalize(torch.stack([some.mean(dim=0) for some in unit]), dim=-1)
 
 
-def _encode(motions: Sequence[Motion], encoder: Encoder, windows: Sequence[float]) -> Encoded:
+def _encode(motions: Sequence[Motion], encoder: Encoder, windows: Sequence[float | int]) -> Encoded:
     entries, parts, whole = [], [], []
     for motion in motions:
         part = part_of(motion.features, motion.span)
@@ -73,7 +73,7 @@ def _encode(motions: Sequence[Motion], encoder: Encoder, windows: Sequence[float
     return Encoded(entries, torch.cat(latents))
 
 
-def _spans(frames: int, seconds: float) -> list[list[int]]:
+def _spans(frames: int, seconds: float | int) -> list[list[int]]:
     if frames < SHORTEST * FPS:
         return []
     return WindowPlan((seconds,), WINDOW_STEP, FRAMES_CHUNK).spans(frames).tolist()

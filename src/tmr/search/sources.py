@@ -25,7 +25,9 @@ from tmr.text import EmbeddingCache, TextModel, embeddings_folder
 
 MIRRORED = "M/"  # in front of the paths of mirrored copies
 
-Features = Float[np.ndarray, "frames 263"]
+_FROM_FILES = Conventions()
+
+Features = Float[np.ndarray, "_ 263"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class Listed:
     """
 
     take: Take
-    span: tuple[float, float] | None = None
+    span: tuple[float | int, float | int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class Motion:
 
     take: Take
     features: Features
-    span: tuple[float, float] | None = None
+    span: tuple[float | int, float | int] | None = None
 
 
 @runtime_checkable
@@ -95,7 +97,7 @@ class FolderSource:
     """
 
     folder: Path
-    conventions: Conventions = Conventions()
+    conventions: Conventions = _FROM_FILES
 
     @property
     def name(self) -> str:
@@ -285,7 +287,7 @@ def read_file(path: Path, conventions: Conventions) -> tuple[Features, float, in
     return features, float(rate), math.floor((len(clip.joints) - 1) / FPS * rate + 1.5)
 
 
-def part_of(features: Features, span: tuple[float, float] | None) -> Features:
+def part_of(features: Features, span: tuple[float | int, float | int] | None) -> Features:
     """The features of a part in seconds; all where it begins after the end of the motion."""
     if span is None:
         return features

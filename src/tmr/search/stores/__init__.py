@@ -32,7 +32,7 @@ class Header:
     fingerprint: str
     dim: int
     source: dict[str, Any] = field(default_factory=dict)
-    windows: tuple[float, ...] = ()
+    windows: tuple[float | int, ...] = ()
     format: int = FORMAT
 
     def dumps(self) -> str:
@@ -61,6 +61,11 @@ class Store(Protocol):
     """Rows and their latents of length 1. Safe to search while another thread adds."""
 
     header: Header
+
+    @property
+    def version(self) -> int:
+        """Another number after each change."""
+        ...
 
     def __len__(self) -> int:
         """Number of rows."""

@@ -61,7 +61,7 @@ def schema_of(header: Header) -> pa.Schema:
             "key": pa.string(),
             "file": pa.string(),
             "fps": pa.float64(),
-            "frames": pa.int64(),
+            "frames": pa.float64(),  # as all numbers of filters
             "captions": texts,
             "tags": texts,
             "splits": texts,
@@ -136,6 +136,11 @@ class LanceStore:
 
     def __len__(self) -> int:
         return self.latest().count_rows()
+
+    @property
+    def version(self) -> int:
+        """Lance's own."""
+        return self.latest().version
 
     def latest(self) -> Any:
         """The dataset at its last version."""
@@ -243,8 +248,9 @@ def _entries(table: pa.Table | pa.RecordBatch) -> list[Entry]:
     takes: dict[Take, Take] = {}  # windows share their take
     entries = []
     for row in table.to_pylist():
-        lists = {name: tuple(row[name]) for name in ("captions", "tags", "splits")}
-        take = Take(**{name: row[name] for name in _TAKE_COLUMNS} | lists)
+        values: dict[str, Any] = {name: row[name] for name in _TAKE_COLUMNS}
+        values |= {name: tuple(row[name]) for name in ("captions", "tags", "splits")}
+        take = Take(**values | {"frames": int(row["frames"])})
         take = takes.setdefault(take, take)
         entries.append(Entry(take, row["start"], row["end"], row["window"]))
     return entries

@@ -121,6 +121,7 @@ class MemoryStore:
         self.folder = folder
         self._rows = Rows.of([], torch.empty(0, header.dim))
         self._writing = threading.Lock()
+        self.version = 0
 
     @staticmethod
     def open(folder: Path) -> "MemoryStore":
@@ -168,6 +169,7 @@ class MemoryStore:
             if self.folder is not None:
                 self._save(rows, self.folder)
             self._rows = rows
+            self.version += 1
 
     def search(
         self, query: Float[Tensor, " dim"], top: int, where: Filter | None = None
