@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from tests.workspace import Workspace
 from tmr.demo import Handlers
-from tmr.motion.guofeats import features_to_joints
+from tmr.motion.features import features_to_joints
 from tmr.motion.read import read_motion
 from tmr.motion.skeleton import FPS
 
@@ -297,7 +297,7 @@ def test_a_real_bvh_file_finds_motions_like_it(page: Page, takes: Path):
     expect(page.locator(".card").first.locator(".badge")).to_have_text("your file")
     expect(page.locator(".card")).to_have_count(13)
     expect_drawn(page)
-    frames = len(read_motion(takes / "07_12.bvh"))
+    frames = len(read_motion(takes / "07_12.bvh").joints)
     assert in_view(page, "large.clip.frames") == frames - 1
     picture(page, "by_example")
 
@@ -426,7 +426,7 @@ def test_programs_reach_every_action(address: str, takes: Path):
     assert len(by_file["items"]) == 3
     assert len(client.predict(motion, 4, api_name="/sentences")) == 4
     features = np.load(client.predict(motion, "npy", api_name="/download"))
-    bvh = read_motion(client.predict(motion, "bvh", api_name="/download"))
+    bvh = read_motion(client.predict(motion, "bvh", api_name="/download")).joints
     np.testing.assert_allclose(bvh, features_to_joints(features), atol=1e-3)
 
 

@@ -7,17 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tmr.errors import InputError
-from tmr.search.entry import Entry, Take
+from tmr.search.entry import Entry
+from tmr.search.entry import TakeInfo as Info
 from tmr.search.filters import parse_filter, quoted
 from tmr.search.stores import Header
 from tmr.search.stores.memory import MemoryStore
 
 HEADER = Header("takes", "model", "", 4)
 ENTRIES = [
-    Entry(Take("a", "walks/a.bvh", 120.0, 600, ("a person walks", "left it's"), ("walk",)), 0, 5),
-    Entry(Take("b", "walks/b_1.bvh", 30.0, 60, (), ("walk", "slow"), ("test",)), 0, 2),
-    Entry(Take("c", "runs/c.bvh", 30.0, 90, ("a run",), (), ("train", "all"), mirrored=True), 0, 3),
-    Entry(Take("c2", "runs/cx.bvh", 60.0, 90), 0.5, 1.5, 1.0),
+    Entry(Info("a", "walks/a.bvh", 120.0, 600, ("a person walks", "left it's"), ("walk",)), 0, 5),
+    Entry(Info("b", "walks/b_1.bvh", 30.0, 60, (), ("walk", "slow"), ("test",)), 0, 2),
+    Entry(Info("c", "runs/c.bvh", 30.0, 90, ("a run",), (), ("train", "all"), mirrored=True), 0, 3),
+    Entry(Info("c2", "runs/cx.bvh", 60.0, 90), 0.5, 1.5, 1.0),
 ]
 CASES = {
     "length > 2 and tag = 'walk'": "a",
@@ -64,7 +65,7 @@ def test_every_store_lets_the_same_rows_pass(stores, text, expected):
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_any_text_can_be_compared(text):
     store = MemoryStore(HEADER)
-    store.replace([], [Entry(Take(text), 0, 1), Entry(Take(f"{text}'"), 0, 1)], torch.ones(2, 4))
+    store.replace([], [Entry(Info(text), 0, 1), Entry(Info(f"{text}'"), 0, 1)], torch.ones(2, 4))
     found = store.entries(parse_filter(f"key = {quoted(text)}"))
     assert [entry.key for entry in found] == [text]
 
@@ -106,7 +107,7 @@ def test_what_cannot_be_read_is_refused_with_its_reason(text, reason):
 def test_memory_search_agrees_with_sorting_one_row_at_a_time():
     random = np.random.default_rng(0)
     latents = torch.from_numpy(random.normal(size=(50, 4))).float()
-    entries = [Entry(Take(f"k{row}", tags=("odd",) * (row % 2)), 0, row) for row in range(50)]
+    entries = [Entry(Info(f"k{row}", tags=("odd",) * (row % 2)), 0, row) for row in range(50)]
     store = MemoryStore(HEADER)
     store.replace([], entries[:20], latents[:20])
     store.replace(["k3"], entries[20:], latents[20:])

@@ -15,7 +15,7 @@ from tests.search.conftest import LENGTHS, SPLITS, Hashed, features
 from tmr.api import Model
 from tmr.data import TextMotionData
 from tmr.errors import InputError
-from tmr.motion.guofeats import features_to_joints
+from tmr.motion.features import features_to_joints
 from tmr.motion.writers import write_bvh
 from tmr.retrieval import cosine_similarity, shown_score
 from tmr.search import rows

@@ -11,12 +11,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from tmr.api import Model, features_of, load
+from tmr.api import Model, load
 from tmr.commands.library import library_of_data
 from tmr.data import TextMotionData
 from tmr.errors import InputError
-from tmr.motion.guofeats import features_to_joints
-from tmr.motion.read import READERS, read_motion
+from tmr.motion.features import features_to_joints
+from tmr.motion.read import READERS, read_features
 from tmr.motion.skeleton import FPS
 from tmr.search.library import Library
 
@@ -162,25 +162,12 @@ def read_features_of(path: Path) -> Float[np.ndarray, "frames 263"]:
     Features themselves are taken as they are, every other motion is read as in an import.
     """
     try:
-        motion = _features_in(path)
-        if motion is None:
-            motion = read_motion(path)
-        if len(motion) > LONGEST * FPS:
+        features = read_features(path)
+        if len(features) > LONGEST * FPS:
             raise InputError(
-                f"{len(motion) / FPS:.0f} seconds long; at most {LONGEST} can be searched by"
+                f"{len(features) / FPS:.0f} seconds long; at most {LONGEST} can be searched by"
             )
-        return features_of(motion).numpy()
+        return features
     except InputError as error:
         reason = str(error).removeprefix(f"{path}: ")
         raise InputError(f"{path.name}: {reason}") from None
-
-
-def _features_in(path: Path) -> np.ndarray | None:
-    """The array of a ``.npy`` file with two axes, None for every other file."""
-    if path.suffix.lower() != ".npy":
-        return None
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
-        return None  # the reader of motions says what is wrong with it
-    return array if array.ndim == 2 else None

@@ -1,25 +1,20 @@
 """The different captions of a library with their latents."""
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import orjson
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from tmr.io import atomic_path
+from tmr import cache
 from tmr.retrieval.metrics import shown_score
 
-log = logging.getLogger(__name__)
-
 FILE = "captions.safetensors"
+VERSION = 1  # of the file
 
 
 @dataclass(frozen=True)
@@ -53,38 +48,17 @@ def captions_of(
     fingerprint: str,
 ) -> Captions:
     """The captions with their latents: those saved in a file, and the others encoded and saved."""
-    saved = _load(path, fingerprint) if path is not None else None
-    saved = saved or Captions((), torch.empty(0, dim))
+    made_from = cache.fingerprint("captions", VERSION, model=fingerprint)
+    held = cache.read(path, made_from) if path is not None else None
+    saved = Captions((), torch.empty(0, dim))
+    if held is not None:
+        saved = Captions(tuple(held.record), held.tensors["latents"])
     new = [text for text in texts if text not in saved.rows]
-    if not new:
-        rows = [saved.rows[text] for text in texts]
-        return Captions(tuple(texts), saved.latents[rows])
-    latents = torch.cat([saved.latents, F.normalize(encode(new).float().cpu(), dim=-1)])
-    everything = Captions((*saved.texts, *new), latents)
-    captions = Captions(tuple(texts), latents[[everything.rows[text] for text in texts]])
-    if path is not None:
-        _save(path, captions, fingerprint)
+    latents = saved.latents
+    if new:
+        latents = torch.cat([latents, F.normalize(encode(new).float().cpu(), dim=-1)])
+    rows = Captions((*saved.texts, *new), latents).rows
+    captions = Captions(tuple(texts), latents[[rows[text] for text in texts]])
+    if new and path is not None:
+        cache.write(path, {"latents": captions.latents}, list(captions.texts), made_from)
     return captions
-
-
-def _load(path: Path, fingerprint: str) -> Captions | None:
-    if not path.is_file():
-        return None
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata()
-            if metadata["fingerprint"] != fingerprint:
-                return None
-            return Captions(tuple(orjson.loads(metadata["texts"])), file.get_tensor("latents"))
-    except (SafetensorError, OSError, LookupError, TypeError, ValueError) as error:
-        log.warning("%s is damaged (%s) and will be made again", path, error)
-        return None
-
-
-def _save(path: Path, captions: Captions, fingerprint: str) -> None:
-    metadata = {"fingerprint": fingerprint, "texts": orjson.dumps(captions.texts).decode()}
-    try:
-        with atomic_path(path) as temporary:
-            save_file({"latents": captions.latents.contiguous()}, temporary, metadata)
-    except OSError as error:  # encoding again takes seconds
-        log.warning("the latents of the captions are not kept: %s", error)

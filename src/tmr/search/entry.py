@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Take:
+class TakeInfo:
     """A motion of a library: a recorded file, a motion of a data set, or an array.
 
     ``file`` is relative to the folder of the library's source, absolute for a file from elsewhere,
@@ -31,7 +31,7 @@ class Entry:
     whole take, or for the part of it that its first caption describes.
     """
 
-    take: Take
+    take: TakeInfo
     start: float | int
     end: float | int
     window: float | int = 0
@@ -62,7 +62,7 @@ class Entry:
         return frame_span(self.take, self.start, self.end)
 
 
-def frame_span(take: Take, start: float | int, end: float | int) -> tuple[int, int]:
+def frame_span(take: TakeInfo, start: float | int, end: float | int) -> tuple[int, int]:
     """The frames [first, end) of a take's file, at its own rate, between two times in seconds."""
     last = take.frames or round(end * take.fps)
     return min(round(start * take.fps), last), min(round(end * take.fps), last)

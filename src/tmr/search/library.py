@@ -18,14 +18,13 @@ from torch import Tensor
 
 from tmr.data import TextMotionData
 from tmr.errors import InputError
-from tmr.motion.conventions import Conventions
-from tmr.motion.guofeats import features_to_joints
-from tmr.motion.published import published_features
+from tmr.motion.conventions import Overrides
+from tmr.motion.features import features_to_joints, joints_to_features
 from tmr.retrieval.metrics import shown_score
 from tmr.search.captions import FILE as CAPTIONS_FILE
 from tmr.search.captions import Captions, captions_of
 from tmr.search.encoder import Encoder
-from tmr.search.entry import Entry, Take
+from tmr.search.entry import Entry, TakeInfo
 from tmr.search.filters import ORIGINALS, WHOLE_TAKES, Filter, Not, all_of, keys, parse_filter
 from tmr.search.moments import Moment, merge_windows
 from tmr.search.query import combine, parse_query
@@ -95,7 +94,7 @@ class Library:
         *,
         store: str = "auto",
         windows: Sequence[float | int] = (),
-        conventions: Conventions | None = None,
+        overrides: Overrides | None = None,
         overwrite: bool = False,
         refresh: bool = True,
         progress: Progress = _unseen,
@@ -111,7 +110,7 @@ class Library:
             InputError: no such folder, no file in it that can be read, or a library at ``path``
                 of another model or without these windows.
         """
-        source = FolderSource(Path(folder), conventions or Conventions())
+        source = FolderSource(Path(folder), overrides or Overrides())
         library = _library(source, encoder, path, store, windows, overwrite)
         if refresh:
             library.refresh(progress)
@@ -380,7 +379,7 @@ class Library:
         self._report_skipped()
         return done
 
-    def _held(self) -> dict[str, Take]:
+    def _held(self) -> dict[str, TakeInfo]:
         return {entry.key: entry.take for entry in self.entries()}
 
     def _encoded(self, listed: Sequence[Listed], progress: Progress) -> Iterator[Encoded]:
@@ -505,11 +504,11 @@ def _source_of(header: Header) -> Source | None:
     """The folder that a library was made from, if it is here."""
     if header.source.get("kind") != "folder" or not Path(header.source["path"]).is_dir():
         return None
-    return FolderSource(Path(header.source["path"]), Conventions(**header.source["conventions"]))
+    return FolderSource(Path(header.source["path"]), Overrides(**header.source["overrides"]))
 
 
 def _changes(
-    source: Source, listed: Mapping[str, Listed], held: Mapping[str, Take]
+    source: Source, listed: Mapping[str, Listed], held: Mapping[str, TakeInfo]
 ) -> tuple[list[str], list[Listed]]:
     """Keys of takes that are gone or changed, and the motions that are to be encoded."""
     stale = []
@@ -533,12 +532,12 @@ def _arrays(motions: Mapping[str, np.ndarray]) -> list[Motion]:
             features = _features_of(array)
         except InputError as error:
             raise InputError(f"motion {key!r}: {error}") from None
-        found.append(Motion(Take(key, frames=len(features)), features))
+        found.append(Motion(TakeInfo(key, frames=len(features)), features))
     return found
 
 
 def _features_of(motion: np.ndarray) -> Features:
-    return published_features(motion) if motion.ndim == 3 else motion.astype(np.float32)
+    return joints_to_features(motion) if motion.ndim == 3 else motion.astype(np.float32)
 
 
 def _described(motion: Motion, captions: Sequence[str], tags: Sequence[str]) -> Motion:

@@ -1,7 +1,6 @@
 """Where the motions of a library come from: a folder of motion files, or a data set."""
 
 import hashlib
-import math
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -11,21 +10,20 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 
-from tmr.data import Caption, TextMotionData, read_annotations, read_split
+from tmr.data import Caption, TextMotionData, feature_files, read_annotations, read_split
 from tmr.data.annotations import Annotation, is_test, within
-from tmr.data.dataset import frames_of, read_features
+from tmr.data.dataset import frames_of
 from tmr.errors import InputError
-from tmr.motion.conventions import Conventions
-from tmr.motion.guofeats import NUM_FEATURES
-from tmr.motion.published import published_features
-from tmr.motion.read import READERS, read_clip
+from tmr.motion.conventions import Overrides
+from tmr.motion.features import joints_to_features
+from tmr.motion.read import READERS, read_features, read_motion
 from tmr.motion.skeleton import FPS
-from tmr.search.entry import Take
+from tmr.search.entry import TakeInfo
 from tmr.text import EmbeddingCache, TextModel, embeddings_folder
 
 MIRRORED = "M/"  # in front of the paths of mirrored copies
 
-_FROM_FILES = Conventions()
+_FROM_FILES = Overrides()
 
 Features = Float[np.ndarray, "_ 263"]
 
@@ -38,7 +36,7 @@ class Listed:
     ``span`` is the part in seconds that its first caption describes, None for all.
     """
 
-    take: Take
+    take: TakeInfo
     span: tuple[float | int, float | int] | None = None
 
 
@@ -46,7 +44,7 @@ class Listed:
 class Motion:
     """A motion that was read: unnormalized features at 20 frames a second."""
 
-    take: Take
+    take: TakeInfo
     features: Features
     span: tuple[float | int, float | int] | None = None
 
@@ -68,11 +66,11 @@ class Source(Protocol):
         """The motions that there are now, sorted by key; reads no poses."""
         ...
 
-    def wants(self, take: Take) -> bool:
+    def wants(self, take: TakeInfo) -> bool:
         """Whether a motion of the list is to be encoded."""
         ...
 
-    def path(self, take: Take) -> Path:
+    def path(self, take: TakeInfo) -> Path:
         """The file of a take."""
         ...
 
@@ -93,11 +91,11 @@ class Source(Protocol):
 class FolderSource:
     """The motion files below a folder; the key of a take is its path without suffix.
 
-    ``conventions`` is what the files do not say about themselves.
+    ``overrides`` is what the files do not say about themselves.
     """
 
     folder: Path
-    conventions: Conventions = _FROM_FILES
+    overrides: Overrides = _FROM_FILES
 
     @property
     def name(self) -> str:
@@ -105,9 +103,9 @@ class FolderSource:
         return self.folder.resolve().name
 
     def describe(self) -> dict[str, Any]:
-        """The absolute path and the conventions."""
+        """The absolute path and the overrides."""
         path = str(self.folder.resolve())
-        return {"kind": "folder", "path": path, "conventions": asdict(self.conventions)}
+        return {"kind": "folder", "path": path, "overrides": asdict(self.overrides)}
 
     def list(self) -> list[Listed]:
         """The motion files, hidden ones left out, links followed.
@@ -136,19 +134,19 @@ class FolderSource:
         """
         stem = str(PurePosixPath(file).with_suffix(""))
         original = file.removeprefix(MIRRORED)
-        take = Take(
+        take = TakeInfo(
             key=file if stems and stems[stem] > 1 else stem,
             file=file,
             mirrored=original != file and (self.folder / original).is_file(),
-            stamp=_quick_stamp(self.folder / file, repr(self.conventions)),
+            stamp=_quick_stamp(self.folder / file, repr(self.overrides)),
         )
         return Listed(take)
 
-    def wants(self, take: Take) -> bool:
+    def wants(self, take: TakeInfo) -> bool:
         """Every motion."""
         return True
 
-    def path(self, take: Take) -> Path:
+    def path(self, take: TakeInfo) -> Path:
         """The file of a take."""
         return self.folder / take.file
 
@@ -159,7 +157,7 @@ class FolderSource:
             InputError: a file that cannot be used.
         """
         path = self.path(listed.take)
-        features, fps, frames = read_file(path, self.conventions)
+        features, fps, frames = read_file(path, self.overrides)
         stamp = f"{listed.take.stamp}:{_digest(path)}"
         return Motion(replace(listed.take, fps=fps, frames=frames, stamp=stamp), features)
 
@@ -217,11 +215,11 @@ class DataSource:
             )
         return found
 
-    def wants(self, take: Take) -> bool:
+    def wants(self, take: TakeInfo) -> bool:
         """The motions of the splits."""
         return not self.splits or not {*self.splits}.isdisjoint(take.splits)
 
-    def path(self, take: Take) -> Path:
+    def path(self, take: TakeInfo) -> Path:
         """The features of a take."""
         return self.data.motion_file(take.file)
 
@@ -232,7 +230,7 @@ class DataSource:
             InputError: a file that cannot be used.
         """
         path = self.path(listed.take)
-        features = read_features(path)
+        features = feature_files.read_features(path)
         stamp = f"{listed.take.stamp}:{_digest(path)}"
         take = replace(listed.take, fps=float(FPS), frames=len(features), stamp=stamp)
         return Motion(take, features, listed.span)
@@ -248,7 +246,7 @@ class DataSource:
         if not annotation.captions or not path.is_file():
             return None
         first = annotation.captions[0]
-        take = Take(
+        take = TakeInfo(
             key=annotation.key,
             file=annotation.path,
             captions=tuple(dict.fromkeys(" ".join(c.text.split()) for c in annotation.captions)),
@@ -268,23 +266,21 @@ def is_current(source: Source, stamp: str, listed: Listed) -> bool:
     return quick.endswith(f"-{options}") and content == _digest(source.path(listed.take))
 
 
-def read_file(path: Path, conventions: Conventions) -> tuple[Features, float, int]:
+def read_file(path: Path, overrides: Overrides) -> tuple[Features, float, int]:
     """Features of a motion file, with the rate and the number of frames of the file.
 
     Raises:
         InputError: a file that cannot be used; it is named.
     """
+    if path.suffix.lower() == ".npy":
+        features = read_features(path, overrides)
+        fps = float(overrides.fps or FPS)
+        return features, fps, round(len(features) / FPS * fps)
+    take = read_motion(path, overrides, log_warnings=False)
     try:
-        features = _features_in(path)
-        if features is not None:
-            return features, float(FPS), len(features)
-        clip = read_clip(path, conventions)
-        features = published_features(clip.joints)
+        return joints_to_features(take.joints), float(take.reading.fps), take.reading.frames
     except InputError as error:
-        reason = str(error).removeprefix(f"{path}: ")
-        raise InputError(f"{path}: {reason}") from None
-    rate = clip.reading.fps
-    return features, float(rate), math.floor((len(clip.joints) - 1) / FPS * rate + 1.5)
+        raise InputError(f"{path}: {error}") from None
 
 
 def part_of(features: Features, span: tuple[float | int, float | int] | None) -> Features:
@@ -293,19 +289,6 @@ def part_of(features: Features, span: tuple[float | int, float | int] | None) ->
         return features
     begin, end = frames_of(Caption("", *span), len(features))
     return features[begin:end] if begin < end else features
-
-
-def _features_in(path: Path) -> Features | None:
-    """The array of a ``.npy`` file if it holds features, None for every other file."""
-    if path.suffix.lower() != ".npy":
-        return None
-    try:
-        array = np.load(path, allow_pickle=False, mmap_mode="r")
-    except (OSError, ValueError, EOFError):
-        return None  # the reader of motions says what is wrong with it
-    if array.ndim != 2 or array.shape[1] != NUM_FEATURES:
-        return None
-    return read_features(path)
 
 
 def _files(folder: Path) -> Iterator[Path]:

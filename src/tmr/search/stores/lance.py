@@ -24,7 +24,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tmr.errors import InputError
-from tmr.search.entry import Entry, Take
+from tmr.search.entry import Entry, TakeInfo
 from tmr.search.filters import Filter
 from tmr.search.filters import keys as rows_of_keys
 from tmr.search.stores import Found, Header, memory
@@ -245,12 +245,13 @@ def uri_of(path: Path | str) -> str:
 
 
 def _entries(table: pa.Table | pa.RecordBatch) -> list[Entry]:
-    takes: dict[Take, Take] = {}  # windows share their take
+    takes: dict[TakeInfo, TakeInfo] = {}  # windows share their take
     entries = []
     for row in table.to_pylist():
         values: dict[str, Any] = {name: row[name] for name in _TAKE_COLUMNS}
         values |= {name: tuple(row[name]) for name in ("captions", "tags", "splits")}
-        take = Take(**values | {"frames": int(row["frames"])})
+        values["frames"] = int(row["frames"])
+        take = TakeInfo(**values)
         take = takes.setdefault(take, take)
         entries.append(Entry(take, row["start"], row["end"], row["window"]))
     return entries

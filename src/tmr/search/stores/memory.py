@@ -16,12 +16,11 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Float32, Float64, Int64
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from tmr.errors import InputError
-from tmr.io import atomic_path
-from tmr.search.entry import Entry, Take
+from tmr.io import save_tensors
+from tmr.search.entry import Entry, TakeInfo
 from tmr.search.filters import LISTS, TEXTS, Filter
 from tmr.search.stores import Found, Header
 
@@ -35,7 +34,7 @@ _TUPLES = ("captions", "tags", "splits")
 class Rows:
     """Rows that never change: each is a span of one of ``takes``."""
 
-    takes: tuple[Take, ...]
+    takes: tuple[TakeInfo, ...]
     latents: Float32[Tensor, "n dim"]
     take: Int64[np.ndarray, " n"]
     spans: Float64[np.ndarray, "n 3"] = field(repr=False)  # start, end, window
@@ -139,7 +138,7 @@ class MemoryStore:
                     record.update({name: tuple(record[name]) for name in _TUPLES})
                 store = MemoryStore(header, folder)
                 store._rows = Rows(
-                    tuple(Take(**record) for record in records),
+                    tuple(TakeInfo(**record) for record in records),
                     file.get_tensor("latents"),
                     file.get_tensor("take").numpy(),
                     file.get_tensor("spans").numpy(),
@@ -213,5 +212,4 @@ class MemoryStore:
             "take": torch.from_numpy(rows.take),
             "spans": torch.from_numpy(rows.spans),
         }
-        with atomic_path(folder / FILE) as temporary:
-            save_file(tensors, temporary, metadata={"library": self.header.dumps()})
+        save_tensors(folder / FILE, tensors, {"library": self.header.dumps()})
