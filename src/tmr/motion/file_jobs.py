@@ -19,7 +19,7 @@ import joblib
 from tqdm import tqdm
 
 from tmr.errors import InputError
-from tmr.io import write_text
+from tmr.io import remove_leftovers, write_text
 from tmr.motion.conventions import NoMotion
 from tmr.motion.manifest import Manifest, Stamp
 
@@ -147,7 +147,8 @@ def run(
     orphans = [path for folder in folders for path in folder.remove_orphans(kept)]
     owner = {job.source: (folder, job) for folder in folders for job in folder.jobs}
     pending = [job for folder in folders for job in folder.pending(overwrite)]
-    _sweep(target for job in pending for target in job.targets)
+    for parent in {target.parent for job in pending for target in job.targets}:
+        remove_leftovers(parent)
     total = len(owner) + len(unusable)
     processes = min(processes or joblib.cpu_count(), 1 + len(pending) // _FILES_PER_PROCESS)
     parallel = joblib.Parallel(processes, return_as="generator_unordered")
@@ -207,17 +208,6 @@ def attempt(job: Callable[..., Result], source: Path, *rest: object) -> Result |
     except Exception as error:  # one file of 15,000 must not cost the others
         what = f"{type(error).__name__}: {error}"
         return Outcome(source, problem=f"{source}: unexpected {' '.join(what.split())}")
-
-
-def _sweep(targets: Iterable[Path]) -> None:
-    """Delete the temporary files of these targets that a killed run has left."""
-    stems: dict[Path, set[str]] = {}
-    for target in targets:
-        stems.setdefault(target.parent, set()).add(target.stem)
-    for folder in filter(Path.is_dir, stems):
-        for path in folder.glob(".*.npy"):
-            if path.stem[1:].rpartition("-")[0] in stems[folder]:
-                path.unlink()
 
 
 def _log(what: str, outcomes: Sequence[Outcome], summary: Summary, report: Path) -> None:
