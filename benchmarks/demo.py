@@ -26,9 +26,8 @@ from gradio_client import Client
 from playwright.sync_api import Page, sync_playwright
 
 import tmr
+from tmr.commands.library import library_of_data
 from tmr.runs.build import data_of
-from tmr.search.gallery import Gallery
-from tmr.search.library import DatasetSource, Library
 
 MOTIONS = 23_000
 QUERIES = 100
@@ -36,7 +35,7 @@ PEOPLE = 20
 SECONDS = 10
 FLAGS = ["--no-sandbox", "--disable-gpu", "--enable-unsafe-swiftshader", "--no-first-run"]
 ASK = """(words) => new Promise((found) => {
-    const heading = document.querySelector('.stage-head h2');
+    const heading = document.querySelector('.results-head h2');
     const field = document.querySelector('#text textarea, #text input');
     const start = performance.now();
     const observer = new MutationObserver(() => {
@@ -47,7 +46,7 @@ ASK = """(words) => new Promise((found) => {
     observer.observe(heading, {childList: true, characterData: true, subtree: true});
     field.dispatchEvent(new KeyboardEvent('keypress', {key: 'Enter', bubbles: true}));
 })"""
-STAGE = "document.querySelector('.stage').parentElement.stage"
+VIEW = "document.querySelector('.results-view').parentElement.resultsView"
 
 
 def main() -> None:
@@ -85,18 +84,10 @@ def repeat(source: Path, target: Path, count: int) -> None:
 
 
 def encode(run: Path, annotations: Path) -> None:
-    """The galleries of the repeated motions, each motion and caption encoded once."""
+    """The library of the repeated motions."""
     model = tmr.load(run)
-    data = data_of(model.config)
-    single = Library.of_data(model, data)
-    row_of = {item.path: row for row, item in enumerate(single.gallery)}
-    large = dataclasses.replace(data, name="large", annotations=str(annotations))
-    items = DatasetSource(large).items()
-    latents = single.gallery.latents[[row_of[item.path] for item in items]]
-    gallery = Gallery.of(items, latents, model.fingerprint)
-    gallery.save(single.folder / "large_motions.safetensors")
-    single.captions.save(single.folder / "large_captions.safetensors")
-    _ = Library.of_data(model, large).captions  # leaves both in step with the files
+    large = dataclasses.replace(data_of(model.config), name="large", annotations=str(annotations))
+    _ = library_of_data(model, large).captions
 
 
 @contextmanager
@@ -153,7 +144,7 @@ def frames(page: Page) -> str:
     page.keyboard.press("Enter")
     page.wait_for_function("document.querySelectorAll('.card').length == 8")
     page.wait_for_timeout(2000)
-    count = f"[{STAGE}.surface.frames, Math.min(...{STAGE}.cards.map((card) => card.view.frames))]"
+    count = f"[{VIEW}.surface.frames, Math.min(...{VIEW}.cards.map((card) => card.view.frames))]"
     before = page.evaluate(count)
     start = time.perf_counter()
     page.wait_for_timeout(1000 * SECONDS)
