@@ -205,7 +205,7 @@ class TestWithoutDecoder:
     def model(self) -> TMR:
         torch.manual_seed(0)
         weights = {"recons": 0, "kl": 0, "latent": 0, "contrastive": 1.0}
-        parts = modules(10, 7, SIZES) | {"motion_decoder": None}
+        parts: dict[str, Any] = {**modules(10, 7, SIZES), "motion_decoder": None}
         return TMR(
             **parts,
             loss_weights=weights,
@@ -246,8 +246,9 @@ class TestWithoutDecoder:
     def test_a_decoder_goes_with_reconstruction(self) -> None:
         weights = {"recons": 1.0, "kl": 0, "latent": 0}
         parts = modules(10, 7, SIZES)
+        without: dict[str, Any] = {**parts, "motion_decoder": None}
         with pytest.raises(InputError, match="recons is 1 without a motion_decoder"):
-            TEMOS(**parts | {"motion_decoder": None}, loss_weights=weights)
+            TEMOS(**without, loss_weights=weights)
         with pytest.raises(InputError, match="recons is 0, with a motion_decoder"):
             TEMOS(**parts, loss_weights={"recons": 0, "kl": 1.0, "latent": 1.0})
 
