@@ -52,12 +52,15 @@ class Processes:
         with _closed(pool):
             running: dict[Future[Written], tuple[Batch, int]] = {}
             while pending or running:
-                try:
-                    while pending and len(running) < WAITING_PER_WORKER * self.workers:
-                        batch, attempts = pending.popleft()
+                while pending and len(running) < WAITING_PER_WORKER * self.workers:
+                    batch, attempts = pending[0]
+                    try:
                         running[pool.submit(encode_batch, batch)] = batch, attempts + 1
-                except BrokenProcessPool:
-                    pending.appendleft((batch, attempts))
+                    except BrokenProcessPool:  # what is running fails too, and is counted below
+                        break
+                    pending.popleft()
+                if not running:
+                    return
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
                 broken = False
                 for future in done:

@@ -320,7 +320,9 @@ class Library:
     def _encode_captions(self) -> Captions:
         texts = dict.fromkeys(text for entry in self.entries() for text in entry.captions)
         path = self.path if isinstance(self.path, Path) and self.path.is_dir() else None
-        prepared = self.source and self.source.embeddings(self.encoder.text_model)
+        prepared = None
+        if self.source is not None:
+            prepared = self.source.embeddings(self.encoder.text_model)
         return captions_of(
             list(texts),
             self.store.header.dim,
