@@ -68,6 +68,8 @@ def retrieval(model: Model, name: str, split: str, prefix: str) -> dict[str, flo
     encoded = encode_dataset(model.network, dataset, 256, every_caption=True)
     found = {}
     for protocol in ("normal", "guo"):
+        if not PROTOCOLS[protocol].possible(encoded):
+            continue
         figures = evaluate(encoded, PROTOCOLS[protocol]).figures(tie_safe=True)
         found |= {f"{prefix} {protocol} {way}": figures[f"{way}/R01"] for way in ("t2m", "m2t")}
     sides = side_preferences(encoded)

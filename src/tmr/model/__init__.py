@@ -4,7 +4,7 @@ from tmr.model.actor import ActorDecoder, ActorEncoder
 from tmr.model.distributed import SINGLE_PROCESS, DistributedProcessGroup, ProcessGroup
 from tmr.model.dual_encoder import DualEncoder
 from tmr.model.gaussian import Gaussian
-from tmr.model.temos import TEMOS, Step
+from tmr.model.temos import TEMOS, LatentBatch, Step
 from tmr.model.tmr import TMR
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "DistributedProcessGroup",
     "DualEncoder",
     "Gaussian",
+    "LatentBatch",
     "ProcessGroup",
     "Step",
 ]

@@ -89,7 +89,7 @@ class DualEncoder(nn.Module):
         motion: Padded,
         text: Padded,
         sentences: Float[Tensor, "batch sdim"],
-        sides: Bool[Tensor, "batch 4"],
+        sides: Bool[Tensor, "batch sides"],
         generator: Generator | None = None,
         ranks: ProcessGroup = SINGLE_PROCESS,
     ) -> Step:

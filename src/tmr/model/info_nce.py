@@ -9,7 +9,7 @@ from tmr.model.losses import same_caption
 
 
 def ignored_negatives(
-    sentences: Float[Tensor, "batch sdim"], sides: Bool[Tensor, "batch 4"], threshold: float
+    sentences: Float[Tensor, "batch sdim"], sides: Bool[Tensor, "batch sides"], threshold: float
 ) -> Bool[Tensor, "batch batch"]:
     """Pairs whose captions are nearly the same and name the same sides.
 

@@ -7,35 +7,37 @@ sides on the latents has no such point.
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange, repeat
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 LATENT_SCALE = 8.0  # of unit latents, so that a linear layer reaches sure answers
-GROUPS = ((0, 1), (2, 3))  # left and right; clockwise and counterclockwise
+NUM_SIDES = 8  # of ``tmr.text.left_right.SIDES``, in pairs: one, and what the mirror image has
 
 
 class SideHead(nn.Module):
-    """Logits of left, right, clockwise and counterclockwise, for latents of texts and motions."""
+    """Logits of the sides that a caption names, for latents of texts and motions."""
 
     def __init__(self, latent_dim: int) -> None:
         super().__init__()
-        self.linear = nn.Linear(latent_dim, 4)
+        self.linear = nn.Linear(latent_dim, NUM_SIDES)
 
-    def forward(self, latents: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch 4"]:
+    def forward(self, latents: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch sides"]:
         """Logits, of unit latents times ``LATENT_SCALE``."""
         return self.linear(LATENT_SCALE * F.normalize(latents.float(), dim=-1))
 
 
-def counted(sides: Bool[Tensor, "batch 4"]) -> Bool[Tensor, "batch 4"]:
-    """Which bits of a caption say something: those of a group of which it names at least one.
+def counted(sides: Bool[Tensor, "batch sides"]) -> Bool[Tensor, "batch sides"]:
+    """Which bits of a caption say something: those of a pair of which it names at least one.
 
     A caption that names no side says nothing of the sides of its motion.
     """
-    return torch.cat([sides[:, g].any(dim=1, keepdim=True).expand(-1, 2) for g in GROUPS], dim=1)
+    pairs = rearrange(sides, "batch (pairs two) -> batch pairs two", two=2)
+    return repeat(pairs.any(dim=-1), "batch pairs -> batch (pairs two)", two=2)
 
 
 def side_loss(
-    text: Float[Tensor, "batch 4"], motion: Float[Tensor, "batch 4"], sides: Bool[Tensor, "batch 4"]
+    text: Float[Tensor, "batch sides"], motion: Float[Tensor, "batch sides"], sides: Bool[Tensor, "batch sides"]
 ) -> Float[Tensor, ""]:
     """Binary cross-entropy of the bits that count, mean over these, of text plus motion.
 

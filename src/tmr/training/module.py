@@ -1,7 +1,6 @@
 """The Lightning module around a model: steps, logging, optimizer, and where an epoch goes on."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +13,10 @@ from torch.nn.utils import get_total_norm
 
 from tmr.data import Batch, DistributedBatchSampler
 from tmr.errors import InputError
-from tmr.model import (
-    SINGLE_PROCESS,
-    TEMOS,
-    DistributedProcessGroup,
-    DualEncoder,
-    ProcessGroup,
-    Step,
-)
+from tmr.model import SINGLE_PROCESS, TEMOS, DistributedProcessGroup, ProcessGroup
 from tmr.retrieval import Encoded, both_directions, cosine_similarity
 from tmr.retrieval.encode import join
 from tmr.retrieval.metrics import RECALLS
-from tmr.retrieval.sides import side_preferences
-from tmr.sequences import Packed
 from tmr.training.failure import Failure
 from tmr.training.means import Means
 
@@ -35,8 +25,7 @@ class Training(pl.LightningModule):
     """Trains a TEMOS or TMR with AdamW and follows its retrieval figures on validation data.
 
     Logs ``train/TERM`` and ``val/TERM`` for every loss term, ``val/t2m/R01`` and so on for the
-    whole validation split, ``val/recall``, the mean of R@1, 2, 3, 5 and 10 both ways, and
-    ``val/sides/t2m`` and ``m2t`` where captions name a side (see ``side_preferences``).
+    whole validation split, and ``val/recall``, the mean of R@1, 2, 3, 5 and 10 both ways.
 
     On several processes, each has its share of every batch (see ``DistributedBatchSampler``), and
     losses, their gradients and all metrics are those of one process, but for the random numbers:
@@ -46,17 +35,9 @@ class Training(pl.LightningModule):
     with the same. Where a step fails, its state goes under ``failures``.
     """
 
-    def __init__(
-        self,
-        model: TEMOS | DualEncoder,
-        lr: float,
-        order: Mapping[str, int],
-        failures: Path,
-        augment: Callable[[Packed], Packed] | None = None,
-    ) -> None:
+    def __init__(self, model: TEMOS, lr: float, order: Mapping[str, int], failures: Path) -> None:
         super().__init__()
         self.model = model
-        self.augment = augment
         self.lr = lr
         self.order = dict(order)
         self.failures = failures
@@ -99,10 +80,8 @@ class Training(pl.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Loss of a batch."""
-        if self.augment is not None:
-            batch = replace(batch, motion=self.augment(Packed.of(batch.motion)).padded())
-        ranks, count = self._spread("train", batch, batch_idx)
-        losses = self._step(batch, ranks).losses
+        group, count = self._spread("train", batch, batch_idx)
+        losses = self.model(batch, group=group).losses
         self.means["train"].add(losses, count)
         self.latest = batch, batch_idx, losses
         return losses["loss"]
@@ -136,8 +115,8 @@ class Training(pl.LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Losses of a batch, and its latents for the figures over the whole split."""
-        ranks, count = self._spread("val", batch, batch_idx)
-        step = self._step(batch, ranks)
+        group, count = self._spread("val", batch, batch_idx)
+        step = self.model(batch, group=group)
         self.means["val"].add(step.losses, count)
         if batch_idx not in self._shares("val").placeholder_batches:
             text, motion = step.text.float().cpu(), step.motion.float().cpu()
@@ -153,7 +132,6 @@ class Training(pl.LightningModule):
         self.means["val"].clear()
         figures = both_directions(cosine_similarity(encoded.text, encoded.motion), tie_safe=True)
         recalls = [figures[f"{way}/R{k:02d}"] for way in ("t2m", "m2t") for k in RECALLS]
-        figures |= side_preferences(encoded).figures()
         shown = {f"val/{name}": value for name, value in figures.items() if "len" not in name}
         self.log_dict(shown | {"val/recall": sum(recalls) / len(recalls)}, batch_size=1)
 
@@ -170,9 +148,6 @@ class Training(pl.LightningModule):
         """Remember how far the epoch was. Checkpoints that do not say are of whole epochs."""
         self.resumed = checkpoint.get("epoch_so_far")
 
-    def _step(self, batch: Batch, ranks: ProcessGroup) -> Step:
-        return self.model(batch.motion, batch.text, batch.sentences, ranks=ranks, sides=batch.sides)
-
     def _random_seed(self, batch_idx: int) -> int:
         place = self.order["seed"], self.current_epoch, batch_idx, self.global_rank
         return int(np.random.SeedSequence(place).generate_state(1, np.uint64)[0])
@@ -188,11 +163,11 @@ class Training(pl.LightningModule):
         if self.trainer.world_size == 1:
             return SINGLE_PROCESS, len(batch)
         count = 0 if batch_idx in self._shares(stage).placeholder_batches else len(batch)
-        mine = torch.tensor([count, batch.motion.x.shape[1]], device=self.device)
+        mine = torch.tensor([count, max(batch.motion.lengths)], device=self.device)
         everywhere = [torch.empty_like(mine) for _ in range(self.trainer.world_size)]
         dist.all_gather(everywhere, mine)
-        counts, frames = torch.stack(everywhere).T.tolist()
-        return DistributedProcessGroup(self.global_rank, counts, max(frames)), sum(counts)
+        counts, longest = torch.stack(everywhere).T.tolist()
+        return DistributedProcessGroup(self.global_rank, counts, max(longest)), sum(counts)
 
     def _from_all(self, parts: list[Encoded]) -> list[Encoded]:
         """The parts of all processes."""
