@@ -18,7 +18,7 @@ from tmr.motion.features import features_to_joints
 from tmr.motion.writers import write_bvh
 from tmr.retrieval import cosine_similarity, shown_score
 from tmr.search.library import DatasetSource, Library
-from tmr.text import EmbeddingCache, TextEmbedding, TextModel, embeddings_folder
+from tmr.text import EmbeddingCache, TextModel, embeddings_folder
 
 LENGTHS = {f"k{number}": 40 + 7 * number for number in range(8)}
 SPLITS = {"test": ["k0", "k1", "k2"], "train": ["k3", "k4", "k5", "k6", "k7"]}
@@ -27,14 +27,17 @@ SPLITS = {"test": ["k0", "k1", "k2"], "train": ["k3", "k4", "k5", "k6", "k7"]}
 class Hashed(TextModel):
     """Token states drawn at random from a seed that the caption is."""
 
-    def embed(
-        self, captions: Sequence[str], on_batch: Callable[[int], object] | None = None
-    ) -> list[TextEmbedding]:
+    def tokens(self, captions: Sequence[str]) -> list[np.ndarray]:
         states = [
             np.random.default_rng(zlib.crc32(c.encode())).normal(size=(len(c.split()), 48))
             for c in captions
         ]
-        return [TextEmbedding(s.astype(np.float32), np.zeros(3, np.float32)) for s in states]
+        return [s.astype(np.float32) for s in states]
+
+    def sentences(
+        self, captions: Sequence[str], on_batch: Callable[[int], object] | None = None
+    ) -> list[np.ndarray]:
+        return [np.zeros(3, np.float32) for _ in captions]
 
     def token_counts(self, captions: Sequence[str]) -> list[int]:
         return [len(caption.split()) for caption in captions]
@@ -206,9 +209,9 @@ def test_captions_that_were_prepared_are_not_put_to_the_language_model_again(wat
     asked = []
 
     class Listening(Hashed):
-        def embed(self, captions, on_batch=None):
+        def tokens(self, captions):
             asked.extend(captions)
-            return super().embed(captions, on_batch)
+            return super().tokens(captions)
 
     listening = Listening(**dataclasses.asdict(model.text_model))
     library = Library.of_data(dataclasses.replace(model, text_model=listening), data)
