@@ -10,7 +10,7 @@ from tmr.model import TMR, ActorDecoder, ActorEncoder
 from tmr.retrieval import PROTOCOLS, best_precision, encode_dataset, evaluate_all
 from tmr.retrieval import encode as encoding_module
 from tmr.retrieval.encode import computing, encode_sequences
-from tmr.sequences import pad
+from tmr.sequences import pack
 from tmr.text import EmbeddingCache, TextModel
 
 WORDS = 12
@@ -93,9 +93,9 @@ def test_latents_are_those_of_each_sequence_alone(model, dataset):
         sample, other = dataset[index, 0], dataset[index, 1]
         row = row_of[sample.key]
         with torch.no_grad():
-            motion = model.encode_motion(pad([sample.motion])).mu[0]
-            text = model.encode_text(pad([sample.tokens])).mu[0]
-            second = model.encode_text(pad([other.tokens])).mu[0]
+            motion = model.encode_motion(pack([sample.motion])).mu[0]
+            text = model.encode_text(pack([sample.tokens])).mu[0]
+            second = model.encode_text(pack([other.tokens])).mu[0]
         assert encoded.captions[row] == sample.caption
         assert torch.allclose(encoded.motion[row], motion, atol=1e-5)
         assert torch.allclose(encoded.text[row], text, atol=1e-5)
