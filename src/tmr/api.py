@@ -80,9 +80,13 @@ class Model:
         """
         return self.run.normalizer(data_of(self.config))
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
         """Stands for what latents depend on: the encoders, the statistics, the precision."""
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:
         digest = hashlib.sha256(self.precision.encode())
         for encoder in (self.network.motion_encoder, self.network.text_encoder):
             for name, tensor in sorted(encoder.state_dict().items()):

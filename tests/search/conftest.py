@@ -2,7 +2,10 @@
 
 import dataclasses
 import json
+import multiprocessing
+import os
 import shutil
+import signal
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -71,3 +74,21 @@ def data(tmp_path: Path) -> TextMotionData:
         (splits / f"{name}.txt").write_text("\n".join(keys))
     (splits.parent / "annotations.json").write_text(json.dumps(entries))
     return TextMotionData("moves", str(splits.parent), str(tmp_path / "features"), "")
+
+
+@dataclasses.dataclass(frozen=True)
+class LoadRun:
+    """Loads the model of a run folder, in a worker too.
+
+    ``deadly`` is a file that is made by the first process that loads the model elsewhere than in
+    the parent, which is then killed.
+    """
+
+    run: Path
+    deadly: Path | None = None
+
+    def __call__(self) -> Model:
+        if self.deadly and multiprocessing.parent_process() and not self.deadly.exists():
+            self.deadly.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return load(self.run)
