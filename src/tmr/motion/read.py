@@ -10,12 +10,13 @@ import numpy as np
 from jaxtyping import Float32
 
 from tmr.errors import InputError
+from tmr.motion.animation import Animation, rest_pose, starts_at_rest, world_positions
 from tmr.motion.conventions import NoMotion, Overrides, Recording, Take, normalize_recording
 from tmr.motion.features import NUM_FEATURES, joints_to_features
 from tmr.motion.readers.bvh import read_bvh
 from tmr.motion.readers.npy import load_npy, read_joints
 from tmr.motion.skeleton import FPS
-from tmr.motion.skeleton_maps import profile_for, profile_named
+from tmr.motion.skeleton_maps import map_skeleton, profile_named
 
 _NO_OVERRIDES = Overrides()
 
@@ -108,14 +109,29 @@ def _checked_features(array: np.ndarray) -> Float32[np.ndarray, "frames 263"]:
 
 
 def _from_bvh(path: Path, overrides: Overrides) -> Recording:
-    bvh = read_bvh(path)
-    name, profile = profile_for(bvh.names, overrides.profile)
-    if profile.t_pose_first:
-        bvh = bvh.without_first_frame()
-    if not len(bvh.values):
-        raise NoMotion("holds a T-pose and no motion")
-    positions = profile.select(bvh.names, bvh.joint_positions())
-    return Recording(positions, name, bvh.fps, profile.unit, profile.up)
+    return _map_animation(read_bvh(path), overrides)
+
+
+def _map_animation(animation: Animation, overrides: Overrides) -> Recording:
+    """Our joints of an animation, in its own unit and axes."""
+    found = map_skeleton(animation, overrides.profile)
+    profile = found.profile
+    joints = [p for p in found.points if p < len(animation.names) and animation.names[p]]
+    t_pose_first = profile.t_pose_first
+    warnings = [*animation.warnings, *found.warnings]
+    if t_pose_first is None and starts_at_rest(animation, joints):
+        t_pose_first = True
+        warnings.append("the first frame, a rest pose from which the body leaps, is left out")
+    first = int(bool(t_pose_first))
+    if animation.num_frames <= first:
+        raise NoMotion("holds a T-pose and no motion" if first else "holds no frame")
+    positions = found.select(world_positions(animation, found.points, found.added, first))
+    places, _ = rest_pose(animation, found.added)
+    rest = found.select(places[None, found.points])[0]
+    return Recording(
+        positions, found.name, animation.fps, profile.unit, profile.up,
+        rest=rest, warnings=tuple(warnings),
+    )  # fmt: skip
 
 
 def _from_npz(path: Path, overrides: Overrides) -> Recording:
