@@ -20,9 +20,10 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -41,7 +42,6 @@ from tmr.search.stores.memory import MemoryStore
 TOP = 12
 QUERIES = 100
 WINDOWS = (1.0, 2.0, 4.0)
-PART = 50_000  # rows added at a time
 TAKE_OFFSET = 0.25  # of a copy of a take, in parts of the spread of all latents
 WINDOW_NOISE = 0.15
 FILTERS = {
@@ -49,6 +49,9 @@ FILTERS = {
     "narrow: starts_with(file, 'copies/3/')": "starts_with(file, 'copies/3/')",
     "broad: length > 1.5": "length > 1.5",
 }
+
+
+Part = tuple[list[Entry], torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -82,40 +85,29 @@ def main() -> None:
 def compare(given: argparse.Namespace) -> None:
     """Encode once, then build and search both stores in processes of their own."""
     encode(given)
-    results = {}
+    built, searched = [], []
     for store in ("memory", "lance"):
         shutil.rmtree(given.scratch / store, ignore_errors=True)
-        built = in_a_process("build", store)
-        results[store] = built, in_a_process("search", store)
-    exact = results["memory"][1]
-    print(f"\n{'':40}{'exact':>12}{'lance':>12}")
-    for name in (
-        "rows",
-        "build s",
-        "index s",
-        "vectors and columns MB",
-        "index MB",
-        "build peak MB",
-    ):
-        print(f"{name:40}" + "".join(f"{results[s][0][name]:>12,.0f}" for s in results))
-    print(
-        f"{'memory after all queries MB':40}"
-        + "".join(f"{r[1]['MB']:>12,.0f}" for r in results.values())
-    )
-    print(f"{'open ms':40}" + "".join(f"{r[1]['open ms']:>12,.0f}" for r in results.values()))
+        built.append(in_a_process("build", store))
+        searched.append(in_a_process("search", store))
+    print(f"\n{'':44}{'exact':>10}{'lance':>10}")
+    for name in built[0]:
+        show(name, [result[name] for result in built], 0)
+    show("peak memory after all queries, MB", [result["MB"] for result in searched], 0)
+    show("open, ms", [result["open ms"] for result in searched], 0)
+    exact, lance = searched
     for name in FILTERS:
         print(f"{name} ({exact[name]['rows']:,} rows)")
         for figure in ("cold ms", "p50 ms", "p95 ms"):
-            print(
-                f"{'  ' + figure:40}"
-                + "".join(f"{r[1][name][figure]:>12,.1f}" for r in results.values())
-            )
-        ours, best = results["lance"][1][name]["found"], exact[name]["found"]
-        shares = [
-            len({*map(tuple, a)} & {*map(tuple, b)}) / len(b)
-            for a, b in zip(ours, best, strict=True)
-        ]
-        print(f"{'  recall at 12':40}{1:>12.3f}{np.mean(shares):>12.3f}")
+            show(f"  {figure}", [result[name][figure] for result in searched], 1)
+        pairs = zip(lance[name]["found"], exact[name]["found"], strict=True)
+        recalls = [len({*map(tuple, ours)} & {*map(tuple, best)}) / TOP for ours, best in pairs]
+        show("  recall at 12", [1, np.mean(recalls)], 3)
+
+
+def show(name: str, values: list, digits: int) -> None:
+    """Print a row of the table."""
+    print(f"{name:44}" + "".join(f"{value:>10,.{digits}f}" for value in values), flush=True)
 
 
 def in_a_process(step: str, store: str) -> dict:
@@ -134,19 +126,11 @@ def encode(given: argparse.Namespace) -> None:
     base = None
     for folder in given.folders:
         library = Library.of_folder(folder, model, windows=WINDOWS)
-        entries = [
-            replace(
-                e,
-                take=replace(e.take, key=f"{folder.name}/{e.key}", file=f"{folder.name}/{e.file}"),
-            )
-            for e in library.store.entries()
-        ]
-        latents = torch.cat([latents for _, latents in library.store.scan()])
         base = base or MemoryStore(library.store.header, given.scratch / "base")
-        base.replace([], entries, latents)
-        print(
-            f"{folder.name}: {len(entries):,} rows, {time.perf_counter() - start:.0f} s", flush=True
-        )
+        for entries, latents in library.store.scan():
+            base.replace([], [below(folder.name, entry) for entry in entries], latents)
+        took = time.perf_counter() - start
+        print(f"{folder.name}: {len(library):,} rows, {took:.0f} s in all", flush=True)
     assert base is not None
     random = np.random.default_rng(0)
     texts = sorted({c.text for a in read_annotations(given.captions).values() for c in a.captions})
@@ -177,51 +161,43 @@ def build(given: argparse.Namespace) -> dict:
         store.index()
     return {
         "rows": len(store),
-        "build s": built,
-        "index s": time.perf_counter() - start,
-        "vectors and columns MB": size,
-        "index MB": megabytes(path) - size,
-        "build peak MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "build, s": built,
+        "index, s": time.perf_counter() - start,
+        "vectors and columns, MB": size,
+        "index, MB": megabytes(path) - size,
+        "peak memory of building, MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
 
 
-def rows(base: MemoryStore, count: int):
+def rows(base: MemoryStore, count: int) -> Iterator[Part]:
     """The real rows, then perturbed copies, up to a number of rows."""
     parts = list(base.scan())
     spread = torch.cat([latents for _, latents in parts]).std(dim=0)
-    copy = 0
-    while True:
-        for entries, latents in parts:
-            some, latents = entries[:count], latents[:count]
-            if not some:
-                return
-            if copy:
-                some, latents = perturbed(some, latents, copy, spread)
-            for first in range(0, len(some), PART):
-                yield some[first : first + PART], latents[first : first + PART]
-            count -= len(some)
+    copy, left = 0, count
+    while left:
+        for part in parts:
+            entries, latents = part[0][:left], part[1][:left]
+            yield perturbed((entries, latents), copy, spread) if copy else (entries, latents)
+            left -= len(entries)
         copy += 1
 
 
-def perturbed(
-    entries: list[Entry], latents: torch.Tensor, copy: int, spread: torch.Tensor
-) -> tuple[list[Entry], torch.Tensor]:
+def perturbed(part: Part, copy: int, spread: torch.Tensor) -> Part:
     """A copy of rows, marked as such."""
+    entries, latents = part
     generator = torch.Generator().manual_seed(copy)
-    takes, numbers = {}, []
-    for entry in entries:
-        take = entry.take
-        if take.key not in takes:
-            file = f"copies/{copy}/{take.file}"
-            takes[take.key] = (
-                len(takes),
-                replace(take, key=f"copies/{copy}/{take.key}", file=file, tags=("perturbed",)),
-            )
-        numbers.append(takes[take.key][0])
-    offsets = torch.randn(len(takes), latents.shape[1], generator=generator)[numbers]
+    copies = [below(f"copies/{copy}", entry, tags=("perturbed",)) for entry in entries]
+    numbers = {key: number for number, key in enumerate({entry.key: 0 for entry in copies})}
+    offsets = torch.randn(len(numbers), latents.shape[1], generator=generator)
     noise = torch.randn(latents.shape, generator=generator)
-    moved = latents + spread * (TAKE_OFFSET * offsets + WINDOW_NOISE * noise)
-    return [replace(entry, take=takes[entry.key][1]) for entry in entries], moved
+    of_takes = offsets[[numbers[entry.key] for entry in copies]]
+    return copies, latents + spread * (TAKE_OFFSET * of_takes + WINDOW_NOISE * noise)
+
+
+def below(folder: str, entry: Entry, **changes: Any) -> Entry:
+    """The row of a take that lies in a folder."""
+    key, file = f"{folder}/{entry.key}", f"{folder}/{entry.file}"
+    return replace(entry, take=replace(entry.take, key=key, file=file, **changes))
 
 
 def search(given: argparse.Namespace) -> dict:
