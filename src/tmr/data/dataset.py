@@ -19,7 +19,7 @@ from tmr.data.annotations import (
     read_split,
     within,
 )
-from tmr.data.feature_files import read_features
+from tmr.data.feature_files import feature_file, read_features
 from tmr.data.feature_store import FeatureStore, open_store
 from tmr.data.normalizer import Normalizer
 from tmr.errors import InputError
@@ -130,8 +130,8 @@ class TextMotionData:
         return found
 
     def motion_file(self, path: str) -> Path:
-        """Feature file of an annotation's ``path``."""
-        return Path(self.motions) / f"{path}.npy"
+        """Feature file of an annotation's ``path``, by :func:`feature_file`."""
+        return feature_file(Path(self.motions), path)
 
     def normalizer(self) -> Normalizer:
         """Statistics of the training split."""
