@@ -270,8 +270,12 @@ class Model:
         if isinstance(texts, str) or not texts:
             raise InputError(f"expected a list of at least one text, found {texts!r}")
         unique = list(dict.fromkeys(texts))
-        found = (self.text_model if embeddings is None else embeddings).embed(unique)
-        tokens = [torch.as_tensor(embedding.tokens) for embedding in found]
+        found = (
+            self.text_model.tokens(unique)
+            if embeddings is None
+            else embeddings.token_states(unique)
+        )
+        tokens = [torch.as_tensor(states) for states in found]
         width, expected = tokens[0].shape[-1], self.config["model"]["text_encoder"]["nfeats"]
         if width != expected:
             raise InputError(

@@ -175,7 +175,7 @@ def swapped(sample: Encoded, captions: tuple[str, ...], sentences: torch.Tensor)
     """The texts of the first two motions point at each other's motion."""
     text = sample.motion.clone()
     text[[0, 1]] = text[[1, 0]]
-    return Encoded(sample.keys, captions, text, sample.motion, sentences, sample.others)
+    return replace(sample, captions=captions, text=text, sentences=sentences)
 
 
 def test_threshold_counts_a_motion_with_the_same_meaning():
@@ -228,7 +228,8 @@ def test_a_selection_keeps_the_other_captions_of_its_motions():
 
 def test_a_split_that_is_missing_or_small_leaves_its_protocol_out():
     outcomes = evaluate_all(lambda split: encoded(20, 1.0) if split == "test" else None)
-    assert list(outcomes) == ["normal", "threshold_0.95", "caption", "first_of_all_captions"]
+    small = ["normal", "threshold_0.95", "caption", "first_of_all_captions", "same_label"]
+    assert list(outcomes) == small
 
 
 def test_a_gallery_larger_than_the_split_is_refused():

@@ -16,7 +16,7 @@ import torch
 
 from tmr.api import Model, load
 from tmr.data import Normalizer, TextMotionData
-from tmr.text import TextEmbedding, TextModel
+from tmr.text import TextModel
 
 LENGTHS = {f"k{number}": 40 + 7 * number for number in range(8)}
 SPLITS = {"test": ["k0", "k1", "k2"], "train": ["k3", "k4", "k5", "k6", "k7"]}
@@ -25,14 +25,17 @@ SPLITS = {"test": ["k0", "k1", "k2"], "train": ["k3", "k4", "k5", "k6", "k7"]}
 class Hashed(TextModel):
     """Token states drawn at random from a seed that the caption is."""
 
-    def embed(
-        self, captions: Sequence[str], on_batch: Callable[[int], object] | None = None
-    ) -> list[TextEmbedding]:
+    def tokens(self, captions: Sequence[str]) -> list[np.ndarray]:
         states = [
             np.random.default_rng(zlib.crc32(c.encode())).normal(size=(len(c.split()), 48))
             for c in captions
         ]
-        return [TextEmbedding(s.astype(np.float32), np.zeros(3, np.float32)) for s in states]
+        return [s.astype(np.float32) for s in states]
+
+    def sentences(
+        self, captions: Sequence[str], on_batch: Callable[[int], object] | None = None
+    ) -> list[np.ndarray]:
+        return [np.zeros(3, np.float32) for _ in captions]
 
     def token_counts(self, captions: Sequence[str]) -> list[int]:
         return [len(caption.split()) for caption in captions]

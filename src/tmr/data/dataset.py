@@ -19,7 +19,7 @@ from tmr.data.annotations import (
     read_split,
     within,
 )
-from tmr.data.feature_files import read_features
+from tmr.data.feature_files import feature_file, read_features
 from tmr.data.feature_store import FeatureStore, open_store
 from tmr.data.normalizer import Normalizer
 from tmr.errors import InputError
@@ -58,7 +58,7 @@ class Batch:
 
     @property
     def sides(self) -> Bool[Tensor, "batch sides"]:
-        """Which of ``tmr.text.left_right.SIDES`` each caption names, on the device of the batch."""
+        """``tmr.text.left_right.side_bits`` of each caption, on the device of the batch."""
         bits = torch.tensor([side_bits(caption) for caption in self.captions])
         return bits.to(self.sentences.device, non_blocking=True)
 
@@ -130,8 +130,8 @@ class TextMotionData:
         return found
 
     def motion_file(self, path: str) -> Path:
-        """Feature file of an annotation's ``path``."""
-        return Path(self.motions) / f"{path}.npy"
+        """Feature file of an annotation's ``path``, by :func:`feature_file`."""
+        return feature_file(Path(self.motions), path)
 
     def normalizer(self) -> Normalizer:
         """Statistics of the training split."""

@@ -13,6 +13,7 @@ from tmr.errors import InputError
 from tmr.motion.animation import Animation, rest_pose, starts_at_rest, world_positions
 from tmr.motion.conventions import NoMotion, Overrides, Recording, Take, normalize_recording
 from tmr.motion.features import NUM_FEATURES, joints_to_features
+from tmr.motion.readers.asf_amc import read_amc, skeleton_of
 from tmr.motion.readers.bvh import read_bvh
 from tmr.motion.readers.npy import load_npy, read_joints
 from tmr.motion.skeleton import FPS
@@ -82,6 +83,16 @@ def read_recording(path: Path | str, overrides: Overrides = _NO_OVERRIDES) -> Re
         return reader(path, overrides)
 
 
+def sources_of(path: Path) -> tuple[Path, ...]:
+    """The files that a motion is read from: its own, and for an AMC file that of its skeleton.
+
+    Raises:
+        InputError: the skeleton is missing.
+    """
+    with _naming(path):
+        return (path, skeleton_of(path)) if path.suffix.lower() == ".amc" else (path,)
+
+
 def check_readable(files: Iterable[Path], overrides: Overrides) -> None:
     """Check what all files of a kind need: the skeleton profile, optional packages, body models.
 
@@ -110,6 +121,10 @@ def _checked_features(array: np.ndarray) -> Float32[np.ndarray, "frames 263"]:
 
 def _from_bvh(path: Path, overrides: Overrides) -> Recording:
     return _map_animation(read_bvh(path), overrides)
+
+
+def _from_amc(path: Path, overrides: Overrides) -> Recording:
+    return _map_animation(read_amc(path), overrides)
 
 
 def _map_animation(animation: Animation, overrides: Overrides) -> Recording:
@@ -147,6 +162,7 @@ def _from_npy(path: Path, overrides: Overrides) -> Recording:
 # The readers by the suffix of a file, in lower case.
 READERS: dict[str, Callable[[Path, Overrides], Recording]] = {
     ".bvh": _from_bvh,
+    ".amc": _from_amc,
     ".npz": _from_npz,
     ".npy": _from_npy,
 }

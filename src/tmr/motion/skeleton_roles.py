@@ -214,6 +214,9 @@ class _Finder:
         pelvis = named[0] if named else between_legs
         roles.joints["pelvis"] = (pelvis,)
         head, neck = self._head_and_neck(chest)
+        nape = self.places[list(bases if neck is None else (neck,))].mean(axis=0)
+        if np.linalg.norm(self.places[head] - nape) < _SAME_PLACE * self.scale:
+            head = next((c for c, p in enumerate(self.parents) if p == head), head)
         roles.joints["head"] = (head,)
         below = self._upward(pelvis)
         line = [j for j in reversed(self._upward(chest)) if j not in below]

@@ -106,8 +106,9 @@ def average_precision(
 def _average_precision(
     scores: Float[Tensor, "q g"], matches: Bool[Tensor, "q g"], tolerance: float
 ) -> Float[Tensor, " q"]:
+    scores, matches = scores.contiguous(), matches.contiguous()  # as searchsorted wants them
     right = torch.where(matches, scores, -torch.inf).sort(dim=1).values
-    least = (scores - tolerance).contiguous()
+    least = scores - tolerance
     shown = scores.shape[1] - torch.searchsorted(scores.sort(dim=1).values, least)
     found = scores.shape[1] - torch.searchsorted(right, least)
     precision = torch.where(matches, found / shown, 0.0)

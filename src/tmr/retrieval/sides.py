@@ -86,7 +86,9 @@ def preferences(
     return Sides(
         t2m=preferred(right - (text[own] * latent[mirror]).sum(dim=1)),
         m2t=preferred(right - (text[other] * latent[motion]).sum(dim=1)),
-        groups=torch.tensor([min(pair) for pair in zip(motion, mirror, strict=True)]),
+        groups=torch.tensor(
+            [min(pair) for pair in zip(motion, mirror, strict=True)], dtype=torch.long
+        ),
     )
 
 
