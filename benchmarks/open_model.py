@@ -22,6 +22,7 @@ from torch import Tensor
 from tmr.api import Model, load
 from tmr.data import TextMotionData, TextMotionDataset
 from tmr.data.feature_files import read_features
+from tmr.model import temperature_of
 from tmr.retrieval import PROTOCOLS, cosine_similarity, encode_dataset, evaluate
 from tmr.retrieval.sides import side_preferences
 from tmr.runs.build import embeddings_of
@@ -89,7 +90,9 @@ def bandai(model: Model) -> dict[str, float]:
     truths = [truth for _, truth in kept]
     truth = [next(iter(some)) for some in truths]
     prompts = {label: model.encode_texts(some).cpu() for label, some in labels.prompts.items()}
-    probabilities = label_probabilities(latents, list(prompts.values()), temperature(model))
+    probabilities = label_probabilities(
+        latents, list(prompts.values()), temperature_of(model.network)
+    )
     found = judge(probabilities, truth_table(truths, labels.labels))
     sides = label_sides(latents, truth, labels.labels, prompts)
     scores = cosine_similarity(model.encode_texts(list(SENTENCES)).cpu(), latents)
@@ -118,12 +121,6 @@ def label_sides(
             better = [cosine_similarity(own, prompts[name]).mean(dim=1) for name in (label, image)]
             found[label] = 100 * float((better[0] > better[1]).float().mean())
     return found
-
-
-def temperature(model: Model) -> float:
-    """The temperature of the run's contrastive loss."""
-    learnt = model.network.temperature
-    return learnt if isinstance(learnt, float) else float(1 / learnt.scale())
 
 
 def main() -> None:

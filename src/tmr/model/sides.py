@@ -5,7 +5,6 @@ losses: every caption's sides are right for as many motions as they are wrong. A
 sides on the latents has no such point.
 """
 
-import torch
 import torch.nn.functional as F
 from einops import rearrange, repeat
 from jaxtyping import Bool, Float
@@ -37,7 +36,9 @@ def counted(sides: Bool[Tensor, "batch sides"]) -> Bool[Tensor, "batch sides"]:
 
 
 def side_loss(
-    text: Float[Tensor, "batch sides"], motion: Float[Tensor, "batch sides"], sides: Bool[Tensor, "batch sides"]
+    text: Float[Tensor, "batch sides"],
+    motion: Float[Tensor, "batch sides"],
+    sides: Bool[Tensor, "batch sides"],
 ) -> Float[Tensor, ""]:
     """Binary cross-entropy of the bits that count, mean over these, of text plus motion.
 

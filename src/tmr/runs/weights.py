@@ -16,7 +16,7 @@ from torch import Tensor
 
 from tmr.errors import InputError
 from tmr.io import save_pickle, save_tensors
-from tmr.model import TEMOS, DualEncoder
+from tmr.model import TEMOS
 from tmr.runs.build import model_of
 from tmr.runs.folder import RunDir
 from tmr.runs.legacy_tmr import from_published, to_published
@@ -86,7 +86,7 @@ def split_modules(
     return {part: from_published(part, states[part]) for part in parts}
 
 
-def load_model(run: RunDir, ckpt: str = "last", device: str = "cpu") -> TEMOS | DualEncoder:
+def load_model(run: RunDir, ckpt: str = "last", device: str = "cpu") -> TEMOS:
     """The run's model with the extracted weights of a checkpoint, in evaluation mode.
 
     Raises:

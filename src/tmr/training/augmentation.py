@@ -21,7 +21,7 @@ from tmr.motion.features import (
     TURN_RATE,
     VELOCITIES,
 )
-from tmr.sequences import Packed, owners, starts
+from tmr.sequences import Packed, sequence_and_position, starts
 
 RATES = (TURN_RATE, ROOT_VELOCITY, VELOCITIES)  # per frame, so proportional to speed
 POSTURE = (ROOT_HEIGHT, POSITIONS, ROTATIONS)
@@ -73,7 +73,7 @@ class Augmentation:
 
     def _posture(self, motion: Packed) -> Float[Tensor, "rows feat"]:
         x, clips = motion.x, len(motion.lengths)
-        owner, _ = owners(motion.lengths, x.device)
+        owner, _ = sequence_and_position(motion.lengths, x.device)
         x = x * (1 + self.gain * (2 * torch.rand(clips, 1, device=x.device) - 1))[owner]
         offset = self.offset * torch.randn(clips, x.shape[1], device=x.device)
         kept = torch.ones(clips, x.shape[1], device=x.device)
@@ -102,7 +102,7 @@ def resampled(
     device = motion.x.device
     begin = torch.tensor(starts(motion.lengths), device=device)
     last = torch.tensor(motion.lengths, device=device) - 1
-    owner, place = owners(lengths, device)
+    owner, place = sequence_and_position(lengths, device)
     faster = speed.to(device)[owner]
     time = first.to(device)[owner] + faster * place
     before = torch.minimum(time.floor().long(), last[owner])
@@ -112,6 +112,5 @@ def resampled(
     x = motion.x[rows + before] * (1 - share) + motion.x[rows + after] * share
     zero = (-normalizer.mean / normalizer.std.clamp(min=1e-6)).to(device)
     for columns in RATES:
-        at_rest = zero[columns]
-        x[:, columns] = (x[:, columns] - at_rest) * faster[:, None] + at_rest
+        x[:, columns] = x[:, columns] * faster[:, None] + zero[columns] * (1 - faster[:, None])
     return Packed(x, lengths)
