@@ -23,6 +23,8 @@ from tmr.runs.legacy_tmr import from_published, to_published
 
 log = logging.getLogger(__name__)
 
+MODULES = ("motion_encoder", "text_encoder", "motion_decoder")  # null: a model without decoder
+
 # Published checkpoints keep their config as OmegaConf objects: plain containers, safe to unpickle.
 SAFE = [
     omegaconf.DictConfig,
@@ -55,8 +57,7 @@ def extract(run: RunDir, ckpt: str = "last") -> Path:
             "or train with `python train.py`"
         )
     checkpoint = _read(source, "train again, or copy it again from where it came")
-    config = run.read_config()
-    parts = model_of(config).parts
+    parts = model_of(run.read_config()).parts
     states = split_modules(checkpoint.get("state_dict", {}), parts)
     missing = [module for module in parts if not states[module]]
     if missing:
@@ -93,6 +94,12 @@ def load_model(run: RunDir, ckpt: str = "last", device: str = "cpu") -> TEMOS:
         InputError: weights missing, damaged, or not those of the run's config.
     """
     config = run.read_config()
+    absent = [module for module in MODULES if module not in config["model"]]
+    if absent:
+        raise InputError(
+            f"{run.config}: its model has no {', '.join(absent)}; a TMR or TEMOS has all of "
+            f"{', '.join(MODULES)}: train one with `python train.py`"
+        )
     model = model_of(config)
     files = {part: _weight_file(run, ckpt, part) for part in model.parts}
     remedy = f"write it again with `{_extract_command(run, ckpt)}`"
