@@ -18,6 +18,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from tmr import cache
+from tmr.device import choose_device, full_float32
 from tmr.errors import InputError
 from tmr.text.pretrained import WEIGHTS, model_folder
 
@@ -140,7 +141,7 @@ class _Encoder:
     """One pretrained transformer, its tokenizer, and the longest input it reads."""
 
     def __init__(self, name: str, device: str) -> None:
-        self.device = _device(device)
+        self.device = torch.device(choose_device(device))
         with quiet_libraries():
             folder = model_folder(name)
             log.info("loading the language model %s", name)
@@ -173,21 +174,9 @@ class _Encoder:
         filled = ids.to(self.device)
         if len(ids) < SMALLEST_BATCH:
             filled = repeat(filled, "batch tokens -> (copies batch) tokens", copies=SMALLEST_BATCH)
-        with _full_precision():
+        with full_float32():  # cached vectors must not depend on who computes them
             output = self.model(input_ids=filled, attention_mask=torch.ones_like(filled))
         return output.last_hidden_state[: len(ids)]
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise InputError(f"device={name}: expected auto, cpu, cuda or cuda:NUMBER") from error
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise InputError(f"device={name}: no such GPU here; use device=auto or device=cpu")
-    return device
 
 
 def _load(folder: Path) -> tuple[Any, Any]:
@@ -229,17 +218,6 @@ def _max_tokens(model: Any, tokenizer: Any, folder: Path) -> int:
     if pooling.is_file():
         limits.append(orjson.loads(pooling.read_bytes()).get("max_seq_length") or limits[0])
     return int(min(limits))
-
-
-@contextmanager
-def _full_precision() -> Iterator[None]:
-    """Float32 matrix products in full: cached vectors must not depend on who computes them."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)
 
 
 @contextmanager
