@@ -80,9 +80,13 @@ class Model:
         """
         return self.run.normalizer(data_of(self.config))
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
         """Stands for what latents depend on: the encoders, the statistics, the precision."""
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:
         digest = hashlib.sha256(self.precision.encode())
         for encoder in (self.network.motion_encoder, self.network.text_encoder):
             for name, tensor in sorted(encoder.state_dict().items()):
@@ -266,8 +270,12 @@ class Model:
         if isinstance(texts, str) or not texts:
             raise InputError(f"expected a list of at least one text, found {texts!r}")
         unique = list(dict.fromkeys(texts))
-        found = (self.text_model if embeddings is None else embeddings).embed(unique)
-        tokens = [torch.as_tensor(embedding.tokens) for embedding in found]
+        found = (
+            self.text_model.tokens(unique)
+            if embeddings is None
+            else embeddings.token_states(unique)
+        )
+        tokens = [torch.as_tensor(states) for states in found]
         width, expected = tokens[0].shape[-1], self.config["model"]["text_encoder"]["nfeats"]
         if width != expected:
             raise InputError(

@@ -2,7 +2,10 @@
 
 import dataclasses
 import json
+import multiprocessing
+import os
 import shutil
+import signal
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,7 +16,7 @@ import torch
 
 from tmr.api import Model, load
 from tmr.data import Normalizer, TextMotionData
-from tmr.text import TextEmbedding, TextModel
+from tmr.text import TextModel
 
 LENGTHS = {f"k{number}": 40 + 7 * number for number in range(8)}
 SPLITS = {"test": ["k0", "k1", "k2"], "train": ["k3", "k4", "k5", "k6", "k7"]}
@@ -22,14 +25,17 @@ SPLITS = {"test": ["k0", "k1", "k2"], "train": ["k3", "k4", "k5", "k6", "k7"]}
 class Hashed(TextModel):
     """Token states drawn at random from a seed that the caption is."""
 
-    def embed(
-        self, captions: Sequence[str], on_batch: Callable[[int], object] | None = None
-    ) -> list[TextEmbedding]:
+    def tokens(self, captions: Sequence[str]) -> list[np.ndarray]:
         states = [
             np.random.default_rng(zlib.crc32(c.encode())).normal(size=(len(c.split()), 48))
             for c in captions
         ]
-        return [TextEmbedding(s.astype(np.float32), np.zeros(3, np.float32)) for s in states]
+        return [s.astype(np.float32) for s in states]
+
+    def sentences(
+        self, captions: Sequence[str], on_batch: Callable[[int], object] | None = None
+    ) -> list[np.ndarray]:
+        return [np.zeros(3, np.float32) for _ in captions]
 
     def token_counts(self, captions: Sequence[str]) -> list[int]:
         return [len(caption.split()) for caption in captions]
@@ -68,3 +74,21 @@ def data(tmp_path: Path) -> TextMotionData:
         (splits / f"{name}.txt").write_text("\n".join(keys))
     (splits.parent / "annotations.json").write_text(json.dumps(entries))
     return TextMotionData("moves", str(splits.parent), str(tmp_path / "features"), "")
+
+
+@dataclasses.dataclass(frozen=True)
+class LoadRun:
+    """Loads the model of a run folder, in a worker too.
+
+    ``deadly`` is a file that is made by the first process that loads the model elsewhere than in
+    the parent, which is then killed.
+    """
+
+    run: Path
+    deadly: Path | None = None
+
+    def __call__(self) -> Model:
+        if self.deadly and multiprocessing.parent_process() and not self.deadly.exists():
+            self.deadly.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return load(self.run)

@@ -20,6 +20,7 @@ from tmr.retrieval import (
 )
 from tmr.retrieval.plots import draw
 from tmr.retrieval.report import Report
+from tmr.retrieval.sides import side_preferences
 from tmr.runs.build import data_of, embeddings_of
 from tmr.runs.folder import RunDir, environment
 from tmr.runs.hub import run_at
@@ -47,7 +48,7 @@ def retrieval(cfg: DictConfig) -> None:
         raise InputError(
             f"split {cfg.split!r} of {data.name!r} has too few motions for {', '.join(protocols)}"
         )
-    report = Report(outcomes)
+    report = Report(outcomes, sides=side_preferences(next(iter(encoded.values()))))
     print(report.table())
     part = "" if cfg.split == "test" else cfg.split
     about: dict[str, Any] = {

@@ -110,12 +110,20 @@ def encode_dataset(
         text=texts[[row_of[text] for text in firsts]],
         motion=motion,
         sentences=sentences,
+        labels=labels_of([item.labels for _, item in items]),
     )
     if not every_caption:
         return encoded
     owners = torch.tensor([row for _, row in others], dtype=torch.long)
     rows = torch.tensor([row_of[text] for text, _ in others], dtype=torch.long)
     return replace(encoded, others=Texts(tuple(t for t, _ in others), owners, texts[rows]))
+
+
+def labels_of(labels: Sequence[tuple[tuple[str, str], ...]]) -> tuple[str, ...] | None:
+    """One string for all labels of each motion; None where a motion has none."""
+    if not all(labels):
+        return None
+    return tuple(", ".join(f"{name} {value}" for name, value in some) for some in labels)
 
 
 def join(parts: list[Encoded]) -> Encoded:

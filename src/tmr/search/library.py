@@ -53,7 +53,7 @@ Progress = Callable[[int, int], object]  # called with the motions done and all 
 Query = str | np.ndarray | Tensor
 
 
-def _unseen(done: int, total: int) -> None:
+def unseen(done: int, total: int) -> None:
     """No progress shown."""
 
 
@@ -97,9 +97,9 @@ class Library:
         overrides: Overrides | None = None,
         overwrite: bool = False,
         refresh: bool = True,
-        progress: Progress = _unseen,
+        progress: Progress = unseen,
     ) -> "Library":
-        """The library of the motion files below a folder.
+        """The library of the motion files below a folder, or of one file.
 
         ``path`` keeps it, a folder or ``s3://...``; without, it lives in memory. What lies there
         is brought up to date, unless ``refresh`` is false. ``windows`` are lengths in seconds:
@@ -110,8 +110,9 @@ class Library:
             InputError: no such folder, no file in it that can be read, or a library at ``path``
                 of another model or without these windows.
         """
-        source = FolderSource(Path(folder), overrides or Overrides())
-        library = _library(source, encoder, path, store, windows, overwrite)
+        source = FolderSource.at(folder, overrides)
+        header = header_of(source, encoder, windows)
+        library = library_at(path, header, encoder, source, store, overwrite)
         if refresh:
             library.refresh(progress)
         return library
@@ -127,7 +128,7 @@ class Library:
         windows: Sequence[float | int] = (),
         overwrite: bool = False,
         refresh: bool = True,
-        progress: Progress = _unseen,
+        progress: Progress = unseen,
     ) -> "Library":
         """The library of a data set, as :meth:`of_folder`.
 
@@ -138,7 +139,8 @@ class Library:
                 ``path`` as above.
         """
         source = DataSource(data, tuple(splits))
-        library = _library(source, encoder, path, store, windows, overwrite)
+        header = header_of(source, encoder, windows)
+        library = library_at(path, header, encoder, source, store, overwrite)
         if refresh:
             library.refresh(progress)
         return library
@@ -233,7 +235,10 @@ class Library:
         entry = self.entry(key)
         if not entry.file or self.source is None:
             raise InputError(f"the poses of {key!r} are not kept in the library {self.name!r}")
-        motion = self.source.read(Listed(entry.take))
+        given = Overrides()
+        if isinstance(self.source, FolderSource):
+            given = self.source.overrides_of(entry.take)
+        motion = self.source.read(Listed(entry.take, overrides=given))
         begin = entry.start if start is None else start
         return part_of(motion.features, (begin, entry.end if end is None else end))
 
@@ -318,7 +323,9 @@ class Library:
     def _encode_captions(self) -> Captions:
         texts = dict.fromkeys(text for entry in self.entries() for text in entry.captions)
         path = self.path if isinstance(self.path, Path) and self.path.is_dir() else None
-        prepared = self.source and self.source.embeddings(self.encoder.text_model)
+        prepared = None
+        if self.source is not None:
+            prepared = self.source.embeddings(self.encoder.text_model)
         return captions_of(
             list(texts),
             self.store.header.dim,
@@ -356,7 +363,7 @@ class Library:
         """Remove the takes of these keys; keys that the library has not are passed over."""
         self.store.replace(keys, [], torch.empty(0, self.store.header.dim))
 
-    def refresh(self, progress: Progress = _unseen) -> int:
+    def refresh(self, progress: Progress = unseen) -> int:
         """Encode what is new or changed in the source, remove what is gone; how many were encoded.
 
         Raises:
@@ -368,7 +375,7 @@ class Library:
                 "from its folder or data set"
             )
         listed = {some.take.key: some for some in self.source.list()}
-        stale, new = _changes(self.source, listed, self._held())
+        stale, new = changes(self.source, listed, self.held())
         if stale:
             self.remove(stale)
         self.skipped = {}
@@ -379,7 +386,8 @@ class Library:
         self._report_skipped()
         return done
 
-    def _held(self) -> dict[str, TakeInfo]:
+    def held(self) -> dict[str, TakeInfo]:
+        """What is known of each take, by key."""
         return {entry.key: entry.take for entry in self.entries()}
 
     def _encoded(self, listed: Sequence[Listed], progress: Progress) -> Iterator[Encoded]:
@@ -452,20 +460,28 @@ class Library:
         return self.encode(query)
 
 
-def _library(
-    source: Source,
-    encoder: Encoder,
+def header_of(source: Source, encoder: Encoder, windows: Sequence[float | int]) -> Header:
+    """The header of a source's library."""
+    lengths = tuple(sorted({float(seconds) for seconds in windows}))
+    return Header(
+        source.name, encoder.name, encoder.fingerprint, encoder.dim, source.describe(), lengths
+    )
+
+
+def library_at(
     path: Path | str | None,
-    store: str,
-    windows: Sequence[float | int],
-    overwrite: bool,
+    header: Header,
+    encoder: Encoder,
+    source: Source,
+    store: str = "auto",
+    overwrite: bool = False,
 ) -> Library:
-    """The library at ``path`` if there is one that fits, else an empty one."""
+    """The library at ``path`` if there is one that fits, else an empty one there.
+
+    Raises:
+        InputError: one of another model, another source, or without these windows.
+    """
     path = path if path is None or is_remote(path) else Path(path)
-    header = Header(
-        source.name, encoder.name, encoder.fingerprint, encoder.dim, source.describe(),
-        tuple(sorted({float(seconds) for seconds in windows})),
-    )  # fmt: skip
     found = None if path is None else open_store(path)
     if found is not None and path is not None:
         try:
@@ -475,6 +491,8 @@ def _library(
             if not overwrite:
                 raise
             log.info("%s: made again", error)
+            lengths = {*header.windows, *found.header.windows}  # or two calls would take turns
+            header = replace(header, windows=tuple(sorted(lengths)))
             found = None
     return Library(encoder, found or create_store(header, path, store), source, path)
 
@@ -502,17 +520,26 @@ def _check_contents(found: Header, expected: Header, path: Path | str) -> None:
 
 def _source_of(header: Header) -> Source | None:
     """The folder that a library was made from, if it is here."""
-    if header.source.get("kind") != "folder" or not Path(header.source["path"]).is_dir():
+    source = header.source
+    if source.get("kind") != "folder" or not Path(source["path"]).is_dir():
         return None
-    return FolderSource(Path(header.source["path"]), Overrides(**header.source["overrides"]))
+    return FolderSource(Path(source["path"]), Overrides(**source["overrides"]), source["only"])
 
 
-def _changes(
-    source: Source, listed: Mapping[str, Listed], held: Mapping[str, TakeInfo]
+def changes(
+    source: Source,
+    listed: Mapping[str, Listed],
+    held: Mapping[str, TakeInfo],
+    among: Callable[[str], bool] = lambda _: True,
 ) -> tuple[list[str], list[Listed]]:
-    """Keys of takes that are gone or changed, and the motions that are to be encoded."""
+    """Keys of takes that are gone or changed, and the motions that are to be encoded.
+
+    ``among`` limits to some keys.
+    """
     stale = []
     for key, take in held.items():
+        if not among(key):
+            continue
         gone = key not in listed and take.file and not Path(take.file).is_absolute()
         if gone or (key in listed and not is_current(source, take.stamp, listed[key])):
             stale.append(key)

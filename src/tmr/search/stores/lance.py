@@ -21,6 +21,7 @@ import pyarrow as pa
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
+from lance.fragment import write_fragments
 from torch import Tensor
 
 from tmr.errors import InputError
@@ -163,10 +164,15 @@ class LanceStore:
                 if dataset.count_rows(filter=where):
                     dataset.delete(where)
             if entries:
-                lance.write_dataset(
-                    table_of(self.header, entries, latents), self.uri, mode="append"
-                )
-            self._tidy()
+                table = table_of(self.header, entries, latents)
+                lance.write_dataset(table, self.uri, mode="append")
+            self._compact()
+
+    def commit(self, fragments: Sequence[Any]) -> None:
+        """Append fragments of :func:`write_rows`: all of them, or none when this fails."""
+        if fragments:
+            append = lance.LanceOperation.Append(list(fragments))
+            lance.LanceDataset.commit(self.uri, append, read_version=self.latest().version)
 
     def search(
         self, query: Float[Tensor, " dim"], top: int, where: Filter | None = None
@@ -219,6 +225,7 @@ class LanceStore:
         index. On object storage, ``IVF_SQ`` needs a tenth of the requests.
         """
         with self._writing:
+            self._compact()
             dataset = self.latest()
             present = {index.name for index in dataset.describe_indices()}
             for column, scalar in SCALAR_INDEXES.items():
@@ -231,12 +238,19 @@ class LanceStore:
             dataset.optimize.optimize_indices()
             dataset.cleanup_old_versions(older_than=timedelta(hours=1))
 
-    def _tidy(self) -> None:
+    def _compact(self) -> None:
         """Compact many small fragments to few large ones."""
         dataset = self.latest()
         if len(dataset.get_fragments()) > MAX_FRAGMENTS:
             dataset.optimize.compact_files()
             dataset.cleanup_old_versions(older_than=timedelta(hours=1))
+
+
+def write_rows(
+    uri: str, header: Header, entries: Sequence[Entry], latents: Float[Tensor, "n dim"]
+) -> list[Any]:
+    """Write rows as fragments that no reader sees until they are committed."""
+    return write_fragments(table_of(header, entries, latents), uri, schema=schema_of(header))
 
 
 def uri_of(path: Path | str) -> str:
