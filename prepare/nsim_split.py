@@ -5,7 +5,8 @@ from omegaconf import DictConfig
 
 from tmr.commands.cli import one_line_errors
 from tmr.commands.nsim_split import nsim_split
-from tmr.runs.build import data_of, device_of, embeddings_of
+from tmr.device import choose_device
+from tmr.runs.build import data_of, embeddings_of
 
 
 @one_line_errors
@@ -13,7 +14,7 @@ from tmr.runs.build import data_of, device_of, embeddings_of
 def main(cfg: DictConfig) -> None:
     """Choose and write the keys."""
     data = data_of(cfg)
-    embeddings = embeddings_of(cfg, data, device_of(cfg.device))
+    embeddings = embeddings_of(cfg, data, choose_device(cfg.device))
     nsim_split(data, embeddings, cfg.split, cfg.size, cfg.output, cfg.overwrite)
 
 

@@ -7,7 +7,7 @@ from omegaconf import DictConfig
 from tqdm import tqdm
 
 from tmr.data.dataset import read_features
-from tmr.data.normalizer import statistics
+from tmr.data.normalizer import STATISTICS, statistics
 from tmr.runs.build import data_of
 
 log = logging.getLogger(__name__)
@@ -19,4 +19,4 @@ def motion_stats(cfg: DictConfig) -> None:
     paths = sorted({data.motion_file(a.path) for a in data.present("train")})
     with tqdm(paths, desc="statistics", unit=" files", disable=None) as progress:
         statistics(read_features(path) for path in progress).save(Path(data.stats))
-    log.info("wrote %s/{mean,std}.pt from %d motions", data.stats, len(paths))
+    log.info("wrote %s/%s from %d motions", data.stats, STATISTICS, len(paths))

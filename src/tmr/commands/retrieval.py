@@ -9,18 +9,19 @@ from omegaconf import DictConfig
 
 from tmr.data import TextMotionData, TextMotionDataset
 from tmr.data.annotations import has_split
+from tmr.device import choose_device, fastest_precision
 from tmr.errors import InputError
 from tmr.retrieval import (
     PROTOCOLS,
     Encoded,
     Protocol,
-    best_precision,
     encode_dataset,
     evaluate_all,
 )
 from tmr.retrieval.plots import draw
 from tmr.retrieval.report import Report
-from tmr.runs.build import data_of, device_of, embeddings_of
+from tmr.retrieval.sides import side_preferences
+from tmr.runs.build import data_of, embeddings_of
 from tmr.runs.folder import RunDir, environment
 from tmr.runs.hub import run_at
 from tmr.runs.weights import load_model
@@ -36,8 +37,8 @@ def retrieval(cfg: DictConfig) -> None:
     nsim protocol has its own split and is then left out.
     """
     protocols = protocols_of(cfg.protocols)
-    run, device = run_at(cfg.run_dir), device_of(cfg.device)
-    precision = best_precision(device) if cfg.precision == "auto" else cfg.precision
+    run, device = run_at(cfg.run_dir), choose_device(cfg.device)
+    precision = fastest_precision(device) if cfg.precision == "auto" else cfg.precision
     data = data_of(run.read_config())
     splits = splits_for(protocols, cfg.split, data)
     every_caption = any(protocol.every_caption for protocol in protocols.values())
@@ -47,7 +48,7 @@ def retrieval(cfg: DictConfig) -> None:
         raise InputError(
             f"split {cfg.split!r} of {data.name!r} has too few motions for {', '.join(protocols)}"
         )
-    report = Report(outcomes)
+    report = Report(outcomes, sides=side_preferences(next(iter(encoded.values()))))
     print(report.table())
     part = "" if cfg.split == "test" else cfg.split
     about: dict[str, Any] = {
