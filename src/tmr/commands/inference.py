@@ -52,7 +52,7 @@ def encode_motion(cfg: DictConfig) -> None:
     features = read_features(path, *span_of(cfg), overrides_of(cfg))
     model = _model(cfg)
     name = file_name(path.stem, str(path.resolve()), str(cfg.start), str(cfg.end))
-    latent = model.encode_motions([features])[0]
+    latent = model.encode_motions([features], check=False)[0]
     _save(cfg.output or _latents(model) / "motions" / name, latent)
 
 
@@ -61,7 +61,7 @@ def text_motion_sim(cfg: DictConfig) -> None:
     texts = texts_of(cfg)
     paths = motion_files(cfg.npy)
     motions = [read_features(path, *span_of(cfg), overrides_of(cfg)) for path in paths]
-    scores = _model(cfg).similarity(texts, motions).cpu().numpy()
+    scores = _model(cfg).score(texts, motions, check=False).cpu().numpy()
     names = [str(path) for path in paths]
     print(score_table(texts, names, scores))
     if cfg.output is not None:

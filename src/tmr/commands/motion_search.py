@@ -44,5 +44,5 @@ def _latent(library: Library, cfg: DictConfig) -> Tensor:
         raise InputError("give either npy=FILE, a motion file, or key=KEY, one of the data set")
     if cfg.npy is not None:
         features = read_features(Path(cfg.npy), cfg.start, cfg.end, overrides_of(cfg))
-        return library.encoder.encode_motions([features])[0].cpu()
+        return library.encoder.encode_motions([features], check=False)[0].cpu()
     return library.latent(cfg.key)
