@@ -1,22 +1,6 @@
-"""Motion files to joints of the 22-joint skeleton: see configs/import_motions.yaml."""
+"""Motion files to joints of the 22-joint skeleton: `python -m prepare.import_motions --help`."""
 
-from pathlib import Path
-
-import hydra
-from omegaconf import DictConfig
-
-from tmr.commands.cli import one_line_errors
-from tmr.motion.conventions import Conventions
-from tmr.motion.preprocessing import import_folder
-
-
-@one_line_errors
-@hydra.main(config_path="../configs", config_name="import_motions", version_base="1.3")
-def main(cfg: DictConfig) -> None:
-    """Import every motion file below the source folder."""
-    said = Conventions(cfg.profile, cfg.fps, cfg.unit, cfg.up, cfg.handedness, cfg.body_models)
-    import_folder(cfg.source, Path(cfg.base_folder, cfg.name), said, cfg.processes)
-
+from tmr.commands.cli import run
 
 if __name__ == "__main__":
-    main()
+    run(__file__)

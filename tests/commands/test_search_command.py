@@ -1,7 +1,6 @@
 import pytest
-from omegaconf import DictConfig
 
-from tmr.commands.search import search
+from tests.workspace import call
 from tmr.errors import InputError
 
 
@@ -12,7 +11,7 @@ def test_later_searches_use_the_gallery_that_the_first_one_made(quickstart):
     written = made.stat().st_mtime_ns
     printed = workspace.succeed(
         "python search.py run_dir=outputs/quickstart top=3 index=faiss "
-        """text="'\\"a person walks\\" - 0.5 \\"a person turns\\"'" """
+        """text='"a person walks" - 0.5 "a person turns"'"""
     )
     assert made.stat().st_mtime_ns == written
     assert "[WARNING]" not in printed
@@ -25,9 +24,11 @@ def test_later_searches_use_the_gallery_that_the_first_one_made(quickstart):
 
 @pytest.mark.parametrize(
     ("option", "message"),
-    [({"top": 0}, "top=0: expected at least 1"), ({"index": "hnsw"}, "one of exact, faiss")],
+    [
+        ("top=0", "top=0: expected a whole number, at"),
+        ("index=hnsw", "one of exact, faiss"),
+    ],
 )
 def test_options_that_cannot_be_used_are_refused(option, message):
-    options = {"run_dir": "nowhere", "text": "x", "top": 5, "index": "exact"} | option
     with pytest.raises(InputError, match=message):
-        search(DictConfig(options))
+        call("search", "run_dir=nowhere", "text=x", option)

@@ -113,7 +113,7 @@ def test_the_cache_of_another_model_is_refused(
 ) -> None:
     EmbeddingCache(tmp_path, tiny).build(["walk"])
     other = replace(tiny, name="other", token_model=str(tiny_mpnet), token_dim=16)
-    with pytest.raises(InputError, match=r"was made with .*distilbert.*text=other"):
+    with pytest.raises(InputError, match=r"was made with .*distilbert.*language_model=other"):
         EmbeddingCache(tmp_path, other)
 
 

@@ -4,11 +4,11 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from omegaconf import DictConfig
 from torch import Tensor
 
 from tmr.commands.library import library_of
@@ -35,10 +35,25 @@ log = logging.getLogger(__name__)
 Latents = Float[Tensor, "n dim"]
 
 
-def mine_pairs(cfg: DictConfig) -> None:
+def mine_pairs(
+    run_dir: str,
+    split: str,
+    duplicates_above: float | int,
+    duplicate_meters: float | int,
+    alike_above: float | int,
+    unlike_below: float | int,
+    suspect_margin: float | int,
+    clusters: int | None,
+    pairs: int,
+    examples: int,
+    seed: int,
+    ckpt: str,
+    device: str,
+    data: Mapping[str, Any] | None = None,
+) -> None:
     """Print and write what a split of a data set holds twice, contradicts, or has in common."""
-    library = library_of(cfg)
-    rows = library.gallery.where(cfg.split).nonzero()[:, 0].tolist()
+    library = library_of(run_dir, ckpt, device, split, data)
+    rows = library.gallery.where(split).nonzero()[:, 0].tolist()
     items = [library.gallery[row] for row in rows]
     latents = library.gallery.latents[rows]
     place = library.captions.rows
@@ -47,16 +62,19 @@ def mine_pairs(cfg: DictConfig) -> None:
     first = captions[[numbers[0] for numbers in own]]
 
     mined = Mined(
-        title=f"{library.source.name}, split {cfg.split}",
+        title=f"{library.source.name}, split {split}",
         motions=len(items),
-        duplicates=_duplicates(library, items, latents, cfg),
-        alike=_disagreeing(items, latents, first, cfg),
-        unlike=[_swapped(pair) for pair in _disagreeing(items, first, latents, cfg)],
-        suspects=_suspects(library, items, latents, own, cfg.suspect_margin),
-        clusters=_clusters(items, latents, cfg),
+        duplicates=_duplicates(library, items, latents, duplicates_above, duplicate_meters),
+        alike=_disagreeing(items, latents, first, alike_above, unlike_below)[:pairs],
+        unlike=[
+            _swapped(pair)
+            for pair in _disagreeing(items, first, latents, alike_above, unlike_below)[:pairs]
+        ],
+        suspects=_suspects(library, items, latents, own, suspect_margin),
+        clusters=_clusters(items, latents, clusters, seed),
     )
-    folder = library.model.run.root / "mining" / f"{library.source.name}_{cfg.split}"
-    page = markdown(mined, cfg.examples)
+    folder = library.model.run.root / "mining" / f"{library.source.name}_{split}"
+    page = markdown(mined, examples)
     print(page)
     write_text(folder / "report.md", page)
     write_json(folder / "mined.json", asdict(mined))
@@ -64,7 +82,7 @@ def mine_pairs(cfg: DictConfig) -> None:
 
 
 def _duplicates(
-    library: Library, items: Sequence[Item], latents: Latents, cfg: DictConfig
+    library: Library, items: Sequence[Item], latents: Latents, above: float, meters: float
 ) -> list[list[str]]:
     features: dict[int, np.ndarray] = {}
 
@@ -75,17 +93,17 @@ def _duplicates(
 
     same = [
         (i, j)
-        for i, j, _ in near_pairs(latents, cfg.duplicates_above)
-        if motion_distance(motion(i), motion(j)) <= cfg.duplicate_meters
+        for i, j, _ in near_pairs(latents, above)
+        if motion_distance(motion(i), motion(j)) <= meters
     ]
     return [[items[i].key for i in group] for group in groups_of(same)]
 
 
 def _disagreeing(
-    items: Sequence[Item], near: Latents, far: Latents, cfg: DictConfig
+    items: Sequence[Item], near: Latents, far: Latents, alike: float, unlike: float
 ) -> list[MotionPair]:
     """Pairs that are alike by ``near`` and unlike by ``far``, most unlike first."""
-    pairs = near_pairs(near, cfg.alike_above)
+    pairs = near_pairs(near, alike)
     if not pairs:
         return []
     i, j = torch.tensor([pair[:2] for pair in pairs]).unbind(dim=1)
@@ -95,9 +113,9 @@ def _disagreeing(
             items[i].key, items[j].key, items[i].captions[0], items[j].captions[0], score, other
         )
         for (i, j, score), other in zip(pairs, others, strict=True)
-        if other <= cfg.unlike_below
+        if other <= unlike
     ]
-    return sorted(found, key=lambda pair: pair.caption_score)[: cfg.pairs]
+    return sorted(found, key=lambda pair: pair.caption_score)
 
 
 def _swapped(pair: MotionPair) -> MotionPair:
@@ -124,9 +142,11 @@ def _suspects(
     return sorted(found, key=lambda suspect: suspect.score - suspect.better_score)
 
 
-def _clusters(items: Sequence[Item], latents: Latents, cfg: Mapping) -> list[ClusterReport]:
-    count = cfg["clusters"] or max(1, round(math.sqrt(len(items) / 2)))
-    clusters = spherical_k_means(latents, count, cfg["seed"])
+def _clusters(
+    items: Sequence[Item], latents: Latents, count: int | None, seed: int
+) -> list[ClusterReport]:
+    count = count or max(1, round(math.sqrt(len(items) / 2)))
+    clusters = spherical_k_means(latents, count, seed)
     members = [clusters.items(cluster) for cluster in range(count)]
     members = [rows for rows in members if rows]
     words = telling_words([[c for i in rows for c in items[i].captions] for rows in members])

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from tmr.commands.localize import motion_windows
 from tmr.demo.shelf import UPLOADS, Shelf
 from tmr.demo.stage import Value, card, cards, upload_card
 from tmr.errors import InputError
@@ -17,6 +16,7 @@ from tmr.localization import (
     WindowPlan,
     best_moments,
     curve,
+    encode_motions,
     window_scores,
 )
 from tmr.retrieval import shown_score
@@ -106,7 +106,8 @@ class Actions:
         features = self.shelf.features(motion_id)
         model = self.shelf.model
         sentence = self.shelf.main.encode(text)
-        windows = motion_windows(model, motion_id, torch.from_numpy(features), self.plan)
+        normalized = model.normalizer(torch.from_numpy(features))
+        windows = encode_motions(self.plan, model.network.motion_encoder, [(motion_id, normalized)])
         scores = window_scores(sentence, windows)
         fits = curve(windows, scores, self.scoring)
         moments = best_moments(windows, scores, self.scoring, int(top))

@@ -141,7 +141,7 @@ class EmbeddingCache:
             raise InputError(
                 f"{self.folder} was made with {_names(shard.models)}, expected "
                 f"{_names(self._models)}: delete the folder and run "
-                f"`python -m prepare.text_embeddings data=NAME text={self.model.name}`"
+                f"`python -m prepare.text_embeddings data=NAME language_model={self.model.name}`"
             )
         self._places.update((caption, (shard, row)) for row, caption in enumerate(shard.captions))
 

@@ -1,0 +1,37 @@
+"""The captions of a split, or sentences of one's own, that fit a motion best."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tmr.commands.inputs import texts_of
+from tmr.commands.library import latent_of, library_of
+from tmr.retrieval import cosine_similarity, shown_score
+
+
+def motion_to_text(
+    run_dir: str,
+    npy: str | None,
+    start: float | int | None,
+    end: float | int | None,
+    key: str | None,
+    split: str,
+    text: str | Sequence[str] | None,
+    texts: str | None,
+    top: int,
+    ckpt: str,
+    device: str,
+    **conventions: Any,
+) -> None:
+    """Print the captions of a split, or the given sentences, that fit a motion best."""
+    library = library_of(run_dir, ckpt, device, split)
+    latent = latent_of(library, npy, key, start, end, conventions)
+    if texts is None and text is None:
+        found = [(hit.score, hit.item.key) for hit in library.describe(latent, top)]
+    else:
+        given = texts_of(text, texts)
+        latents = library.model.encode_texts(given).cpu()
+        scores = shown_score(cosine_similarity(latent[None], latents))[0].tolist()
+        found = sorted(zip(scores, given, strict=True), reverse=True)[:top]
+    print(key or npy)
+    for score, caption in found:
+        print(f"  {score:.3f}  {caption}")
