@@ -24,7 +24,7 @@ import torch
 import tmr
 from tmr.commands import cli
 from tmr.data import Normalizer
-from tmr.motion.guofeats import features_to_joints
+from tmr.motion.features import features_to_joints
 from tmr.runs.build import model_of
 from tmr.runs.folder import RunDir
 from tmr.runs.weights import save_weights, split_modules

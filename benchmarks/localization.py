@@ -18,7 +18,7 @@ import torch
 
 from tmr.commands import cli
 from tmr.localization import Scoring, WindowPlan, best_moments, encode_motions, store, window_scores
-from tmr.motion.guofeats import NUM_FEATURES
+from tmr.motion.features import NUM_FEATURES
 from tmr.motion.skeleton import FPS
 from tmr.runs.build import model_of
 

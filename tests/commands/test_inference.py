@@ -5,22 +5,23 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-import orjson
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from safetensors.numpy import save_file
 
 import tmr
 from tests import workspace as project
 from tests.motion.bvh_text import person_bvh
+from tmr import cache
 from tmr.commands.inputs import motion_files, read_features
 from tmr.commands.outputs import SLUG_LENGTH, file_name
 from tmr.commands.text_motion_sim import score_table
 from tmr.data import Normalizer
 from tmr.errors import InputError
 from tmr.motion.read import read_motion
+from tmr.text import TextModel
+from tmr.text.embedding_cache import VERSION
 
 MODELS = {
     "tokens": "distilbert-base-uncased",
@@ -73,10 +74,11 @@ def write_cache(folder: Path, golden: dict[str, np.ndarray]) -> None:
         "offsets": np.cumsum([0, *map(len, tokens)], dtype=np.int64),
         "sentences": golden["sent_emb"],
     }
-    record = {"captions": [f"caption {i}" for i in range(4)], "models": MODELS, "checksum": 0}
-    folder.mkdir(parents=True)
-    metadata = {"tmr": orjson.dumps(record).decode()}
-    save_file(arrays, folder / "shard-00000.safetensors", metadata=metadata)
+    tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    language_model = TextModel("distilbert_mpnet", *MODELS.values(), token_dim=768)
+    made_from = cache.fingerprint("text_embeddings", VERSION, models=language_model.fingerprint)
+    captions = [f"caption {i}" for i in range(4)]
+    assert cache.write(folder / "shard-00000.safetensors", tensors, captions, made_from)
 
 
 def close(found: np.ndarray, expected: np.ndarray) -> bool:
@@ -168,7 +170,7 @@ def test_a_bvh_file_and_its_imported_joints_are_the_same_motion(
 ) -> None:
     path = tmp_path / "walk.bvh"
     path.write_text(person_bvh([(0, 90, 4 * i) for i in range(60)]))
-    np.save(tmp_path / "joints.npy", read_motion(path).astype(np.float32))
+    np.save(tmp_path / "joints.npy", read_motion(path).joints.astype(np.float32))
     features = read_features(path)
     assert torch.equal(features, read_features(tmp_path / "joints.npy"))
     assert len(read_features(path, start=0.5)) == len(features) - 10
@@ -224,7 +226,7 @@ def test_a_name_is_short_and_plain(text: str) -> None:
 
 def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     for content, message in (
-        (b"not an array", "cannot be read as a .npy file"),
+        (b"not an array", "not a readable .npy file"),
         (None, "no motion file"),
     ):
         path = tmp_path / "x.npy"

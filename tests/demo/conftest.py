@@ -1,4 +1,4 @@
-"""A small library that the page is opened on, and the actions on it."""
+"""A small library that the page is opened on, and the handlers on it."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from tests.workspace import ROOT, Workspace, call
 from tmr.commands import cli
 from tmr.data import TextMotionData
-from tmr.demo import Actions, open_shelf
+from tmr.demo import Handlers, open_session
 from tmr.localization import Scoring, WindowPlan
 from tmr.motion.preprocessing import compute_features
 from tmr.runs.folder import RunDir
@@ -65,8 +65,8 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 
 @pytest.fixture(scope="session")
-def actions(small: Workspace) -> Actions:
-    """The actions that `python app.py` puts on the page, on the same files."""
+def handlers(small: Workspace) -> Handlers:
+    """The handlers that `python app.py` puts on the page, on the same files."""
     folder = small.folder / "datasets"
     data = TextMotionData(
         "synthetic",
@@ -75,5 +75,5 @@ def actions(small: Workspace) -> Actions:
         "",
     )
     config = cli.compose(ROOT / "configs", "app")
-    shelf = open_shelf(small.folder / RUN, data, "cpu")
-    return Actions(shelf, WindowPlan(**config["windows"]), Scoring(**config["scoring"]))
+    session = open_session(small.folder / RUN, data, "cpu")
+    return Handlers(session, WindowPlan(**config["windows"]), Scoring(**config["scoring"]))

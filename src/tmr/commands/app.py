@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tmr.demo import Actions, open_shelf, serve
+from tmr.demo import Handlers, open_session, serve
 from tmr.localization import Scoring, WindowPlan
 from tmr.runs.build import data_of
 
@@ -19,5 +19,6 @@ def app(
     data: Mapping[str, Any] | None = None,
 ) -> None:
     """Open the library of a run folder and serve the page until Ctrl-C."""
-    shelf = open_shelf(run_dir, None if data is None else data_of({"data": data}), device, ckpt)
-    serve(Actions(shelf, WindowPlan(**windows), Scoring(**scoring)), host, port)
+    data_set = None if data is None else data_of({"data": data})
+    session = open_session(run_dir, data_set, device, ckpt)
+    serve(Handlers(session, WindowPlan(**windows), Scoring(**scoring)), host, port)

@@ -9,6 +9,7 @@ def compute_guoh3dfeats(
     name: str | None,
     x_negated: bool | None,
     processes: int | None,
+    overwrite: bool,
 ) -> None:
     """Compute the features of every joint file below the base folder."""
-    compute_features(base_folder, output_folder, name, x_negated, processes)
+    compute_features(base_folder, output_folder, name, x_negated, processes, overwrite)

@@ -16,11 +16,11 @@ def encode_motion(
     output: str | None,
     ckpt: str,
     device: str,
-    **conventions: Any,
+    **reading: Any,
 ) -> None:
     """Write the latent (dim,) of a motion file, or of a part of it."""
     path = Path(npy)
-    features = read_features(path, start, end, conventions)
+    features = read_features(path, start, end, reading)
     model = load(run_dir, device, ckpt)
     name = file_name(path.stem, str(path.resolve()), str(start), str(end))
     latent = model.encode_motions([features])[0]

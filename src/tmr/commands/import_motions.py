@@ -3,12 +3,19 @@
 from pathlib import Path
 from typing import Any
 
-from tmr.motion.conventions import Conventions
+from tmr.motion.conventions import Overrides
 from tmr.motion.preprocessing import import_folder
 
 
 def import_motions(
-    source: str, name: str, base_folder: str, processes: int | None, **conventions: Any
+    source: str,
+    name: str,
+    base_folder: str,
+    flat: bool,
+    overwrite: bool,
+    processes: int | None,
+    **reading: Any,
 ) -> None:
     """Import every motion file below the source folder."""
-    import_folder(source, Path(base_folder, name), Conventions(**conventions), processes)
+    target = Path(base_folder, name)
+    import_folder(source, target, Overrides(**reading), processes, flat, overwrite)

@@ -4,16 +4,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from tmr.api import features_of
 from tmr.data.annotations import Caption
 from tmr.data.dataset import frames_of
 from tmr.errors import InputError
-from tmr.motion.conventions import Conventions
-from tmr.motion.read import READERS, read_motion
+from tmr.motion import read
+from tmr.motion.conventions import Overrides
 from tmr.motion.skeleton import FPS
 
 
@@ -46,9 +45,9 @@ def motion_files(given: str | Sequence[str]) -> list[Path]:
     """
     files = []
     for path in map(Path, [given] if isinstance(given, str) else given):
-        found = sorted(p for p in path.rglob("*") if p.suffix.lower() in READERS)
+        found = sorted(p for p in path.rglob("*") if p.suffix.lower() in read.READERS)
         if path.is_dir() and not found:
-            raise InputError(f"no {', '.join(sorted(READERS))} file below {path}")
+            raise InputError(f"no {', '.join(sorted(read.READERS))} file below {path}")
         files += found if path.is_dir() else [path]
     return files
 
@@ -57,23 +56,19 @@ def read_features(
     path: Path,
     start: float | int | None = None,
     end: float | int | None = None,
-    conventions: Mapping[str, Any] | None = None,
+    reading: Mapping[str, Any] | None = None,
 ) -> Float[Tensor, "frames 263"]:
     """Unnormalized features of a motion file, or of its seconds [start, end).
 
-    A ``.npy`` file of features (T, 263) or of joints (T, 22, 3), or any motion file that
-    ``prepare.import_motions`` reads: BVH, AMASS. ``conventions`` are the options of
-    ``configs/shared/conventions.yaml``: what the file does not say about itself.
+    A ``.npy`` file of features (T, 263), or any motion file that `tmr.motion.read` knows;
+    ``reading`` are the options of ``configs/shared/motion_file.yaml``.
 
     Raises:
         InputError: no such file, one that cannot be used, or seconds outside of it.
     """
     if not path.is_file():
-        raise InputError(f"no motion file {path}; give npy=FILE, one of {', '.join(READERS)}")
-    try:
-        features = features_of(_read_array(path, Conventions(**(conventions or {}))))
-    except InputError as error:
-        raise InputError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
+        raise InputError(f"no motion file {path}; give npy=FILE, one of {', '.join(read.READERS)}")
+    features = torch.from_numpy(read.read_features(path, Overrides(**(reading or {}))))
     seconds = len(features) / FPS
     start, end = float(start or 0), seconds if end is None else float(end)
     first, last = frames_of(Caption("", start, end), len(features))
@@ -82,12 +77,3 @@ def read_features(
             f"{path} lasts {seconds:g} s; there is nothing from start={start:g} to end={end:g}"
         )
     return features[first:last]
-
-
-def _read_array(path: Path, conventions: Conventions) -> np.ndarray:
-    if path.suffix.lower() != ".npy":
-        return read_motion(path, conventions).astype(np.float32)
-    try:
-        return np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"cannot be read as a .npy file: {error}") from None

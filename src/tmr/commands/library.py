@@ -37,7 +37,7 @@ def latent_of(
     key: str | None,
     start: float | int | None,
     end: float | int | None,
-    conventions: Mapping[str, Any],
+    reading: Mapping[str, Any],
 ) -> Tensor:
     """The latent of a motion file, or of the motion ``key`` of the library.
 
@@ -47,7 +47,7 @@ def latent_of(
     if (npy is None) == (key is None):
         raise InputError("give either npy=FILE, a motion file, or key=KEY, one of the data set")
     if npy is not None:
-        features = read_features(Path(npy), start, end, conventions).numpy()
+        features = read_features(Path(npy), start, end, reading).numpy()
         return library.model.encode_motions([features])[0].cpu()
     gallery = library.gallery
     if key not in gallery.rows:

@@ -22,7 +22,7 @@ from tmr.localization import (
 )
 from tmr.localization.library import folder_windows
 from tmr.localization.picture import draw
-from tmr.motion.guofeats import features_to_joints
+from tmr.motion.features import features_to_joints
 from tmr.motion.skeleton import FPS
 from tmr.runs.calibration import read_calibration
 
@@ -41,14 +41,14 @@ def localize(
     scoring: Mapping[str, Any],
     ckpt: str,
     device: str,
-    **conventions: Any,
+    **reading: Any,
 ) -> None:
     """Print the best segments of a motion or a library, and write them as JSON, with a picture."""
     if (npy is None) == (library is None):
         raise InputError("give either npy=FILE, a motion, or library=FOLDER, a folder of features")
     plan, rules = WindowPlan(**windows), Scoring(**scoring)
     source = Path(npy or library or "")
-    features = read_features(source, conventions=conventions) if npy else None
+    features = read_features(source, reading=reading) if npy else None
     model = load(run_dir, device, ckpt)
     sentence = model.encode_texts([text])[0]
     encoder, normalizer = model.network.motion_encoder, model.normalizer

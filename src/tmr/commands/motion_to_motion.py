@@ -15,11 +15,11 @@ def motion_to_motion(
     top: int,
     ckpt: str,
     device: str,
-    **conventions: Any,
+    **reading: Any,
 ) -> None:
     """Print the motions of a split that are most like a motion, with score and caption."""
     library = library_of(run_dir, ckpt, device, split)
-    latent = latent_of(library, npy, key, start, end, conventions)
+    latent = latent_of(library, npy, key, start, end, reading)
     without = [] if key is None else [key]
     print(key or npy)
     for hit in library.search(latent, top, split, without=without):

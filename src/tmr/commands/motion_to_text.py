@@ -20,11 +20,11 @@ def motion_to_text(
     top: int,
     ckpt: str,
     device: str,
-    **conventions: Any,
+    **reading: Any,
 ) -> None:
     """Print the captions of a split, or the given sentences, that fit a motion best."""
     library = library_of(run_dir, ckpt, device, split)
-    latent = latent_of(library, npy, key, start, end, conventions)
+    latent = latent_of(library, npy, key, start, end, reading)
     if texts is None and text is None:
         found = [(hit.score, hit.item.key) for hit in library.describe(latent, top)]
     else:

@@ -179,8 +179,8 @@ OPTIONS: Mapping[str, Kind] = {
     # Switches.
     **dict.fromkeys(
         (
-            "compile", "debug", "gif", "options.extra", "options.mirror", "options.notebook_trim",
-            "overwrite", "picture", "pictures", "progress", "x_negated",
+            "compile", "debug", "flat", "gif", "options.extra", "options.mirror",
+            "options.notebook_trim", "overwrite", "picture", "pictures", "progress", "x_negated",
         ),
         Switch(),
     ),

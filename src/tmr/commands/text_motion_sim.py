@@ -24,12 +24,12 @@ def text_motion_sim(
     output: str | None,
     ckpt: str,
     device: str,
-    **conventions: Any,
+    **reading: Any,
 ) -> None:
     """Print the score of a text and a motion, or a table of several."""
     given = texts_of(text, texts)
     paths = motion_files(npy)
-    motions = [read_features(path, start, end, conventions) for path in paths]
+    motions = [read_features(path, start, end, reading) for path in paths]
     scores = load(run_dir, device, ckpt).similarity(given, motions).cpu().numpy()
     names = [str(path) for path in paths]
     print(score_table(given, names, scores))

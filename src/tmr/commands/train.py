@@ -60,7 +60,7 @@ def train(resume_dir: str | None, overrides: Sequence[str], **config: Any) -> fl
         model.compile_layers()
     with run.locked() if process_rank() == 0 else nullcontext():
         if process_rank() == 0:
-            remove_leftovers(run.root)
+            remove_leftovers(run.root, recursive=True)
             run.create(config, normalizer)
         figures = fit(
             model,

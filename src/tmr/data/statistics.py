@@ -6,7 +6,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from tmr.data.dataset import TextMotionData
-from tmr.data.features import read_features
+from tmr.data.feature_files import read_features
 from tmr.data.normalizer import Normalizer, statistics
 
 log = logging.getLogger(__name__)

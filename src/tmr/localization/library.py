@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 from tqdm import tqdm
 
+from tmr import cache
 from tmr.data import Normalizer
 from tmr.data.dataset import read_features
 from tmr.errors import InputError
@@ -43,13 +44,19 @@ def folder_windows(
         raise InputError(f"no feature file (.npy) below {folder}; give library=FOLDER")
     place = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:8]
     path = caches / f"{folder.resolve().name}-{place}.safetensors"
-    made_from = _fingerprint(fingerprint, plan, files)
+    digests = cache.content_digests(
+        {file.relative_to(folder).as_posix(): file for file in files},
+        path.with_name(f"digests-{path.name}"),
+    )
+    made_from = cache.fingerprint(
+        "windows", 1, model=fingerprint, seconds=list(plan.seconds), step=plan.step, motions=digests
+    )
     windows = store.load(path, made_from)
     if windows is None:
         log.info("%d motions to encode, once", len(files))
         windows = encode_motions(plan, encoder, _motions(folder, files, normalizer))
-        store.save(path, windows, made_from)
-        log.info("wrote %s", path)
+        if store.save(path, windows, made_from):
+            log.info("wrote %s", path)
     return windows
 
 
@@ -66,13 +73,3 @@ def _motions(
         yield name, normalizer(torch.from_numpy(features))
     if short:
         log.warning("%d motions left out: shorter than %g s", short, SHORTEST)
-
-
-def _fingerprint(model: str, plan: WindowPlan, files: list[Path]) -> str:
-    """Stands for the weights, the statistics, the windows and the state of the files."""
-    digest = hashlib.sha256(model.encode())
-    digest.update(repr((list(plan.seconds), plan.step)).encode())
-    for file in files:
-        status = file.stat()
-        digest.update(os.fsencode(file) + repr((status.st_size, status.st_mtime_ns)).encode())
-    return digest.hexdigest()

@@ -17,11 +17,10 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Float32, Int64, UInt8
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from tmr.errors import InputError
-from tmr.io import atomic_path
+from tmr.io import save_tensors
 from tmr.retrieval.metrics import shown_score
 
 log = logging.getLogger(__name__)
@@ -145,12 +144,8 @@ class Gallery:
             "fingerprint": self.fingerprint,
             "version": self.version,
         }
-        with atomic_path(path) as temporary:
-            save_file(
-                {name: getattr(self, name).contiguous() for name in TENSORS},
-                temporary,
-                metadata={"tmr": orjson.dumps(record).decode()},
-            )
+        tensors = {name: getattr(self, name).contiguous() for name in TENSORS}
+        save_tensors(path, tensors, {"tmr": orjson.dumps(record).decode()})
 
     def __len__(self) -> int:
         """Number of items."""

@@ -17,8 +17,9 @@ from einops import repeat
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from tmr import cache
 from tmr.errors import InputError
-from tmr.text.pretrained import model_folder
+from tmr.text.pretrained import WEIGHTS, model_folder
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +60,12 @@ class TextModel:
     sentence_model: str
     token_dim: int
     device: str = "cpu"
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Stands for both models: their names, and of local folders the content of the weights."""
+        models = {"tokens": self.token_model, "sentences": self.sentence_model}
+        return cache.fingerprint("text_model", 1, **{k: _identity(m) for k, m in models.items()})
 
     def embed(
         self, captions: Sequence[str], on_batch: Callable[[int], object] | None = None
@@ -110,6 +117,11 @@ class TextModel:
         if self.sentence_model == self.token_model:
             return self._token_encoder
         return _Encoder(self.sentence_model, self.device)
+
+
+def _identity(model: str) -> str:
+    weights = Path(model) / WEIGHTS
+    return cache.content_digest(weights) if weights.is_file() else model
 
 
 def _report(on_batch: Callable[[int], object] | None, count: int) -> None:

@@ -4,12 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from tmr.data import Batch
 from tmr.errors import InputError
-from tmr.io import atomic_path
+from tmr.io import save_pickle
 
 NAMED = 8  # motions that the message names
 
@@ -47,8 +46,7 @@ class Failure:
             "gradient_norm": self.gradient_norm,
             "state_dict": {name: tensor.cpu() for name, tensor in model.state_dict().items()},
         }
-        with atomic_path(path) as temporary:
-            torch.save(content, temporary)
+        save_pickle(path, content)
         return path
 
     def error(self, path: Path) -> InputError:
