@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from tmr.commands.library import library_of
+from tmr.api import load
 from tmr.io import write_json, write_text
 from tmr.mining import (
     ClusterReport,
@@ -27,7 +27,11 @@ from tmr.mining import (
     telling_words,
 )
 from tmr.retrieval import shown_score
-from tmr.search.gallery import Item
+from tmr.runs.build import data_of
+from tmr.runs.libraries import open_library
+from tmr.search.captions import Captions
+from tmr.search.entry import Entry
+from tmr.search.filters import quoted
 from tmr.search.library import Library
 
 log = logging.getLogger(__name__)
@@ -52,17 +56,18 @@ def mine_pairs(
     data: Mapping[str, Any] | None = None,
 ) -> None:
     """Print and write what a split of a data set holds twice, contradicts, or has in common."""
-    library = library_of(run_dir, ckpt, device, split, data)
-    rows = library.gallery.where(split).nonzero()[:, 0].tolist()
-    items = [library.gallery[row] for row in rows]
-    latents = library.gallery.latents[rows]
-    place = library.captions.rows
-    captions = library.captions.latents
+    model = load(run_dir, device, ckpt)
+    data_set = data_of({"data": data} if data else model.config)
+    library = open_library(model.run, ckpt, model, data_set, [split])
+    where = f"split = {quoted(split)}"
+    items, latents = library.entries(where), library.latents(where)
+    captions = library.captions
+    place = captions.rows
     own = [[place[text] for text in item.captions] for item in items]
-    first = captions[[numbers[0] for numbers in own]]
+    first = captions.latents[[numbers[0] for numbers in own]]
 
     mined = Mined(
-        title=f"{library.source.name}, split {split}",
+        title=f"{library.name}, split {split}",
         motions=len(items),
         duplicates=_duplicates(library, items, latents, duplicates_above, duplicate_meters),
         alike=_disagreeing(items, latents, first, alike_above, unlike_below)[:pairs],
@@ -70,10 +75,10 @@ def mine_pairs(
             _swapped(pair)
             for pair in _disagreeing(items, first, latents, alike_above, unlike_below)[:pairs]
         ],
-        suspects=_suspects(library, items, latents, own, suspect_margin),
+        suspects=_suspects(captions, items, latents, own, suspect_margin),
         clusters=_clusters(items, latents, clusters, seed),
     )
-    folder = library.model.run.root / "mining" / f"{library.source.name}_{split}"
+    folder = model.run.root / "mining" / f"{library.name}_{split}"
     page = markdown(mined, examples)
     print(page)
     write_text(folder / "report.md", page)
@@ -82,13 +87,13 @@ def mine_pairs(
 
 
 def _duplicates(
-    library: Library, items: Sequence[Item], latents: Latents, above: float, meters: float
+    library: Library, items: Sequence[Entry], latents: Latents, above: float, meters: float
 ) -> list[list[str]]:
     features: dict[int, np.ndarray] = {}
 
     def motion(i: int) -> np.ndarray:
         if i not in features:
-            features[i] = library.motion(items[i].key)
+            features[i] = library.features(items[i].key)
         return features[i]
 
     same = [
@@ -100,7 +105,7 @@ def _duplicates(
 
 
 def _disagreeing(
-    items: Sequence[Item], near: Latents, far: Latents, alike: float, unlike: float
+    items: Sequence[Entry], near: Latents, far: Latents, alike: float, unlike: float
 ) -> list[MotionPair]:
     """Pairs that are alike by ``near`` and unlike by ``far``, most unlike first."""
     pairs = near_pairs(near, alike)
@@ -124,14 +129,14 @@ def _swapped(pair: MotionPair) -> MotionPair:
 
 
 def _suspects(
-    library: Library,
-    items: Sequence[Item],
+    captions: Captions,
+    items: Sequence[Entry],
     latents: Latents,
     own: Sequence[Sequence[int]],
     margin: float,
 ) -> list[Suspect]:
-    worst, place, best, best_score = caption_ranks(latents, library.captions.latents, own)
-    texts = [item.key for item in library.captions]
+    worst, place, best, best_score = caption_ranks(latents, captions.latents, own)
+    texts = captions.texts
     found = [
         Suspect(item.key, texts[p], score, texts[b], better)
         for item, p, score, b, better in zip(
@@ -143,7 +148,7 @@ def _suspects(
 
 
 def _clusters(
-    items: Sequence[Item], latents: Latents, count: int | None, seed: int
+    items: Sequence[Entry], latents: Latents, count: int | None, seed: int
 ) -> list[ClusterReport]:
     count = count or max(1, round(math.sqrt(len(items) / 2)))
     clusters = spherical_k_means(latents, count, seed)

@@ -2,7 +2,11 @@
 
 from typing import Any
 
-from tmr.commands.library import latent_of, library_of
+from tmr.api import load
+from tmr.commands.library import latent_of
+from tmr.runs.build import data_of
+from tmr.runs.libraries import open_library
+from tmr.search.filters import quoted
 
 
 def motion_to_motion(
@@ -18,9 +22,10 @@ def motion_to_motion(
     **reading: Any,
 ) -> None:
     """Print the motions of a split that are most like a motion, with score and caption."""
-    library = library_of(run_dir, ckpt, device, split)
+    model = load(run_dir, device, ckpt)
+    library = open_library(model.run, ckpt, model, data_of(model.config), [split])
     latent = latent_of(library, npy, key, start, end, reading)
     without = [] if key is None else [key]
     print(key or npy)
-    for hit in library.search(latent, top, split, without=without):
-        print(f"  {hit.score:.3f}  {hit.item.key:<10} {hit.item.captions[0]}")
+    for hit in library.search(latent, top, f"split = {quoted(split)}", exclude=without):
+        print(f"  {hit.score:.3f}  {hit.entry.key:<10} {hit.entry.captions[0]}")

@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
+from tmr.api import load
 from tmr.commands.inputs import texts_of
-from tmr.commands.library import latent_of, library_of
+from tmr.commands.library import latent_of
 from tmr.retrieval import cosine_similarity, shown_score
+from tmr.runs.build import data_of
+from tmr.runs.libraries import open_library
 
 
 def motion_to_text(
@@ -23,13 +26,14 @@ def motion_to_text(
     **reading: Any,
 ) -> None:
     """Print the captions of a split, or the given sentences, that fit a motion best."""
-    library = library_of(run_dir, ckpt, device, split)
+    model = load(run_dir, device, ckpt)
+    library = open_library(model.run, ckpt, model, data_of(model.config), [split])
     latent = latent_of(library, npy, key, start, end, reading)
     if texts is None and text is None:
-        found = [(hit.score, hit.item.key) for hit in library.describe(latent, top)]
+        found = library.describe(latent, top)
     else:
         given = texts_of(text, texts)
-        latents = library.model.encode_texts(given).cpu()
+        latents = library.encoder.encode_texts(given).cpu()
         scores = shown_score(cosine_similarity(latent[None], latents))[0].tolist()
         found = sorted(zip(scores, given, strict=True), reverse=True)[:top]
     print(key or npy)

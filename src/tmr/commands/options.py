@@ -147,7 +147,6 @@ OPTIONS: Mapping[str, Kind] = {
     "format": choice("humanml3d", "kitml", "babel", "table"),
     "up": choice("x", "y", "z", "-x", "-y", "-z"),
     "handedness": choice("right", "left"),
-    "index": choice("exact", "faiss"),
     "precision": choice("auto", "fp32", "bf16"),
     "device": Word(),
     "unit": Kind(),  # a name or a number

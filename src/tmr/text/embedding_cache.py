@@ -42,7 +42,8 @@ class EmbeddingCache:
         self.model = model
         self.shard_size = shard_size
         self._rows: dict[str, tuple[_Shard, int]] = {}
-        self._in_memory: dict[str, TextEmbedding] = {}
+        self._tokens: dict[str, Float[np.ndarray, "_ dim"]] = {}
+        self._sentences: dict[str, Float[np.ndarray, " dim"]] = {}
         for path in self._shard_files():
             shard = _Shard.open(path, self._fingerprint)
             if shard is not None:
@@ -83,14 +84,9 @@ class EmbeddingCache:
 
     def prefetch(self, captions: Iterable[str]) -> None:
         """Embed in one go, and keep in memory, all of ``captions`` that are not at hand."""
-        new = [c for c in self.missing(captions) if c not in self._in_memory]
-        if new:
-            self._in_memory.update(zip(new, self.model.embed(new), strict=True))
-
-    def embed(self, captions: Sequence[str]) -> list[TextEmbedding]:
-        """The embedding of each caption, in order, like ``TextModel.embed``."""
-        self.prefetch(captions)
-        return [self[caption] for caption in captions]
+        captions = list(captions)
+        self._keep_tokens(captions)
+        self._keep_sentences(captions)
 
     def __len__(self) -> int:
         """Number of captions on disk."""
@@ -107,24 +103,43 @@ class EmbeddingCache:
 
     def __getitem__(self, caption: str) -> TextEmbedding:
         """The embedding of a caption, computed now if it is not at hand."""
-        if caption in self:
-            shard, row = self._rows[caption]
-            return shard[row]
-        self.prefetch([caption])
-        return self._in_memory[caption]
+        return TextEmbedding(self.tokens(caption), self.sentence(caption))
 
     def tokens(self, caption: str) -> Float[np.ndarray, "tokens dim"]:
         """Token states of a caption, special tokens included."""
-        return self[caption].tokens
+        if caption in self:
+            shard, row = self._rows[caption]
+            return shard.tokens(row)
+        self._keep_tokens([caption])
+        return self._tokens[caption]
 
     def sentence(self, caption: str) -> Float[np.ndarray, " sentence_dim"]:
         """Sentence vector of a caption, of length 1."""
-        return self[caption].sentence
+        if caption in self:
+            shard, row = self._rows[caption]
+            return shard.sentence(row)
+        self._keep_sentences([caption])
+        return self._sentences[caption]
+
+    def token_states(self, captions: Sequence[str]) -> list[Float[np.ndarray, "_ dim"]]:
+        """Token states of captions, in order; new ones are embedded in one go."""
+        self._keep_tokens(captions)
+        return [self.tokens(caption) for caption in captions]
 
     def sentences(self, captions: Sequence[str]) -> Float[np.ndarray, "n sentence_dim"]:
         """Sentence vectors of at least one caption, in order; new ones are embedded in one go."""
-        self.prefetch(captions)
+        self._keep_sentences(captions)
         return np.stack([self.sentence(caption) for caption in captions])
+
+    def _keep_tokens(self, captions: Iterable[str]) -> None:
+        new = [caption for caption in self.missing(captions) if caption not in self._tokens]
+        if new:
+            self._tokens.update(zip(new, self.model.tokens(new), strict=True))
+
+    def _keep_sentences(self, captions: Iterable[str]) -> None:
+        new = [caption for caption in self.missing(captions) if caption not in self._sentences]
+        if new:
+            self._sentences.update(zip(new, self.model.sentences(new), strict=True))
 
     @property
     def _fingerprint(self) -> str:
@@ -185,9 +200,12 @@ class _Shard:
             return None
         return _Shard.open(path, fingerprint)
 
-    def __getitem__(self, row: int) -> TextEmbedding:
+    def tokens(self, row: int) -> Float[np.ndarray, "tokens dim"]:
         start, end = self._offsets[row : row + 2]
-        return TextEmbedding(self._tokens[start:end], self._sentences[row])
+        return self._tokens[start:end]
+
+    def sentence(self, row: int) -> Float[np.ndarray, " sentence_dim"]:
+        return self._sentences[row]
 
     def is_intact(self) -> bool:
         if self._intact is None:
