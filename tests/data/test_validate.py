@@ -84,7 +84,7 @@ def test_missing_statistics_and_splits_are_problems(data):
     problems = inspect(data).problems
     assert [p.split(":")[0].split(" in ")[0] for p in problems] == [
         "no split val",
-        "no mean and std.pt",
+        "no statistics.safetensors",
     ]
     assert STATS_REMEDY in problems[1]
 

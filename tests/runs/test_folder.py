@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from tmr.data import Normalizer, TextMotionData
+from tmr.data.normalizer import STATISTICS
 from tmr.errors import InputError
 from tmr.runs.folder import RunDir, git_revision
 
@@ -26,7 +27,7 @@ def test_what_is_created_is_read_back(tmp_path: Path) -> None:
     assert run.read_config() == CONFIG
     assert torch.equal(Normalizer.load(run.stats).mean, NORMALIZER.mean)
     names = {str(p.relative_to(run.root)) for p in run.root.rglob("*") if p.is_file()}
-    assert names == {"config.json", "environment.json", "stats/mean.pt", "stats/std.pt"}
+    assert names == {"config.json", "environment.json", f"stats/{STATISTICS}"}
 
 
 def test_a_run_of_before_names_its_language_model_text(tmp_path: Path) -> None:

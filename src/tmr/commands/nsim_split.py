@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from tmr.data import nsim_split as subset
-from tmr.runs.build import data_of, device_of, embeddings_of
+from tmr.device import choose_device
+from tmr.runs.build import data_of, embeddings_of
 
 
 def nsim_split(
@@ -19,5 +20,5 @@ def nsim_split(
     """Choose and write the keys."""
     config = {"data": data, "language_model": language_model}
     data_set = data_of(config)
-    embeddings = embeddings_of(config, data_set, device_of(device))
+    embeddings = embeddings_of(config, data_set, choose_device(device))
     subset.nsim_split(data_set, embeddings, split, size, output, overwrite)

@@ -7,18 +7,19 @@ from typing import Any
 
 from tmr.data import TextMotionData, TextMotionDataset
 from tmr.data.annotations import has_split
+from tmr.device import choose_device, fastest_precision
 from tmr.errors import InputError
 from tmr.retrieval import (
     PROTOCOLS,
     Encoded,
     Protocol,
-    best_precision,
     encode_dataset,
     evaluate_all,
 )
 from tmr.retrieval.plots import draw
 from tmr.retrieval.report import Report
-from tmr.runs.build import data_of, device_of, embeddings_of
+from tmr.retrieval.sides import side_preferences
+from tmr.runs.build import data_of, embeddings_of
 from tmr.runs.folder import RunDir, environment
 from tmr.runs.hub import run_at
 from tmr.runs.weights import load_model
@@ -43,8 +44,8 @@ def retrieval(
     nsim protocol has its own split and is then left out.
     """
     chosen = protocols_of([protocols] if isinstance(protocols, str) else protocols)
-    run, device = run_at(run_dir), device_of(device)
-    precision = best_precision(device) if precision == "auto" else precision
+    run, device = run_at(run_dir), choose_device(device)
+    precision = fastest_precision(device) if precision == "auto" else precision
     data = data_of(run.read_config())
     splits = splits_for(chosen, split, data)
     every_caption = any(protocol.every_caption for protocol in chosen.values())
@@ -54,7 +55,7 @@ def retrieval(
         raise InputError(
             f"split {split!r} of {data.name!r} has too few motions for {', '.join(chosen)}"
         )
-    report = Report(outcomes)
+    report = Report(outcomes, sides=side_preferences(next(iter(encoded.values()))))
     print(report.table())
     part = "" if split == "test" else split
     about: dict[str, Any] = {

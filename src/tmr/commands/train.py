@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from tmr.commands.cli import setup
+from tmr.device import choose_device
 from tmr.errors import InputError
 from tmr.io import remove_leftovers
-from tmr.runs.build import data_of, device_of, embeddings_of, model_of
+from tmr.runs.build import data_of, embeddings_of, model_of
 from tmr.runs.folder import RunDir
 from tmr.training import fit, process_rank
 
@@ -51,7 +52,7 @@ def train(resume_dir: str | None, overrides: Sequence[str], **config: Any) -> fl
     setup(config["seed"])
     data = data_of(config)
     normalizer = run.normalizer(data) if resume_dir else data.normalizer()
-    embeddings = embeddings_of(config, data, device=device_of("auto"))
+    embeddings = embeddings_of(config, data, device=choose_device("auto"))
     store = data.store()
     datasets = [data.split(split, embeddings, normalizer, store) for split in ("train", "val")]
     log.info("%s: %d training, %d validation motions", data.name, *map(len, datasets))

@@ -1,6 +1,7 @@
 """Captions of motions and the splits they belong to, as they lie on disk."""
 
 import gzip
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -10,6 +11,7 @@ from pathlib import Path
 import orjson
 
 from tmr.errors import InputError
+from tmr.spreadsheet import decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class Annotation:
     """One annotated motion: ``path`` is relative to the feature folder and has no extension.
 
     ``segments`` are texts of parts of the motion, where a data set keeps them beside its captions.
+    ``labels`` are values by name, where an entry has fields of text beside its path: Bandai-Namco's
+    content and style, say.
     """
 
     key: str
@@ -42,6 +46,7 @@ class Annotation:
     duration: float
     captions: tuple[Caption, ...]
     segments: tuple[Caption, ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
 
 
 def read_annotations(folder: Path) -> dict[str, Annotation]:
@@ -69,7 +74,12 @@ def read_annotations(folder: Path) -> dict[str, Annotation]:
 def _read(path: Path, *version: int) -> dict[str, Annotation]:
     content = path.read_bytes()
     if path.suffix == ".gz":
-        content = gzip.decompress(content)
+        try:
+            content = gzip.decompress(content)
+        except (EOFError, OSError, zlib.error) as error:
+            raise InputError(
+                f"{path} is not a whole gzip archive ({error}); get it again"
+            ) from None
     try:
         entries = orjson.loads(content)
     except orjson.JSONDecodeError as error:
@@ -88,6 +98,11 @@ def _parse(key: str, entry: object, source: Path) -> Annotation:
         duration=float(_field(entry, "duration", (int, float), key, source)),
         captions=_captions(entry, "annotations", key, source),
         segments=_captions(entry, "segments", key, source) if "segments" in entry else (),
+        labels=tuple(
+            (name, value)
+            for name, value in sorted(entry.items())
+            if name != "path" and isinstance(value, str)
+        ),
     )
 
 
@@ -132,7 +147,7 @@ def read_split(folder: Path, split: str) -> list[str]:
     if not path.is_file():
         found = sorted(p.stem for p in path.parent.glob("*.txt"))
         raise InputError(f"no split {split!r} at {path}; splits found: {found or 'none'}")
-    return path.read_text(encoding="utf-8").split()
+    return decode(path.read_bytes(), str(path)).split()
 
 
 def has_split(folder: Path, split: str) -> bool:

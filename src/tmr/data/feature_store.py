@@ -18,7 +18,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tmr import cache
-from tmr.data.feature_files import read_features
+from tmr.data.feature_files import feature_file, read_features
 from tmr.errors import InputError
 from tmr.motion.features import NUM_FEATURES
 
@@ -50,7 +50,7 @@ def open_store(file: Path, motions: Path, paths: Collection[str]) -> FeatureStor
     Motions without a file, or with a damaged one, are not in the store. None when it cannot be
     written, with a warning: a read-only or full disk.
     """
-    files = {path: motions / f"{path}.npy" for path in sorted(paths)}
+    files = {path: feature_file(motions, path) for path in sorted(paths)}
     digests = cache.content_digests(files, file.with_name(f"digests-{file.name}"))
     made_from = cache.fingerprint("features", VERSION, motions=digests)
     held = cache.read(file, made_from)

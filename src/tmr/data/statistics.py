@@ -7,7 +7,7 @@ from tqdm import tqdm
 
 from tmr.data.dataset import TextMotionData
 from tmr.data.feature_files import read_features
-from tmr.data.normalizer import Normalizer, statistics
+from tmr.data.normalizer import STATISTICS, Normalizer, statistics
 
 log = logging.getLogger(__name__)
 
@@ -23,5 +23,5 @@ def training_statistics(data: TextMotionData) -> Normalizer:
     with tqdm(paths, desc="statistics", unit=" files", disable=None) as progress:
         normalizer = statistics(read_features(path) for path in progress)
     normalizer.save(Path(data.stats))
-    log.info("wrote %s/{mean,std}.pt from %d motions", data.stats, len(paths))
+    log.info("wrote %s/%s from %d motions", data.stats, STATISTICS, len(paths))
     return normalizer

@@ -108,7 +108,7 @@ def _stage(
             shutil.copy(run.root / name, staged.root / name)
     if run.contrastive_metrics.is_dir():
         shutil.copytree(run.contrastive_metrics, staged.contrastive_metrics)
-    normalizer.save(staged.stats)
+    normalizer.save_published(staged.stats)
     save_weights(staged.weights(ckpt), split_modules(network.state_dict()))
 
 

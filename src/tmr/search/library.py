@@ -99,7 +99,7 @@ class Library:
         refresh: bool = True,
         progress: Progress = unseen,
     ) -> "Library":
-        """The library of the motion files below a folder.
+        """The library of the motion files below a folder, or of one file.
 
         ``path`` keeps it, a folder or ``s3://...``; without, it lives in memory. What lies there
         is brought up to date, unless ``refresh`` is false. ``windows`` are lengths in seconds:
@@ -110,7 +110,7 @@ class Library:
             InputError: no such folder, no file in it that can be read, or a library at ``path``
                 of another model or without these windows.
         """
-        source = FolderSource(Path(folder), overrides or Overrides())
+        source = FolderSource.at(folder, overrides)
         header = header_of(source, encoder, windows)
         library = library_at(path, header, encoder, source, store, overwrite)
         if refresh:
@@ -235,7 +235,10 @@ class Library:
         entry = self.entry(key)
         if not entry.file or self.source is None:
             raise InputError(f"the poses of {key!r} are not kept in the library {self.name!r}")
-        motion = self.source.read(Listed(entry.take))
+        given = Overrides()
+        if isinstance(self.source, FolderSource):
+            given = self.source.overrides_of(entry.take)
+        motion = self.source.read(Listed(entry.take, overrides=given))
         begin = entry.start if start is None else start
         return part_of(motion.features, (begin, entry.end if end is None else end))
 
@@ -488,6 +491,8 @@ def library_at(
             if not overwrite:
                 raise
             log.info("%s: made again", error)
+            lengths = {*header.windows, *found.header.windows}  # or two calls would take turns
+            header = replace(header, windows=tuple(sorted(lengths)))
             found = None
     return Library(encoder, found or create_store(header, path, store), source, path)
 
@@ -515,9 +520,10 @@ def _check_contents(found: Header, expected: Header, path: Path | str) -> None:
 
 def _source_of(header: Header) -> Source | None:
     """The folder that a library was made from, if it is here."""
-    if header.source.get("kind") != "folder" or not Path(header.source["path"]).is_dir():
+    source = header.source
+    if source.get("kind") != "folder" or not Path(source["path"]).is_dir():
         return None
-    return FolderSource(Path(header.source["path"]), Overrides(**header.source["overrides"]))
+    return FolderSource(Path(source["path"]), Overrides(**source["overrides"]), source["only"])
 
 
 def changes(
