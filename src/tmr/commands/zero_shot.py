@@ -16,6 +16,7 @@ from tmr.data import Caption, TextMotionData
 from tmr.data.dataset import frames_of, read_features
 from tmr.errors import InputError
 from tmr.io import write_json
+from tmr.model import temperature_of
 from tmr.retrieval.bootstrap import Interval, with_intervals
 from tmr.runs.build import data_of
 from tmr.zero_shot import LabelSet, draw_confusion, judge, label_probabilities, summary, truth_table
@@ -31,7 +32,7 @@ def zero_shot(
     run_dir: str,
     labels: Mapping[str, Any],
     split: str,
-    temperature: float | int,
+    temperature: float | int | None,
     seed: int,
     ckpt: str,
     device: str,
@@ -44,6 +45,7 @@ def zero_shot(
     keys, parts, truths = _parts(data_set, split, label_set)
     motions = _encode(model, data_set, parts)
     prompts = [model.encode_texts(some).cpu() for some in label_set.prompts.values()]
+    temperature = temperature or temperature_of(model.network)
     probabilities = label_probabilities(motions, prompts, temperature)
     recognition = judge(probabilities, truth_table(truths, label_set.labels))
     groups = np.arange(len(keys))
