@@ -16,8 +16,8 @@ def main(cfg: DictConfig) -> None:
     from tmr.runs.build import data_of  # noqa: PLC0415
 
     data = data_of(cfg) if "data" in cfg else None
-    session = open_session(cfg.run_dir, data, cfg.device, cfg.ckpt)
-    serve(Handlers(session, plan_of(cfg), scoring_of(cfg)), cfg.host, cfg.port)
+    session = open_session(cfg.run_dir, data, cfg.device, cfg.ckpt, cfg.library)
+    serve(Handlers(session, plan_of(cfg), scoring_of(cfg)), cfg.host, cfg.port, cfg.auth, cfg.names)
 
 
 if __name__ == "__main__":

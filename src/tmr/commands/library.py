@@ -1,7 +1,11 @@
 """The library of a command's data set, with a progress bar while it is encoded."""
 
+import hashlib
 import logging
+import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -10,7 +14,7 @@ from tqdm import tqdm
 from tmr.api import Model, load
 from tmr.data import TextMotionData
 from tmr.runs.build import data_of
-from tmr.search.library import Library
+from tmr.search.library import Library, Progress
 
 log = logging.getLogger(__name__)
 
@@ -28,17 +32,39 @@ def library_of_data(
     """A data set's library, by default that of the run's own; kept in the run folder."""
     data = data or data_of(model.config)
     path = kept_at(model, data.name)
+    with _bar() as show:
+        library = Library.of_data(
+            data, model, path, splits=splits or (), overwrite=True, progress=show
+        )
+    log.info("%s: %d rows %s", library.name, len(library), f"in {path}" if path else "in memory")
+    return library
+
+
+def library_of_folder(model: Model, folder: Path | str) -> Library:
+    """The library of the motion files below a folder, kept in the run folder.
+
+    Raises:
+        InputError: no such folder, or no file in it that can be read.
+    """
+    place = Path(folder).resolve()
+    digest = hashlib.sha256(os.fsencode(place)).hexdigest()[:8]  # two folders may share a name
+    name = f"{place.name}-{digest}"
+    with _bar() as show:
+        return Library.of_folder(
+            folder, model, kept_at(model, f"folders/{name}"), overwrite=True, progress=show
+        )
+
+
+@contextmanager
+def _bar() -> Iterator[Progress]:
+    """A progress bar as what takes the motions done and all to do."""
     with tqdm(desc="encode", unit=" motions", disable=None) as bar:
 
         def show(done: int, total: int) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
-        library = Library.of_data(
-            data, model, path, splits=splits or (), overwrite=True, progress=show
-        )
-    log.info("%s: %d rows %s", library.name, len(library), f"in {path}" if path else "in memory")
-    return library
+        yield show
 
 
 def kept_at(model: Model, name: str) -> Path | None:
