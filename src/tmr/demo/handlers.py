@@ -9,7 +9,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from tmr.commands.localize import motion_windows
 from tmr.demo.results_view import Value, card, cards, upload_card
 from tmr.demo.session import UPLOADS, Session
 from tmr.demo.validation import choice, is_folder, message, number, whole_number
@@ -20,6 +19,7 @@ from tmr.localization import (
     WindowPlan,
     best_moments,
     curve,
+    encode_motions,
     window_scores,
 )
 from tmr.motion.conventions import Overrides
@@ -139,7 +139,8 @@ class Handlers:
         sentence = self.session.encode(text)
         features = self.session.features(motion_id)
         model = self.session.model
-        windows = motion_windows(model, motion_id, torch.from_numpy(features), self.plan)
+        normalized = model.normalizer(torch.from_numpy(features))
+        windows = encode_motions(self.plan, model.network.motion_encoder, [(motion_id, normalized)])
         scores = window_scores(sentence, windows)
         fits = curve(windows, scores, self.scoring)
         moments = best_moments(windows, scores, self.scoring, int(top))

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tmr.api import Model
-from tmr.commands.library import kept_at
 from tmr.errors import InputError
 from tmr.motion.conventions import Overrides
+from tmr.runs.libraries import library_folder
 from tmr.search.library import Library
 from tmr.search.sources import FolderSource
 
@@ -40,7 +40,7 @@ class Libraries:
 
     def __post_init__(self) -> None:
         self.by_name = {self.main.name: self.main}
-        root = kept_at(self.model, FOLDER)
+        root = self._kept()
         for path in sorted(root.iterdir() if root else ()):
             try:
                 if path.is_dir():
@@ -78,7 +78,7 @@ class Libraries:
             name = self._name_of(folder)
             self.stopping.clear()
             library = Library.of_folder(
-                folder, self.model, kept_at(self.model, f"{FOLDER}/{name}"),
+                folder, self.model, self._kept(name),
                 overrides=overrides, overwrite=True, progress=self._watched(progress),
             )  # fmt: skip
             self.by_name[name] = library
@@ -106,9 +106,12 @@ class Libraries:
             raise InputError(f"{name} is the library that the page was opened with; it stays")
         with self.lock:
             del self.by_name[name]
-            kept = kept_at(self.model, f"{FOLDER}/{name}")
+            kept = self._kept(name)
             if kept is not None:
                 shutil.rmtree(kept, ignore_errors=True)
+
+    def _kept(self, name: str = "") -> Path | None:
+        return library_folder(self.model.run, self.model.ckpt, str(Path(FOLDER, name)))
 
     def _name_of(self, folder: Path) -> str:
         for name, library in self.by_name.items():

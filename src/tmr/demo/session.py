@@ -13,7 +13,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tmr.api import Model, load
-from tmr.commands.library import library_of_data, library_of_folder
 from tmr.data import TextMotionData
 from tmr.demo.libraries import Libraries
 from tmr.demo.uploads import read_upload, upload_folder
@@ -22,6 +21,8 @@ from tmr.errors import InputError
 from tmr.motion.features import features_to_joints
 from tmr.motion.read import read_motion
 from tmr.motion.skeleton import FPS
+from tmr.runs.build import data_of
+from tmr.runs.libraries import open_folder, open_library
 from tmr.search.entry import TakeInfo
 from tmr.search.library import Library
 from tmr.search.query import combine, parse_query
@@ -259,8 +260,8 @@ def open_session(
         )
     model = load(run_dir, device, ckpt)
     if folder is not None:
-        main = library_of_folder(model, folder)
+        main = open_folder(model.run, ckpt, model, folder)
     else:
-        main = library_of_data(model, data)
+        main = open_library(model.run, ckpt, model, data or data_of(model.config))
         _ = main.captions  # encoded now, before the page opens
     return Session(model, Libraries(model, main))

@@ -13,7 +13,7 @@ MAX_ID_LENGTH = 1000
 _FOLDERS = re.compile(r"(?<![\w.:/\\<-])(?:[A-Za-z]:)?[/\\](?:[^/\\\n'\"`:]*[/\\])*(?=[^/\\\s])")
 
 
-def number(value: object, name: str, low: float, high: float) -> float:
+def number(value: object, name: str, low: float | int, high: float | int) -> float:
     """A finite number within bounds; ``name`` is that of its field on the page."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise InputError(f"{name}: expected a number, found {_kind(value)}")
