@@ -115,7 +115,7 @@ def _card(run: RunDir, repo: str) -> str:
         repo=repo,
         model=config["model"]["name"],
         data=config["data"]["name"],
-        tokens=config["text"]["token_model"],
+        tokens=config["language_model"]["token_model"],
     )
 
 
