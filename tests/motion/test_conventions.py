@@ -119,7 +119,7 @@ def test_bodies_that_lie_jump_or_climb_are_noted(read, walk):
     [
         (lambda j: j, Overrides(), "does not say its frame rate: give it as fps=NUMBER"),
         (lambda j: j, Overrides(fps=20, unit="cm"), r"a person is 0\.0\d+ m long"),
-        (lambda j: j[:, :21], Overrides(fps=20), r"shape \(\d+, 21, 3\), expected joint"),
+        (lambda j: j[:, :21], Overrides(fps=20), "found 21 joints: not of KIT-ML with 21 joints"),
         (lambda j: j.reshape(len(j), -1), Overrides(fps=20), "expected joint positions"),
         (lambda j: j.astype(str), Overrides(fps=20), "expected numbers"),
         (lambda j: np.where(j == j[3, 7], np.nan, j), Overrides(fps=20), "left_ankle is NaN"),

@@ -40,7 +40,7 @@ _COLLARS = ("left_collar", "right_collar")
 _FEET = ("left_foot", "right_foot")
 # Of the leg's length: a point below the ankle is taken for the toes if it is at least so far from
 # the line of the shin; where there is none, toes are made so far before and below the ankle.
-_TOES_APART, _TOES_AHEAD, _TOES_BELOW = 0.05, 0.16, 0.075
+_TOES_APART, TOES_AHEAD, TOES_BELOW = 0.05, 0.16, 0.075
 
 _PREFIX = re.compile(r"^(.*[:|]|mixamorig\d*_|[mf]_avg_)")  # names of scenes and figures
 
@@ -323,7 +323,7 @@ def _complete(roles: Roles, animation: Animation, warnings: list[str]) -> tuple[
         # None is there: before the foot, at a right angle to shin and hips.
         ahead = np.cross(across, shin)
         ahead = ahead / max(np.linalg.norm(ahead), 1e-12)
-        toes = places[ankle] + length * (_TOES_AHEAD * ahead - _TOES_BELOW * shin)
+        toes = places[ankle] + length * (TOES_AHEAD * ahead - TOES_BELOW * shin)
         carrier = ankle if animation.names[ankle] else animation.parents[ankle]
         offset = rotations.rotate(rotations.inverse(turns[carrier]), toes - places[carrier])
         roles.joints[foot] = (len(animation.names) + len(added),)
