@@ -17,7 +17,6 @@ from tmr.motion.skeleton import NUM_JOINTS, joint
 from tmr.motion.skeleton_maps import (
     TOES_AHEAD,
     TOES_BELOW,
-    Profile,
     SkeletonMap,
 )
 from tmr.motion.skeleton_roles import Points, Roles
@@ -184,7 +183,7 @@ def _select(
             toes = ankle + length * (TOES_AHEAD * ahead - TOES_BELOW * shin)
             roles.joints[f"{side}_foot"] = (positions.shape[1],)
             positions = np.concatenate([positions, toes[:, None]], axis=1)
-    found = SkeletonMap(layout.name, roles, (), Profile({}), ())
+    found = SkeletonMap(layout.name, roles)
     return found.select(positions[:, found.points])
 
 
