@@ -1,20 +1,20 @@
 """A small library that the page is opened on, and the handlers on it."""
 
 import json
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
-from hydra.utils import instantiate
-from omegaconf import DictConfig
 
-from tests.workspace import ROOT, Workspace
-from tmr.commands.localize import plan_of, scoring_of
-from tmr.commands.motion_stats import motion_stats
-from tmr.commands.text_embeddings import embed_captions
-from tmr.commands.train import train
+from tests.workspace import ROOT, Workspace, call
+from tmr.commands import cli
 from tmr.data import TextMotionData
 from tmr.demo import Handlers, open_session
+from tmr.localization import Scoring, WindowPlan
 from tmr.motion.preprocessing import compute_features
 from tmr.runs.folder import RunDir
 from tmr.runs.weights import extract
@@ -29,11 +29,6 @@ SMALLER = (
     "trainer.max_epochs=1",
     "lr=1e-3",
 )
-
-
-def config(name: str, *overrides: str) -> DictConfig:
-    with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
-        return compose(name, list(overrides))
 
 
 def thin_out(datasets: Path) -> None:
@@ -67,13 +62,9 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
         patch.chdir(workspace.folder)
         thin_out(Path("datasets"))
         compute_features("datasets/motions/joints", "datasets/motions/guoh3dfeats", processes=1)
-        training = config(
-            "train", "data=synthetic", "model=tmr_small", "text=minilm", f"run_dir={RUN}", *SMALLER
-        )
-        model = instantiate(training.text, device="cpu")
-        embed_captions(Path(training.data.annotations), model)
-        motion_stats(config("motion_stats", "data=synthetic"))
-        train(training)
+        call("text_embeddings", "data=synthetic", "language_model=minilm", "device=cpu")
+        call("motion_stats", "data=synthetic")
+        call("train", "experiment=quickstart", *SMALLER)
         extract(RunDir(RUN))
     return workspace
 
@@ -88,5 +79,35 @@ def handlers(small: Workspace) -> Handlers:
         str(folder / "motions/guoh3dfeats"),
         "",
     )
-    cfg = config("app")
-    return Handlers(open_session(small.folder / RUN, data, "cpu"), plan_of(cfg), scoring_of(cfg))
+    config = cli.compose(ROOT / "configs", "app")
+    session = open_session(small.folder / RUN, data, "cpu")
+    return Handlers(session, WindowPlan(**config["windows"]), Scoring(**config["scoring"]))
+
+
+@contextmanager
+def served(small: Workspace, *options: str) -> Iterator[tuple[str, subprocess.Popen]]:
+    """The address of `python app.py` on the small library, on a free port, and its process."""
+    path = f"{small.folder / '.venv' / 'bin'}:{os.environ['PATH']}"
+    with subprocess.Popen(
+        ["python", "app.py", "port=0", *options], cwd=small.folder,
+        env=os.environ | {"PATH": path}, stdout=subprocess.PIPE, text=True,
+    ) as server:  # fmt: skip
+        assert server.stdout is not None
+        line = next((line for line in server.stdout if "is open at" in line), "")
+        found = re.search(r"http://\S+", line)
+        assert found, "the page did not open"
+        yield found[0].replace("0.0.0.0", "127.0.0.1"), server
+        server.kill()
+
+
+@pytest.fixture(scope="session")
+def address(small: Workspace, handlers: Handlers) -> Iterator[str]:
+    """The page on the small library, which ``handlers`` has encoded.
+
+    TMR_PAGE names one that is open, to take pictures of.
+    """
+    if "TMR_PAGE" in os.environ:
+        yield os.environ["TMR_PAGE"]
+        return
+    with served(small) as (address, _):
+        yield address

@@ -21,6 +21,7 @@ from tmr.motion.anatomy import (
     toes_ahead,
     unit_vectors,
 )
+from tmr.motion.gait import FASTEST_WALK, walking_steps
 from tmr.motion.kinematics import across, bones
 from tmr.motion.resample import resample
 from tmr.motion.skeleton import JOINTS, joint
@@ -184,7 +185,15 @@ def normalize_recording(recording: Recording, overrides: Overrides) -> Take:
             "knees and toes point backward: the axes are left-handed, or left and right are "
             "exchanged; give handedness=left, or handedness=right if all is well"
         )
-    return Take(resample(joints, fps), reading, (*warnings, *_oddities(joints, fps, ahead)))
+    warnings += _oddities(joints, fps, ahead)
+    clip = resample(joints, fps)
+    steps = walking_steps(clip)
+    if steps is not None and steps > FASTEST_WALK:
+        warnings.append(
+            f"a walk of {steps:.1f} steps a second, faster than people walk: if {fps:.4g} frames a "
+            "second are not true, give fps=NUMBER"
+        )
+    return Take(clip, reading, tuple(warnings))
 
 
 def up_axis(
