@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from tmr.api import Model, evaluate_generation, load
     from tmr.search.library import Library
 
+__version__ = "0.1.0"
+
 __all__ = ["InputError", "Library", "Model", "evaluate_generation", "load"]
 
 
