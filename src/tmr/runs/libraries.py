@@ -1,32 +1,56 @@
 """Libraries encoded by the model of a run, kept in its folder."""
 
+import hashlib
 import logging
+import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from tqdm import tqdm
-
 from tmr.data import TextMotionData
+from tmr.motion.conventions import Overrides
 from tmr.runs.folder import RunDir
 from tmr.search.encoder import Encoder
-from tmr.search.library import Library
+from tmr.search.library import Library, Progress, unseen
 
 log = logging.getLogger(__name__)
 
 
 def open_library(
-    run: RunDir, ckpt: str, encoder: Encoder, data: TextMotionData, splits: Sequence[str] = ()
+    run: RunDir,
+    ckpt: str,
+    encoder: Encoder,
+    data: TextMotionData,
+    splits: Sequence[str] = (),
+    windows: Sequence[float | int] = (),
+    progress: Progress = unseen,
 ) -> Library:
-    """The library of a data set; what is new in it is encoded, with a progress bar."""
+    """The library of a data set; what is new in it is encoded."""
     path = library_folder(run, ckpt, data.name)
-    with tqdm(desc="encode", unit=" motions", disable=None) as bar:
+    library = Library.of_data(
+        data, encoder, path, splits=splits, windows=windows, overwrite=True, progress=progress
+    )
+    log.info("%s: %d rows %s", library.name, len(library), f"in {path}" if path else "in memory")
+    return library
 
-        def show(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
 
-        library = Library.of_data(data, encoder, path, splits=splits, overwrite=True, progress=show)
+def open_folder(
+    run: RunDir,
+    ckpt: str,
+    encoder: Encoder,
+    folder: Path | str,
+    windows: Sequence[float | int] = (),
+    overrides: Overrides | None = None,
+    progress: Progress = unseen,
+) -> Library:
+    """The library of a folder of motion files, or of one file; what is new in it is encoded."""
+    real = Path(folder).resolve()
+    digest = hashlib.sha256(os.fsencode(real)).hexdigest()[:8]
+    path = library_folder(run, ckpt, f"folders/{real.name}-{digest}")
+    library = Library.of_folder(
+        folder, encoder, path, windows=windows, overrides=overrides, overwrite=True,
+        progress=progress,
+    )  # fmt: skip
     log.info("%s: %d rows %s", library.name, len(library), f"in {path}" if path else "in memory")
     return library
 
