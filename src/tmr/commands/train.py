@@ -20,7 +20,7 @@ from tmr.training import fit, process_rank
 
 log = logging.getLogger(__name__)
 
-GROUPS = ("data", "language_model", "model", "trainer", "experiment")
+GROUPS = ("data", "language_model", "model", "trainer", "augmentation", "experiment")
 # Two batches an epoch, one epoch.
 DEBUG = {"max_epochs": 1, "limit_train_batches": 2, "limit_val_batches": 2}
 
@@ -76,6 +76,8 @@ def train(resume_dir: str | None, overrides: Sequence[str], **config: Any) -> fl
             checkpoint_minutes=config["checkpoint_minutes"],
             data_on_device=config["data_on_device"],
             resume_from=_checkpoint(run),
+            augmentation=config.get("augmentation"),
+            ema=config["ema"],
         )
     log.info("done; next: python extract.py run_dir=%s", run.root)
     return figures.get("val/recall", math.nan)
@@ -99,7 +101,7 @@ def _checkpoint(run: RunDir) -> Path | None:
 def _resumed(run: RunDir, composed: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
     """The run's own config with the command line's plain options on top."""
     # Options that older runs do not have.
-    defaults = {"decay": 0.0} | {
+    defaults = {"decay": 0.0, "augmentation": None, "ema": 0.0} | {
         name: composed[name] for name in ("checkpoint_minutes", "data_on_device")
     }
     config = copy.deepcopy(defaults | run.read_config())

@@ -31,7 +31,7 @@ def zero_shot(
     run_dir: str,
     labels: Mapping[str, Any],
     split: str,
-    temperature: float | int,
+    temperature: float | int | None,
     seed: int,
     ckpt: str,
     device: str,
@@ -44,6 +44,7 @@ def zero_shot(
     keys, parts, truths = _parts(data_set, split, label_set)
     motions = _encode(model, data_set, parts)
     prompts = [model.encode_texts(some).cpu() for some in label_set.prompts.values()]
+    temperature = temperature or temperature_of(model.network)
     probabilities = label_probabilities(motions, prompts, temperature)
     recognition = judge(probabilities, truth_table(truths, label_set.labels))
     groups = np.arange(len(keys))
