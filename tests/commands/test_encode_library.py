@@ -2,8 +2,8 @@ import pytest
 
 from tests.workspace import call
 from tmr.commands.encode_library import share_of
-from tmr.commands.progress import Progress
 from tmr.errors import InputError
+from tmr.runs.progress import Progress
 
 
 def test_a_slurm_array_gives_each_task_its_share():

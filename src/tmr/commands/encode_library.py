@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from tmr.api import Model, load
-from tmr.commands.progress import Progress
 from tmr.errors import InputError
 from tmr.motion.conventions import Overrides
 from tmr.runs.build import data_of
+from tmr.runs.progress import Progress
 from tmr.search.sources import DataSource, FolderSource, Source
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,6 @@ from torch import Tensor
 
 from tmr.api import Model
 from tmr.commands.inputs import read_features
-from tmr.commands.progress import Progress
 from tmr.errors import InputError
 from tmr.motion.conventions import Overrides
 from tmr.runs.build import data_of
@@ -38,13 +37,11 @@ def library_of(
     if library is not None:
         return _made_before(library, model)
     lengths = [] if windows is None else [windows]
-    with Progress("encode", "motions") as progress:
-        if folder is not None:
-            overrides = Overrides(**reading)
-            return open_folder(model.run, model.ckpt, model, folder, lengths, overrides, progress)
-        data_set = data_of(model.config if data is None else {"data": data})
-        splits = [] if split is None else [split]
-        found = open_library(model.run, model.ckpt, model, data_set, splits, lengths, progress)
+    if folder is not None:
+        return open_folder(model.run, model.ckpt, model, folder, lengths, Overrides(**reading))
+    data_set = data_of(model.config if data is None else {"data": data})
+    splits = [] if split is None else [split]
+    found = open_library(model.run, model.ckpt, model, data_set, splits, lengths)
     if split is not None and split not in found.splits:
         names = ", ".join(found.splits) or "none"
         raise InputError(f"no motion of split {split}; splits found: {names}")

@@ -12,7 +12,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tmr.api import load
-from tmr.commands.progress import Progress
 from tmr.io import write_json, write_text
 from tmr.mining import (
     ClusterReport,
@@ -59,8 +58,7 @@ def mine_pairs(
     """Print and write what a split of a data set holds twice, contradicts, or has in common."""
     model = load(run_dir, device, ckpt)
     data_set = data_of({"data": data} if data else model.config)
-    with Progress("encode", "motions") as progress:
-        library = open_library(model.run, ckpt, model, data_set, [split], progress=progress)
+    library = open_library(model.run, ckpt, model, data_set, [split])
     where = f"split = {quoted(split)}"
     items, latents = library.entries(where), library.latents(where)
     captions = library.captions

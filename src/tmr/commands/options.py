@@ -144,6 +144,7 @@ OPTIONS: Mapping[str, Kind] = {
     "text": Text(several=True),
     "to": Text(),
     "search:text": Text(),
+    "auth": Text(),
     "localize:text": Text(),
     "where": Text(),
     # Files and folders.
@@ -168,7 +169,7 @@ OPTIONS: Mapping[str, Kind] = {
     "precision": choice("auto", "fp32", "bf16"),
     "device": Word(),
     "unit": Kind(),  # a name or a number
-    **dict.fromkeys(("protocols", "sets"), Words()),
+    **dict.fromkeys(("names", "protocols", "sets"), Words()),
     # Numbers.
     **dict.fromkeys(
         (

@@ -16,6 +16,7 @@ from tmr.data import Caption, TextMotionData
 from tmr.data.dataset import frames_of, read_features
 from tmr.errors import InputError
 from tmr.io import write_json
+from tmr.model import temperature_of
 from tmr.retrieval.bootstrap import Interval, with_intervals
 from tmr.runs.build import data_of
 from tmr.zero_shot import LabelSet, draw_confusion, judge, label_probabilities, summary, truth_table

@@ -10,8 +10,9 @@ from pathlib import Path
 from tmr.data import TextMotionData
 from tmr.motion.conventions import Overrides
 from tmr.runs.folder import RunDir
+from tmr.runs.progress import Progress
 from tmr.search.encoder import Encoder
-from tmr.search.library import Library, Progress, unseen
+from tmr.search.library import Library
 
 log = logging.getLogger(__name__)
 
@@ -23,13 +24,17 @@ def open_library(
     data: TextMotionData,
     splits: Sequence[str] = (),
     windows: Sequence[float | int] = (),
-    progress: Progress = unseen,
 ) -> Library:
-    """The library of a data set; what is new in it is encoded."""
+    """The library of a data set; what is new in it is encoded, with progress shown.
+
+    Raises:
+        InputError: as :meth:`Library.of_data`.
+    """
     path = library_folder(run, ckpt, data.name)
-    library = Library.of_data(
-        data, encoder, path, splits=splits, windows=windows, overwrite=True, progress=progress
-    )
+    with Progress("encode", "motions") as show:
+        library = Library.of_data(
+            data, encoder, path, splits=splits, windows=windows, overwrite=True, progress=show
+        )
     log.info("%s: %d rows %s", library.name, len(library), f"in {path}" if path else "in memory")
     return library
 
@@ -41,16 +46,20 @@ def open_folder(
     folder: Path | str,
     windows: Sequence[float | int] = (),
     overrides: Overrides | None = None,
-    progress: Progress = unseen,
 ) -> Library:
-    """The library of a folder of motion files, or of one file; what is new in it is encoded."""
-    real = Path(folder).resolve()
-    digest = hashlib.sha256(os.fsencode(real)).hexdigest()[:8]
-    path = library_folder(run, ckpt, f"folders/{real.name}-{digest}")
-    library = Library.of_folder(
-        folder, encoder, path, windows=windows, overrides=overrides, overwrite=True,
-        progress=progress,
-    )  # fmt: skip
+    """The library of a folder of motion files, or of one file, as :func:`open_library`.
+
+    Raises:
+        InputError: no such folder, or no file in it that can be read.
+    """
+    place = Path(folder).resolve()
+    digest = hashlib.sha256(os.fsencode(place)).hexdigest()[:8]  # two folders may share a name
+    path = library_folder(run, ckpt, f"folders/{place.name}-{digest}")
+    with Progress("encode", "motions") as show:
+        library = Library.of_folder(
+            folder, encoder, path, windows=windows, overrides=overrides, overwrite=True,
+            progress=show,
+        )  # fmt: skip
     log.info("%s: %d rows %s", library.name, len(library), f"in {path}" if path else "in memory")
     return library
 
