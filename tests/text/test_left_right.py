@@ -21,16 +21,29 @@ from tmr.text.left_right import SIDES, names_a_side, side_bits, swap_sides
     ],
 )
 def test_sides_that_a_caption_names(caption: str, named: set[str]) -> None:
-    assert {side for side, bit in zip(SIDES, side_bits(caption), strict=True) if bit} == named
+    bits = dict(zip(SIDES, side_bits(caption), strict=True))
+    assert {side for side, bit in bits.items() if bit and " " not in side} == named
 
 
 @pytest.mark.parametrize(
     "caption", ["hops on the left leg", "turns clockwise to the RIGHT", "both hands", "a walk"]
 )
 def test_bits_of_the_mirror_image_are_swapped(caption: str) -> None:
-    left, right, clockwise, counterclockwise = side_bits(caption)
-    assert side_bits(swap_sides(caption)) == (right, left, counterclockwise, clockwise)
+    bits = side_bits(caption)
+    swapped = [bit for pair in zip(bits[1::2], bits[::2], strict=True) for bit in pair]
+    assert list(side_bits(swap_sides(caption))) == swapped
     assert swap_sides(swap_sides(caption)) == caption
+
+
+def test_the_order_of_sides_is_told() -> None:
+    bits = dict(
+        zip(SIDES, side_bits("turns left, kicks right, then left, waves right"), strict=True)
+    )
+    assert {side for side, bit in bits.items() if bit and " " in side} == {
+        "left first",
+        "right last",
+    }
+    assert not any(side_bits("raises both hands")[4:])
 
 
 def test_only_captions_that_change_in_the_mirror_name_a_side() -> None:

@@ -64,6 +64,8 @@ def train(cfg: DictConfig) -> float:
             checkpoint_minutes=config["checkpoint_minutes"],
             data_on_device=config["data_on_device"],
             resume_from=_checkpoint(run),
+            augmentation=config.get("augmentation"),
+            ema=config["ema"],
         )
     log.info("done; next: python extract.py run_dir=%s", run.root)
     return figures.get("val/recall", math.nan)
@@ -98,6 +100,8 @@ def _resumed(cfg: DictConfig) -> dict[str, Any]:
         "checkpoint_minutes": cfg.checkpoint_minutes,
         "decay": 0.0,
         "data_on_device": cfg.data_on_device,
+        "augmentation": None,
+        "ema": 0.0,
     }
     config = OmegaConf.create(defaults | run.read_config())
     overrides = [o for o in HydraConfig.get().overrides.task if not o.startswith("resume_dir=")]

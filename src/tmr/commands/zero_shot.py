@@ -17,6 +17,7 @@ from tmr.data import Caption, TextMotionData
 from tmr.data.dataset import frames_of, read_features
 from tmr.errors import InputError
 from tmr.io import write_json
+from tmr.model import temperature_of
 from tmr.retrieval.bootstrap import Interval, with_intervals
 from tmr.runs.build import data_of
 from tmr.zero_shot import LabelSet, draw_confusion, judge, label_probabilities, summary, truth_table
@@ -36,7 +37,8 @@ def zero_shot(cfg: DictConfig) -> None:
     keys, parts, truths = _parts(data, cfg.split, labels)
     motions = _encode(model, data, parts)
     prompts = [model.encode_texts(some).cpu() for some in labels.prompts.values()]
-    probabilities = label_probabilities(motions, prompts, cfg.temperature)
+    temperature = cfg.temperature or temperature_of(model.network)
+    probabilities = label_probabilities(motions, prompts, temperature)
     recognition = judge(probabilities, truth_table(truths, labels.labels))
     groups = np.arange(len(keys))
     tops = with_intervals(recognition.hits.astype(float), groups, cfg.seed)

@@ -57,8 +57,8 @@ class Batch:
         return len(self.keys)
 
     @property
-    def sides(self) -> Bool[Tensor, "batch 4"]:
-        """Which of ``tmr.text.left_right.SIDES`` each caption names, on the device of the batch."""
+    def sides(self) -> Bool[Tensor, "batch sides"]:
+        """``tmr.text.left_right.side_bits`` of each caption, on the device of the batch."""
         bits = torch.tensor([side_bits(caption) for caption in self.captions])
         return bits.to(self.sentences.device, non_blocking=True)
 

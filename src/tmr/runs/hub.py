@@ -109,7 +109,7 @@ def _stage(
     if run.contrastive_metrics.is_dir():
         shutil.copytree(run.contrastive_metrics, staged.contrastive_metrics)
     normalizer.save_published(staged.stats)
-    save_weights(staged.weights(ckpt), split_modules(network.state_dict()))
+    save_weights(staged.weights(ckpt), split_modules(network.state_dict(), network.parts))
 
 
 @contextmanager

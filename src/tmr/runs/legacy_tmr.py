@@ -116,7 +116,7 @@ def _rename(node: Any) -> Any:
 
 def from_published(module: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """A module's state dict under our names, from published names (or ours already)."""
-    return {name.removeprefix(LAYERS[module]): tensor for name, tensor in state.items()}
+    return {name.removeprefix(LAYERS.get(module, "")): tensor for name, tensor in state.items()}
 
 
 def to_published(module: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:

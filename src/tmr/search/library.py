@@ -41,7 +41,7 @@ from tmr.search.sources import (
     part_of,
 )
 from tmr.search.stores import Found, Header, Store
-from tmr.search.stores.factory import create_store, is_remote, open_store
+from tmr.search.stores.factory import create_store, is_remote, open_store, outgrown
 
 log = logging.getLogger(__name__)
 
@@ -78,9 +78,11 @@ class Library:
         store: Store,
         source: Source | None = None,
         path: str | Path | None = None,
+        kind: str = "auto",
     ) -> None:
         self.encoder = encoder
         self.store = store
+        self.kind = kind
         self.source = source
         self.path = path
         self.skipped: Skipped = {}
@@ -384,6 +386,8 @@ class Library:
             done += len({entry.key for entry in part.entries})
             self._replace(part)
         self._report_skipped()
+        if self.kind == "auto":
+            self.store = outgrown(self.store, self.path)
         return done
 
     def held(self) -> dict[str, TakeInfo]:
@@ -494,7 +498,8 @@ def library_at(
             lengths = {*header.windows, *found.header.windows}  # or two calls would take turns
             header = replace(header, windows=tuple(sorted(lengths)))
             found = None
-    return Library(encoder, found or create_store(header, path, store), source, path)
+    kept = found if found is not None else create_store(header, path, store)
+    return Library(encoder, kept, source, path, store)
 
 
 def _check_model(header: Header, encoder: Encoder, path: Path | str) -> None:

@@ -3,7 +3,11 @@
 import re
 from functools import lru_cache
 
-SIDES = ("left", "right", "clockwise", "counterclockwise")
+# What ``side_bits`` tells of a caption, in pairs of which the mirror image has the other.
+SIDES = (
+    "left", "right", "clockwise", "counterclockwise",
+    "left first", "right first", "left last", "right last",
+)  # fmt: skip
 _SIDES = {"left": "right", "right": "left"}
 # Also leftwards, left-sided, right-hand; not upright, bright, straight or righten.
 _SIDE = re.compile(r"\b(left|right)(?=(?:wards?|hand(?:ed)?|most|y)?\b)", re.IGNORECASE)
@@ -24,17 +28,21 @@ def swap_sides(text: str) -> str:
 
 
 @lru_cache(maxsize=2**18)
-def side_bits(text: str) -> tuple[bool, bool, bool, bool]:
-    """Which of ``SIDES`` a caption names.
+def side_bits(text: str) -> tuple[bool, ...]:
+    """Which of ``SIDES`` a caption names, and which of left and right it names first and last.
 
-    "Both hands" (arms, legs, feet ...) names left and right, unless a side is named too: in "waves
-    the left hand, then lifts both arms" the left alone tells the motion from its mirror image.
+    "Both hands" (arms, legs, feet ...) names left and right, in no order, unless a side is named
+    too: in "waves the left hand, then lifts both arms" the left alone tells the motion from its
+    mirror image. Of "turns left, then kicks with the right leg", the order alone does.
     """
-    sides = {found[1].lower() for found in _SIDE.finditer(text)}
-    if not sides and _BOTH.search(text):
-        sides = {"left", "right"}
+    named = [found[1].lower() for found in _SIDE.finditer(text)]
+    sides = named or (["left", "right"] if _BOTH.search(text) else [])
     turns = {bool(found[1]) for found in _TURN.finditer(text)}
-    return "left" in sides, "right" in sides, False in turns, True in turns
+    first, last = named[:1], named[-1:]
+    return (
+        "left" in sides, "right" in sides, False in turns, True in turns,
+        "left" in first, "right" in first, "left" in last, "right" in last,
+    )  # fmt: skip
 
 
 def names_a_side(text: str) -> bool:

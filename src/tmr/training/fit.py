@@ -5,10 +5,12 @@ import shlex
 import sys
 import warnings
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+from pytorch_lightning.callbacks import EMAWeightAveraging
 from pytorch_lightning.utilities import rank_zero_only
 from torch.utils.data import DataLoader
 
@@ -22,6 +24,7 @@ from tmr.errors import InputError
 from tmr.io import WriteError, disk_is_full
 from tmr.model import TEMOS
 from tmr.training.allocator import keep_freed_memory
+from tmr.training.augmentation import Augmentation
 from tmr.training.checkpoints import Checkpoints
 from tmr.training.epoch_log import EpochLog, ProgressLog, log_to_file
 from tmr.training.module import Training
@@ -61,6 +64,8 @@ def fit(
     resume_from: Path | None = None,
     logger: Mapping[str, Any] | None = None,
     keep_every: int = 0,
+    augmentation: Mapping[str, float] | None = None,
+    ema: float = 0.0,
 ) -> dict[str, float | int]:
     """Train and return the last epoch's metrics; logs and checkpoints go under ``run_dir``.
 
@@ -70,7 +75,10 @@ def fit(
     one of Lightning's loggers beside ``metrics.csv`` (see ``trainer_of``);
     ``checkpoint_minutes`` is how often ``last.ckpt`` is written in mid-epoch, and every
     ``keep_every`` epochs a checkpoint is kept; ``data_on_device`` is whether the data live there,
-    ``auto`` on a GPU with the room; ``resume_from`` is a checkpoint to continue.
+    ``auto`` on a GPU with the room; ``resume_from`` is a checkpoint to continue; ``augmentation``
+    holds the options of ``Augmentation``, which changes training motions. With ``ema``, validation
+    and checkpoints see the exponential moving average of the weights over steps, which keeps that
+    share of itself in each (Polyak and Juditsky, 1992).
 
     Raises:
         InputError: an option is refused, the loss is not finite, or the disk is full. The last
@@ -86,7 +94,9 @@ def fit(
         epochs = EpochLog(logs)
         checkpoints = Checkpoints(logs / "checkpoints", checkpoint_minutes, keep_every)
         progress = [] if sys.stderr.isatty() else [ProgressLog()]
-        lightning = trainer_of(trainer, run_dir, [epochs, *progress, checkpoints], logger)
+        averages = [EMAWeightAveraging(decay=ema)] if ema else []
+        callbacks = [epochs, *progress, *averages, checkpoints]
+        lightning = trainer_of(trainer, run_dir, callbacks, logger)
         place = lightning.global_rank, lightning.world_size
         device = lightning.strategy.root_device
         log.info("%s: %d motions, validated on %d", model.name, len(train), len(val))
@@ -95,7 +105,12 @@ def fit(
             keep_freed_memory()
         training, validation = place_on_device_if_it_fits([train, val], device, data_on_device)
         order = {"seed": seed, "batch_size": batch_size, "pool": pool, "motions": len(train)}
-        module = Training(model, lr, order, run_dir / "failures", decay)
+        augment = (
+            partial(Augmentation(**augmentation), normalizer=train.normalizer)
+            if augmentation
+            else None
+        )
+        module = Training(model, lr, order, run_dir / "failures", decay, augment)
         loaders = (
             training_loader(training, batch_size, pool, seed, device.type == "cuda", *place),
             validation_loader(validation, batch_size, *place),

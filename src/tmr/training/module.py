@@ -1,6 +1,7 @@
 """The Lightning module around a model: steps, logging, optimizer, and exact resuming."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from tmr.model import SINGLE_PROCESS, TEMOS, DistributedProcessGroup, ProcessGro
 from tmr.retrieval import Encoded, both_directions, cosine_similarity
 from tmr.retrieval.encode import join
 from tmr.retrieval.metrics import RECALLS
+from tmr.retrieval.sides import side_preferences
+from tmr.sequences import Packed
 from tmr.training.failure import Failure
 
 
@@ -27,7 +30,8 @@ class Training(pl.LightningModule):
     """Trains a TEMOS or TMR with AdamW, with its retrieval metrics on validation data.
 
     Logs ``train/TERM`` and ``val/TERM`` for every loss term, ``val/t2m/R01`` and so on for the
-    whole validation split, and ``val/recall``, the mean of R@1, 2, 3, 5 and 10 both ways.
+    whole validation split, ``val/recall``, the mean of R@1, 2, 3, 5 and 10 both ways, and
+    ``val/sides/t2m`` and ``m2t`` where captions name a side (see ``side_preferences``).
 
     On several processes, each has its share of every batch (see ``DistributedBatchSampler``), and
     losses, their gradients and all metrics are those of one process, but for the random numbers:
@@ -48,11 +52,13 @@ class Training(pl.LightningModule):
         order: Mapping[str, int],
         failures: Path,
         decay: float | int = 0.0,
+        augment: Callable[[Packed], Packed] | None = None,
     ) -> None:
         super().__init__()
         if not 0 <= decay <= 1:
             raise InputError(f"decay={decay} is no share of a run; give a number from 0 to 1")
         self.model = model
+        self.augment = augment
         self.lr = lr
         self.decay = decay
         self.order = dict(order)
@@ -117,7 +123,9 @@ class Training(pl.LightningModule):
         torch.manual_seed(self._random_seed(batch_idx))
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Loss of a batch."""
+        """Loss of a batch, its motions augmented where that is wanted."""
+        if self.augment is not None:
+            batch = replace(batch, motion=self.augment(batch.motion))
         group, count = self._process_group("train", batch, batch_idx)
         losses = self.model(batch, group=group).losses
         self._add_to_means("train", losses, count)
@@ -172,6 +180,7 @@ class Training(pl.LightningModule):
         recalls = [
             metrics[f"{direction}/R{k:02d}"] for direction in ("t2m", "m2t") for k in RECALLS
         ]
+        metrics |= side_preferences(encoded).figures()
         logged = {f"val/{name}": value for name, value in metrics.items() if "len" not in name}
         self.log_dict(logged | {"val/recall": sum(recalls) / len(recalls)}, batch_size=1)
 
