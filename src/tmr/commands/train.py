@@ -43,7 +43,6 @@ def train(cfg: DictConfig) -> float:
     embeddings = embeddings_of(config, data, device=choose_device("auto"))
     store = data.store()
     datasets = [data.split(split, embeddings, normalizer, store) for split in ("train", "val")]
-    log.info("%s: %d training, %d validation motions", data.name, *map(len, datasets))
     model = model_of(config)
     if config.get("compile"):
         model.compile_layers()
@@ -62,6 +61,8 @@ def train(cfg: DictConfig) -> float:
             seed=config["seed"],
             trainer=config["trainer"],
             checkpoint_minutes=config["checkpoint_minutes"],
+            keep_every=config["keep_every"],
+            logger=config["logger"],
             data_on_device=config["data_on_device"],
             resume_from=_checkpoint(run),
             augmentation=config.get("augmentation"),
@@ -98,6 +99,8 @@ def _resumed(cfg: DictConfig) -> dict[str, Any]:
     # Options that older runs do not have.
     defaults = {
         "checkpoint_minutes": cfg.checkpoint_minutes,
+        "keep_every": cfg.keep_every,
+        "logger": cfg.logger,
         "decay": 0.0,
         "data_on_device": cfg.data_on_device,
         "augmentation": None,
@@ -105,7 +108,7 @@ def _resumed(cfg: DictConfig) -> dict[str, Any]:
     }
     config = OmegaConf.create(defaults | run.read_config())
     overrides = [o for o in HydraConfig.get().overrides.task if not o.startswith("resume_dir=")]
-    groups = [o for o in overrides if o.partition("=")[0] in ("data", "text", "model", "trainer")]
+    groups = [o for o in overrides if o.partition("=")[0] in ("data", "text", "model", "trainer", "logger")]
     if groups:
         raise InputError(
             f"resume_dir continues a run with its own config; leave out {' '.join(groups)}"

@@ -8,6 +8,8 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
+from tmr.io import save_pickle
+
 
 class Checkpoints(pl.Callback):
     """``last.ckpt`` of every epoch and of long ones in between, ``best.ckpt`` by mean recall.

@@ -99,7 +99,7 @@ def fit(
         lightning = trainer_of(trainer, run_dir, callbacks, logger)
         place = lightning.global_rank, lightning.world_size
         device = lightning.strategy.root_device
-        log.info("%s: %d motions, validated on %d", model.name, len(train), len(val))
+        log.info("%s: %d training, %d validation motions", model.name, len(train), len(val))
         log.info("training on %d x %s in %s", place[1], device.type, lightning.precision)
         if device.type == "cpu":
             keep_freed_memory()
