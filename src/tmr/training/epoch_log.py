@@ -143,10 +143,14 @@ def log_to_file(path: Path, enabled: bool) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    root = logging.getLogger()
+    root, ours = logging.getLogger(), logging.getLogger("tmr")
+    level = ours.level
+    if level == logging.NOTSET:
+        ours.setLevel(logging.INFO)  # also where the program that calls us configured no logging
     root.addHandler(handler)
     try:
         yield
     finally:
         root.removeHandler(handler)
+        ours.setLevel(level)
         handler.close()
