@@ -55,10 +55,6 @@ def _option(command: str, argument: str, groups: Collection[str], sweep: bool) -
     prefix, name, value = _parts(argument)
     if name is None:
         return argument
-    if name.startswith(
-        "trainer."
-    ):  # any key of Lightning's Trainer, whether the config has it or not
-        return f"{prefix or '++'}{name}={value}"
     kind = kind_of(command, name)
     if name in groups:
         return f"{name}={value}"  # `+experiment=...` too: the defaults list has every group
