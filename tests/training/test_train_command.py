@@ -89,6 +89,7 @@ def test_ctrl_c_ends_in_one_line_that_says_how_to_resume(workspace, whole, tmp_p
     run_dir, output = tmp_path / "my run", tmp_path / "printed.txt"
     shutil.copytree(whole, run_dir)
     line = f"python train.py 'resume_dir={run_dir}' trainer.max_epochs=400"
+    output.touch()
     process = start_command(workspace.folder, line, output)
     while process.is_alive() and "epoch 3/400" not in output.read_text():
         time.sleep(0.01)

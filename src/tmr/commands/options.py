@@ -165,10 +165,12 @@ OPTIONS: Mapping[str, Kind] = {
     **dict.fromkeys(("keep_every", "seed", "size.test", "size.val"), whole(0)),
     "nsim_split:size": whole(1),
     **dict.fromkeys(("start", "end"), number()),
-    **dict.fromkeys(("allowed", "duplicate_meters", "fact", "min_seconds"), number(0)),
+    **dict.fromkeys(
+        ("allowed", "checkpoint_minutes", "duplicate_meters", "fact", "min_seconds"), number(0)
+    ),
     **dict.fromkeys(("size.min_seconds", "size.max_seconds"), number(0, above=True)),
     **dict.fromkeys(
-        ("fps", "lr", "temperature", "seconds", "checkpoint_minutes"), number(0, above=True)
+        ("fps", "lr", "temperature", "seconds"), number(0, above=True)
     ),
     **dict.fromkeys(
         ("alike_above", "decay", "duplicates_above", "ema", "suspect_margin", "unlike_below"),
