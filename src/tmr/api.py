@@ -34,9 +34,12 @@ Motions = Sequence[Motion] | Motion  # an array of motions of one length will do
 
 
 def load(
-    run_dir: str | Path, device: str = "cpu", ckpt: str = "last", precision: str = "fp32"
+    run_dir: str | Path | None = None,
+    device: str = "cpu",
+    ckpt: str = "last",
+    precision: str = "fp32",
 ) -> "Model":
-    """The model of a run folder, ready to encode.
+    """The model of a run folder, ready to encode; without one, that of ``models/open``.
 
     ``run_dir`` is a folder, ours or published, or ``hf://user/repo`` (``hf://user/repo@revision``)
     on the Hugging Face hub. ``device`` is ``cpu``, ``cuda``, ``cuda:1`` ..., or ``auto``: a GPU
@@ -276,7 +279,7 @@ class Model:
             else embeddings.token_states(unique)
         )
         tokens = [torch.as_tensor(states) for states in found]
-        width, expected = tokens[0].shape[-1], self.config["model"]["text_encoder"]["nfeats"]
+        width, expected = tokens[0].shape[-1], self.network.text_encoder.nfeats
         if width != expected:
             raise InputError(
                 f"the text encoder of {self.run.root} reads token states of {expected} numbers, "

@@ -2,6 +2,7 @@
 
 from tmr.model.actor import ActorDecoder, ActorEncoder
 from tmr.model.distributed import SINGLE_PROCESS, DistributedProcessGroup, ProcessGroup
+from tmr.model.ensemble import EncoderEnsemble
 from tmr.model.gaussian import Gaussian
 from tmr.model.side_aware import SideAwareTMR
 from tmr.model.temos import TEMOS, LatentBatch, Step
@@ -14,6 +15,7 @@ __all__ = [
     "ActorDecoder",
     "ActorEncoder",
     "DistributedProcessGroup",
+    "EncoderEnsemble",
     "Gaussian",
     "LatentBatch",
     "ProcessGroup",

@@ -20,6 +20,8 @@ from tmr.runs.legacy_tmr import is_published, translate
 
 log = logging.getLogger(__name__)
 
+DEFAULT_RUN = Path("models/open")
+
 # Recorded with every run, because their versions change results.
 PACKAGES = ("tmr", "torch", "numpy", "pytorch_lightning", "transformers", "hydra-core")
 
@@ -127,6 +129,24 @@ class RunDir:
     def normalizer(self, data: TextMotionData) -> Normalizer:
         """The statistics in the folder, or the data set's where the folder has none."""
         return Normalizer.load(self.stats) if self.stats.is_dir() else data.normalizer()
+
+
+def default_run() -> RunDir:
+    """The run that comes with the project, ``models/open``: used where no run is named.
+
+    It is looked for below the current folder, then beside the sources.
+
+    Raises:
+        InputError: it is in neither place, as in an installation without the repository.
+    """
+    places = [Path(), *Path(__file__).parents[3:4]]
+    for place in places:
+        if (place / DEFAULT_RUN / "config.json").is_file():
+            return RunDir(place / DEFAULT_RUN)
+    raise InputError(
+        f"no run is named, and {DEFAULT_RUN}, which the repository has, is not below "
+        f"{Path().resolve()}; give run_dir=FOLDER, or work in a clone of the repository"
+    )
 
 
 def check_config(config: Mapping[str, Any]) -> None:

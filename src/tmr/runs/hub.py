@@ -11,7 +11,7 @@ from tmr.data import Normalizer
 from tmr.errors import InputError
 from tmr.io import write_text
 from tmr.model import TEMOS
-from tmr.runs.folder import RunDir
+from tmr.runs.folder import RunDir, default_run
 from tmr.runs.weights import save_weights, split_modules
 from tmr.text.language_model import quiet_libraries
 
@@ -37,8 +37,10 @@ model.similarity(["a person walks in a circle"], [features])  # features: (frame
 """
 
 
-def run_at(where: str | Path) -> RunDir:
+def run_at(where: str | Path | None) -> RunDir:
     """The run folder at a path, or that of ``hf://user/repo`` in the hub's cache.
+
+    None is the run that comes with the project (see ``default_run``).
 
     ``hf://user/repo@revision`` is a branch, tag or commit. What the hub has is fetched when it is
     newer than the cache; without a network the cache is used. Safetensors are fetched, and
@@ -47,6 +49,8 @@ def run_at(where: str | Path) -> RunDir:
     Raises:
         InputError: no such repository or revision, or neither a network nor a cached copy.
     """
+    if where is None:
+        return default_run()
     if not str(where).startswith(SCHEME):
         return RunDir(Path(where))
     repo, _, revision = str(where).removeprefix(SCHEME).partition("@")
