@@ -284,7 +284,7 @@ class Model:
             raise InputError(
                 f"the text encoder of {self.run.root} reads token states of {expected} numbers, "
                 f"the text model {self.text_model.name} gives {width}; name the text model of its "
-                f'training under "text" in {self.run.config}'
+                f'training under "language_model" in {self.run.config}'
             )
         latents = self._encode(encoder, tokens, batch_size)
         rows = {text: row for row, text in enumerate(unique)}

@@ -19,7 +19,7 @@ def data_of(config: Config) -> TextMotionData:
 
 def text_model_of(config: Config, device: str = "cpu") -> TextModel:
     """The frozen language models that a config names, loaded at first use."""
-    return instantiate(config["text"], _convert_="all", device=device)
+    return instantiate(config["language_model"], _convert_="all", device=device)
 
 
 def embeddings_of(config: Config, data: TextMotionData, device: str = "cpu") -> EmbeddingCache:

@@ -104,7 +104,7 @@ def _stage(
         repo=repo,
         model=config["model"]["name"],
         data=config["data"]["name"],
-        tokens=config["text"]["token_model"],
+        tokens=config["language_model"]["token_model"],
     )
     write_text(staged.root / "README.md", card)
     for name in ("config.json", "environment.json", "README.md"):

@@ -128,8 +128,8 @@ class TextModel:
         encoder = _Encoder(self.token_model, self.device)
         if encoder.dim != self.token_dim:
             raise InputError(
-                f"text={self.name}: {self.token_model} gives token states of {encoder.dim} "
-                f"numbers, expected token_dim={self.token_dim}"
+                f"language_model={self.name}: {self.token_model} gives token states of "
+                f"{encoder.dim} numbers, expected token_dim={self.token_dim}"
             )
         return encoder
 
