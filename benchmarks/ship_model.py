@@ -3,8 +3,9 @@
     python -m benchmarks.ship_model models/open outputs/open_seed0 [outputs/open_seed1 ...]
 
 Heads that only training needs are left out. Several runs of one data set become one model whose
-cosines are the mean of theirs. Writes config.json, stats/, last_weights/*.safetensors and
-SHA256SUMS; the card, README.md, is written by hand.
+cosines are the mean of theirs. Its data set is the embedded one, which everybody can make. Writes
+config.json, stats/, last_weights/*.safetensors and SHA256SUMS; the card, README.md, is written by
+hand.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from tmr.io import save_tensors, write_json, write_text
 from tmr.runs.folder import RunDir
 from tmr.runs.legacy_tmr import from_published
 
+SEARCHED = "synthetic"
 ENCODERS = ("motion_encoder", "text_encoder")
 
 
@@ -51,7 +53,16 @@ def config_of(runs: Sequence[RunDir], target: str) -> dict[str, Any]:
         "threshold_selfsim": config["model"]["threshold_selfsim"],
         "sample_latents": False,
     }
-    return config | {"model": model, "run_dir": target}
+    trained_on = config["data"]["name"]
+    data = {key: str(value).replace(trained_on, SEARCHED) for key, value in config["data"].items()}
+    return {
+        "data": data,
+        "language_model": config["language_model"],
+        "model": model,
+        "run_dir": target,
+        "trained_on": trained_on,
+        "seeds": [run.read_config()["seed"] for run in runs],
+    }
 
 
 def encoder(part: str, runs: Sequence[RunDir]) -> Mapping[str, Any]:
