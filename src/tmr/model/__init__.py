@@ -2,7 +2,6 @@
 
 from tmr.model.actor import ActorDecoder, ActorEncoder
 from tmr.model.distributed import SINGLE_PROCESS, DistributedProcessGroup, ProcessGroup
-from tmr.model.ensemble import EncoderEnsemble
 from tmr.model.gaussian import Gaussian
 from tmr.model.side_aware import SideAwareTMR
 from tmr.model.temos import TEMOS, LatentBatch, Step
@@ -15,7 +14,6 @@ __all__ = [
     "ActorDecoder",
     "ActorEncoder",
     "DistributedProcessGroup",
-    "EncoderEnsemble",
     "Gaussian",
     "LatentBatch",
     "ProcessGroup",

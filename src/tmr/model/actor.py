@@ -41,7 +41,6 @@ class ActorEncoder(nn.Module):
         logvar_offset: float = 0.0,
     ) -> None:
         super().__init__()
-        self.nfeats = nfeats
         self.dropout = dropout
         self.logvar_offset = logvar_offset
         self.projection = nn.Linear(nfeats, latent_dim)
