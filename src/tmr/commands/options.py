@@ -180,10 +180,12 @@ OPTIONS: Mapping[str, Kind] = {
     ),
     "steps": whole(2),
     "port": whole(0, 65535),
-    **dict.fromkeys(("seed", "size.test", "size.val"), whole(0)),
+    **dict.fromkeys(("keep_every", "seed", "size.test", "size.val"), whole(0)),
     "nsim_split:size": whole(1),
     **dict.fromkeys(("start", "end"), number()),
-    **dict.fromkeys(("allowed", "duplicate_meters", "fact", "min_seconds"), number(0)),
+    **dict.fromkeys(
+        ("allowed", "checkpoint_minutes", "duplicate_meters", "fact", "min_seconds"), number(0)
+    ),
     **dict.fromkeys(("search:windows", "motion_to_motion:windows"), number(0.5)),
     "encode_library:windows": Numbers(
         expected="lengths of at least 0.5 seconds, for example [1.0,2.0]", low=0.5
@@ -191,7 +193,7 @@ OPTIONS: Mapping[str, Kind] = {
     "gpus_per_worker": number(0),
     **dict.fromkeys(("size.min_seconds", "size.max_seconds"), number(0, above=True)),
     **dict.fromkeys(
-        ("fps", "lr", "temperature", "seconds", "checkpoint_minutes"), number(0, above=True)
+        ("fps", "lr", "temperature", "seconds"), number(0, above=True)
     ),
     **dict.fromkeys(
         ("alike_above", "decay", "duplicates_above", "ema", "suspect_margin", "unlike_below"),
