@@ -23,7 +23,7 @@ def test_quickstart_ends_with_the_table_and_a_search(quickstart):
     for protocol in ("normal", "threshold_0.95", "nsim", "guo"):
         assert f"\n{protocol}" in printed
     found = printed.rsplit('"a person waves with the left hand"\n', 1)[1].splitlines()
-    scores = [float(line.split()[0]) for line in found[:5]]
+    scores = [float(line.split()[1]) for line in found[1:6]]  # below the names of the columns
     assert scores == sorted(scores, reverse=True)
     assert all(0 <= score <= 1 for score in scores)
 
