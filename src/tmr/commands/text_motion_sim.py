@@ -30,7 +30,7 @@ def text_motion_sim(
     given = texts_of(text, texts)
     paths = motion_files(npy)
     motions = [read_features(path, start, end, reading) for path in paths]
-    scores = load(run_dir, device, ckpt).similarity(given, motions).cpu().numpy()
+    scores = load(run_dir, device, ckpt).score(given, motions, check=False).cpu().numpy()
     names = [str(path) for path in paths]
     if scores.size == 1:
         score = f"{scores.item():.3f}"

@@ -123,7 +123,7 @@ class Session:
         path = Path(path)
         features = read_upload(path)
         key = hashlib.sha256(features.tobytes()).hexdigest()[:16]
-        latent = self.model.encode_motions([features])[0].cpu()
+        latent = self.model.encode_motions([features], check=False)[0].cpu()
         with self.lock:
             self.uploads[key] = Upload(path.name, features, latent)
             while len(self.uploads) > REMEMBERED:
