@@ -126,6 +126,17 @@ def test_an_end_site_stands_for_toes_and_made_toes_point_forward(read):
         assert abs(reach[0]) < 0.03
 
 
+def test_a_toe_in_the_place_of_its_ankle_is_replaced_by_its_end_site(read):
+    def edit(text: str) -> str:
+        toe = r"(ToeBase\n{\n)OFFSET (.*)(\nCHANNELS .*\nEnd Site\n{\n)OFFSET 0 0 0"
+        return re.sub(toe, r"\1OFFSET 0 0 0\3OFFSET \2", text)
+
+    take = read({}, edit)
+    assert take.reading.skeleton == "mixamo"
+    for name in SEEN:
+        assert np.allclose(take.joints[0, joint(name)], STANDING[name], atol=1e-6), name
+
+
 def test_names_that_the_hierarchy_contradicts_are_refused(read):
     rng = np.random.default_rng(0)
     names = MIXAMO.needed()

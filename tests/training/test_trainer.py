@@ -43,7 +43,7 @@ def test_callbacks_and_loggers_are_objects_or_classes_of_lightning_by_name(tmp_p
     logger = {"_target_": "pytorch_lightning.loggers.CSVLogger", "name": "more"}
     ours = ProgressLog()
     options = CPU | {"callbacks": [mine, named], "profiler": "simple", "gradient_clip_val": 1.0}
-    trainer = trainer_of(options, tmp_path, [ours], logger)
+    trainer: Any = trainer_of(options, tmp_path, [ours], logger)
     stopping = [c for c in trainer.callbacks if isinstance(c, EarlyStopping)]
     assert stopping[0] is mine
     assert stopping[1].monitor == "val/recall"

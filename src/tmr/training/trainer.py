@@ -11,10 +11,10 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning import callbacks as lightning_callbacks
 from pytorch_lightning import loggers as lightning_loggers
 from pytorch_lightning.strategies import DDPStrategy
-from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from tmr.device import fastest_precision
 from tmr.errors import InputError
