@@ -12,7 +12,7 @@ from tmr.errors import InputError
 from tmr.zero_shot import (
     LabelSet,
     draw_confusion,
-    evaluate,
+    evaluate_recognition,
     label_probabilities,
     summary,
     truth_table,
@@ -92,7 +92,7 @@ def test_a_worked_case_with_two_true_labels():
     probabilities = np.array([[0.6, 0.1, 0.3], [0.2, 0.7, 0.1], [0.5, 0.3, 0.2]])
     truths = truth_table([frozenset({"walk", "turn"}), frozenset({"walk", "turn"}),
                           frozenset({"walk"})], labels)  # fmt: skip
-    found = evaluate(probabilities, truths)
+    found = evaluate_recognition(probabilities, truths)
     assert found.hits[:, 0].tolist() == [True, False, True]
     assert found.hits[:, 1].all()
     np.testing.assert_allclose(found.per_label, [2 / 3, np.nan, 1 / 2])

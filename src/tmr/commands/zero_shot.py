@@ -22,7 +22,7 @@ from tmr.runs.build import data_of
 from tmr.zero_shot import (
     LabelSet,
     draw_confusion,
-    evaluate,
+    evaluate_recognition,
     label_probabilities,
     summary,
     truth_table,
@@ -54,7 +54,7 @@ def zero_shot(
     prompts = [model.encode_texts(some).cpu() for some in label_set.prompts.values()]
     temperature = temperature or temperature_of(model.network)
     probabilities = label_probabilities(motions, prompts, temperature)
-    recognition = evaluate(probabilities, truth_table(truths, label_set.labels))
+    recognition = evaluate_recognition(probabilities, truth_table(truths, label_set.labels))
     groups = np.arange(len(keys))
     tops = with_intervals(recognition.hits.astype(float), groups, seed)
     figures = {f"top-{top}": _percent(i) for top, i in zip(TOPS, tops, strict=True)}

@@ -4,7 +4,7 @@ from tmr.zero_shot.confusion_plot import draw_confusion
 from tmr.zero_shot.labels import LabelSet
 from tmr.zero_shot.recognition import (
     Recognition,
-    evaluate,
+    evaluate_recognition,
     label_probabilities,
     summary,
     truth_table,
@@ -14,7 +14,7 @@ __all__ = [
     "LabelSet",
     "Recognition",
     "draw_confusion",
-    "evaluate",
+    "evaluate_recognition",
     "label_probabilities",
     "summary",
     "truth_table",
