@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from tests.workspace import Workspace
+from tmr.data import Normalizer
 
 RUN = "outputs/quickstart"
 
@@ -35,15 +36,12 @@ def test_a_run_folder_is_complete(workspace):
     assert config["language_model"]["name"] == "minilm"
     environment = json.loads((run / "environment.json").read_text())
     assert torch.__version__ in json.dumps(environment)
-    for name in ("motion_encoder", "text_encoder", "motion_decoder"):
+    for name in ("motion_encoder", "text_encoder", "side_head", "temperature"):
         assert (run / "last_weights" / f"{name}.pt").is_file()
         assert (run / "last_weights" / f"{name}.safetensors").is_file()
-    for name in ("mean", "std"):
-        ours = torch.load(run / "stats" / f"{name}.pt", weights_only=True)
-        theirs = torch.load(
-            workspace.folder / "stats/synthetic/guoh3dfeats" / f"{name}.pt", weights_only=True
-        )
-        assert torch.equal(ours, theirs)
+    ours = Normalizer.load(run / "stats")
+    theirs = Normalizer.load(workspace.folder / "stats/synthetic/guoh3dfeats")
+    assert torch.equal(ours.mean, theirs.mean) and torch.equal(ours.std, theirs.std)
     assert {p.name for p in (run / "logs" / "checkpoints").iterdir()} == {"last.ckpt", "best.ckpt"}
 
 
