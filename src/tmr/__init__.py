@@ -7,14 +7,16 @@ from tmr.errors import InputError
 
 if TYPE_CHECKING:
     from tmr.api import Model, evaluate_generation, load
+    from tmr.search.library import Library
 
 __version__ = "0.1.0"
 
-__all__ = ["InputError", "Model", "evaluate_generation", "load"]
+__all__ = ["InputError", "Library", "Model", "evaluate_generation", "load"]
 
 
 def __getattr__(name: str) -> Any:
     """The Python API at first use: ``import tmr`` alone loads neither torch nor models."""
     if name in __all__:
-        return getattr(import_module("tmr.api"), name)
+        module = "tmr.search.library" if name == "Library" else "tmr.api"
+        return getattr(import_module(module), name)
     raise AttributeError(f"module 'tmr' has no attribute {name!r}")

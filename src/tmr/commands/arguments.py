@@ -58,8 +58,10 @@ def _option(command: str, argument: str, groups: Collection[str], sweep: bool) -
     kind = kind_of(command, name)
     if name in groups:
         return f"{name}={value}"  # `+experiment=...` too: the defaults list has every group
+    if name.startswith("trainer."):
+        prefix = prefix or "++"  # any key of Lightning's Trainer, whether the config has it or not
     if sweep or not isinstance(kind, Text | File | Word):
-        return argument
+        return f"{prefix}{name}={value}"
     if not isinstance(kind, Text) and value == "null":
         return argument
     if isinstance(kind, Text | File) and kind.several and (texts := _texts(value)) is not None:
