@@ -271,9 +271,9 @@ class Model:
     def generate(
         self,
         texts: Iterable[str],
-        seconds: float | Sequence[float],
+        seconds: float | int | Sequence[float | int],
         samples: int = 1,
-        fact: float = 1.0,
+        fact: float | int = 1.0,
         seed: int = 0,
         batch_size: int = 64,
     ) -> list[list[Float[Tensor, "_ 263"]]]:
@@ -303,9 +303,9 @@ class Model:
         self,
         first: str,
         second: str,
-        seconds: float,
+        seconds: float | int,
         steps: int = 5,
-        fact: float = 0.0,
+        fact: float | int = 0.0,
         seed: int = 0,
     ) -> list[Float[Tensor, "_ 263"]]:
         """``steps`` motions from one text to another, on a straight line between their latents.
