@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -18,6 +17,7 @@ from tmr.data import Normalizer
 from tmr.device import choose_device, matmul_dtype
 from tmr.errors import InputError
 from tmr.generation import metrics, sampling
+from tmr.generation.evaluator import Evaluator
 from tmr.model import TEMOS, Gaussian
 from tmr.motion.conventions import Overrides
 from tmr.motion.inputs import Statistics, as_features
@@ -271,9 +271,9 @@ class Model:
     def generate(
         self,
         texts: Iterable[str],
-        seconds: float | Sequence[float],
+        seconds: float | int | Sequence[float | int],
         samples: int = 1,
-        fact: float = 1.0,
+        fact: float | int = 1.0,
         seed: int = 0,
         batch_size: int = 64,
     ) -> list[list[Float[Tensor, "_ 263"]]]:
@@ -303,9 +303,9 @@ class Model:
         self,
         first: str,
         second: str,
-        seconds: float,
+        seconds: float | int,
         steps: int = 5,
-        fact: float = 0.0,
+        fact: float | int = 0.0,
         seed: int = 0,
     ) -> list[Float[Tensor, "_ 263"]]:
         """``steps`` motions from one text to another, on a straight line between their latents.
@@ -405,55 +405,49 @@ class Model:
 
 def evaluate_generation(
     model: Model,
-    texts: Sequence[str] | Float[Tensor, "texts dim"],
-    generated: Sequence[Motion | Sequence[Motion]] | Float[Tensor, "generated *generations dim"],
-    reference: Sequence[Motion] | Float[Tensor, "reference dim"],
+    texts: Any,
+    generated: Any,
+    reference: Any = None,
+    *,
+    batch: int = metrics.BATCH,
+    check: bool = True,
 ) -> dict[str, float]:
-    """How good generated motions are, judged by ``model``: figures by name.
+    """How good generated motions are, evaluated by ``model``: metrics by name, in one call.
 
-    ``generated[i]`` is one motion of ``texts[i]``, or a list of several, for every text as many;
-    ``reference[i]`` is the real motion of that text. In place of each, its latents (from
-    ``encode_texts`` and ``encode_motions``) may be given: those of texts and reference need to be
-    computed only once in a training loop. Compare with the figures of real motions,
-    ``evaluate_generation(model, texts, reference, reference)``.
+    ``texts[i]`` is a caption, or a list of several of one motion. ``generated[i]`` is one motion of
+    that text, or a list of several, for every text as many; ``reference[i]`` is the real motion,
+    which may be left out. In place of each, latents (from ``encode_texts`` and ``encode_motions``)
+    may be given: those of texts and reference need to be computed only once in a training loop.
+    Compare with the metrics of real motions, ``evaluate_generation(model, texts, reference,
+    reference)``. Scores of single motions, intervals and batches one by one:
+    `tmr.generation.evaluator.Evaluator`.
 
-    The same input gives the same figures: nothing is drawn at random. With t_i, m_i, r_i the
+    The same input gives the same metrics: nothing is drawn at random. With t_i, m_i, r_i the
     unit latents of text, generated and real motion:
 
     - ``r_precision_1, _2, _3``: share of motions whose text is among the nearest 1, 2, 3 of a
-      batch of 32 (Guo et al., CVPR 2022), the mean over all batches; more is better.
+      batch of ``batch`` (32 in Guo et al., CVPR 2022), the mean over all batches; more is better.
+    - ``r_precision_all_1, _2, _3``: the same against all texts.
     - ``matching_score``: mean |t_i - m_i|, also MM-distance (Guo et al.); less is better.
     - ``fid``: |mu_m - mu_r|^2 + tr(S_m + S_r - 2 (S_m S_r)^(1/2)) (Heusel et al., NeurIPS 2017);
-      less is better, 0 for the same set.
+      less is better, 0 for the same set; only with reference motions.
+    - ``fid_unscaled``: the same of latents as they are, the published convention.
     - ``diversity``: mean |m_i - m_j| over texts i != j (Guo et al.); best near the real one.
     - ``multimodality``: mean |m_ia - m_ib| over motions a != b of one text (Guo et al.); only with
       several motions a text.
     - ``text_score``: TMR score, mean (1 + cos(t_i, m_i)) / 2; more is better.
     - ``motion_score``: mean (1 + cos(r_i, m_i)) / 2 (Petrovich et al., "Multi-Track Timeline
-      Control", 2024); more is better.
+      Control", 2024); more is better; only with reference motions.
 
     Formulas in full: `tmr.generation.metrics`.
 
     Raises:
-        InputError: fewer than 32 texts, numbers that differ, or input that cannot be encoded.
+        InputError: fewer than ``batch`` texts, numbers that differ, or input that cannot be
+            encoded.
     """
-    text = texts if isinstance(texts, Tensor) else model.encode_texts(texts)
-    real = reference if isinstance(reference, Tensor) else model.encode_motions(reference)
-    return metrics.evaluate(text, _latents_by_text(model, generated), real)
-
-
-def _latents_by_text(
-    model: Model,
-    generated: Sequence[Motion | Sequence[Motion]] | Float[Tensor, "texts *generations dim"],
-) -> Float[Tensor, "texts generations dim"]:
-    if isinstance(generated, Tensor):
-        return generated if generated.ndim == 3 else rearrange(generated, "n dim -> n 1 dim")
-    lists = [[m] if isinstance(m, np.ndarray | Tensor) else m for m in generated]
-    counts = sorted({len(motions) for motions in lists})
-    if len(counts) > 1:
-        raise InputError(f"found {counts} generated motions for a text; expected as many for each")
-    latents = model.encode_motions([motion for motions in lists for motion in motions])
-    return rearrange(latents, "(texts generations) dim -> texts generations dim", texts=len(lists))
+    evaluator = Evaluator(model, batch, check)
+    evaluator.update(texts, generated, reference)
+    return evaluator.compute().metrics
 
 
 @contextmanager

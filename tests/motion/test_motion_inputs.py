@@ -43,6 +43,7 @@ def test_right_input_of_every_kind_gives_the_same_features() -> None:
         (motion for motion in FEATURES),
         [torch.from_numpy(motion).double() for motion in FEATURES],
         [np.asfortranarray(motion) for motion in FEATURES],
+        [motion[::-1].copy()[::-1] for motion in FEATURES],
         JOINTS,
         [torch.from_numpy(motion) for motion in JOINTS],
         [np.concatenate([m, m[:, :2]], axis=1) for m in JOINTS],  # 24 joints of SMPL

@@ -71,7 +71,7 @@ def write(found: Found, path: Path) -> None:
     log.info("wrote %s", path)
 
 
-FIELDS = (
+FIELDS: tuple[str, ...] = (
     "rank", "score", "key", "file", "start", "end", "first_frame", "end_frame", "fps", "captions",
 )  # fmt: skip
 

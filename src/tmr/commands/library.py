@@ -101,7 +101,7 @@ def latent_of(
     if (npy is None) == (key is None):
         raise InputError("give either npy=FILE, a motion file, or key=KEY, one of the library")
     if npy is not None:
-        features = read_features(Path(npy), start, end, reading)
+        features = read_features(Path(npy), start, end, reading).numpy()
         return library.encoder.encode_motions([features], check=False)[0].cpu()
     assert key is not None
     return library.latent(key)

@@ -196,7 +196,10 @@ OPTIONS: Mapping[str, Kind] = {
         ("fps", "lr", "temperature", "seconds"), number(0, above=True)
     ),
     **dict.fromkeys(
-        ("alike_above", "decay", "duplicates_above", "ema", "suspect_margin", "unlike_below"),
+        (
+            "alike_above", "decay", "duplicates_above", "ema", "suspect_margin", "threshold",
+            "unlike_below",
+        ),
         number(0, 1),
     ),
     "data.min_seconds": number(0),

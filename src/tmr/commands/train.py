@@ -51,6 +51,7 @@ def train(resume_dir: str | None, overrides: Sequence[str], **config: Any) -> fl
         logging.getLogger("tmr").setLevel(logging.ERROR)  # the first one logs
     setup(config["seed"])
     data = data_of(config)
+    data.annotations_of("train")  # asked for first: all else is made from them
     normalizer = run.normalizer(data) if resume_dir else data.normalizer()
     embeddings = embeddings_of(config, data, device=choose_device("auto"))
     store = data.store()

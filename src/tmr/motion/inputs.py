@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, Float32
 
 from tmr.errors import InputError
+from tmr.motion.anatomy import check_bones, check_proportions
 from tmr.motion.conventions import Overrides, Recording, normalize_recording, up_axis
 from tmr.motion.feature_checks import (
     checked_features,
@@ -139,7 +140,8 @@ def _read(
                 "fps, unit, up and handedness say how to read joints; features are always at "
                 f"{FPS} frames a second, Y up: give joints (frames, 22, 3) instead"
             )
-        features = checked_features(array)
+        # A copy: torch takes neither read-only arrays nor reversed ones.
+        features = np.array(checked_features(array), order="C")
         return features, convention_problem(features) if check else None
     joints = checked_joints(array)
     problem = _problem_of(joints, overrides) if check else None
@@ -154,11 +156,13 @@ def _problem_of(
     joints: Float[np.ndarray, "frames 22 3"], overrides: Overrides | None
 ) -> str | None:
     overrides = overrides or Overrides()
-    if overrides.up is None:
-        up = up_axis(joints[:: 1 + len(joints) // _LOOKED_AT], None, [])
+    some = joints[:: 1 + len(joints) // _LOOKED_AT]
+    try:
+        check_bones(some)
+        check_proportions(some)
+        up = up_axis(some, None, []) if overrides.up is None else "y"
         if up != "y":
             return f"the body stands along {up}, expected y: give up={up!r}"
-    try:
         normalize_recording(_recording(joints), _in_meters(overrides))
     except InputError as error:
         return str(error)
