@@ -29,7 +29,7 @@ from tmr.retrieval.bootstrap import Interval, with_intervals
 from tmr.retrieval.sides import side_preferences
 from tmr.runs.build import embeddings_of
 from tmr.text.left_right import swap_sides
-from tmr.zero_shot import LabelSet, judge, label_probabilities, truth_table
+from tmr.zero_shot import LabelSet, evaluate_recognition, label_probabilities, truth_table
 
 CONTENTS = yaml.safe_load(Path("configs/labels/bandai_content.yaml").read_text())
 # A sentence, and the contents that are right for it.
@@ -97,7 +97,7 @@ def bandai(model: Model) -> dict[str, Interval]:
     probabilities = label_probabilities(
         latents, list(prompts.values()), temperature_of(model.network)
     )
-    found = judge(probabilities, truth_table(truths, labels.labels))
+    found = evaluate_recognition(probabilities, truth_table(truths, labels.labels))
     sides = label_sides(latents, truth, labels.labels, prompts)
     scores = cosine_similarity(model.encode_texts(list(SENTENCES)).cpu(), latents)
     right = [

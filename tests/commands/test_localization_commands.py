@@ -24,7 +24,7 @@ def call(name: str, *arguments: str) -> None:
 
 @pytest.fixture
 def long_motion(workspace, tmp_path):
-    """Three motions' features one behind the other: the root is relative, so this is a motion."""
+    """Three motions' features concatenated: the root is relative, so this is a motion."""
     files = sorted(workspace.folder.glob("datasets/motions/guoh3dfeats/synthetic/*.npy"))[:3]
     path = tmp_path / "long motion.npy"
     np.save(path, np.concatenate([np.load(file) for file in files]))

@@ -65,7 +65,7 @@ SEEN = [f"{side}_{name}" for side in ("left", "right")
 def renamed(family: str) -> dict[str, str | None]:
     """The names of a family for those of Mixamo."""
     left, right, trunk, limbs = FAMILIES[family]
-    names = dict(zip(TRUNK, trunk, strict=True))
+    names: dict[str, str | None] = dict(zip(TRUNK, trunk, strict=True))
     for theirs, name in zip(LIMBS, limbs, strict=True):
         names |= {f"Left{theirs}": left.format(name), f"Right{theirs}": right.format(name)}
     return names
