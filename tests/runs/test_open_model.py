@@ -1,7 +1,6 @@
 """The model that comes with the project."""
 
 from hashlib import sha256
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -29,10 +28,10 @@ def test_it_knows_left_from_right_and_takes_at_most_8_megabytes() -> None:
 
 def test_its_files_are_those_that_its_card_tells() -> None:
     root = default_run().root
-    told = dict(
-        reversed(line.split("  ")) for line in (root / "SHA256SUMS").read_text().splitlines()
-    )
-    for name, digest in told.items():
-        assert sha256((root / Path(name)).read_bytes()).hexdigest() == digest
+    told = {}
+    for line in (root / "SHA256SUMS").read_text().splitlines():
+        digest, name = line.split("  ")
+        told[name] = digest
+        assert sha256((root / name).read_bytes()).hexdigest() == digest
     weights = {str(p.relative_to(root)) for p in root.glob("*_weights/*")}
     assert weights <= told.keys()
