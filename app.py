@@ -12,12 +12,12 @@ def main(cfg: DictConfig) -> None:
     """Open the library of a run folder and serve the page until Ctrl-C."""
     # Imported here: help pages and refusals need not wait for Gradio and torch.
     from tmr.commands.localize import plan_of, scoring_of  # noqa: PLC0415
-    from tmr.demo import Actions, open_shelf, serve  # noqa: PLC0415
+    from tmr.demo import Handlers, open_session, serve  # noqa: PLC0415
     from tmr.runs.build import data_of  # noqa: PLC0415
 
     data = data_of(cfg) if "data" in cfg else None
-    shelf = open_shelf(cfg.run_dir, data, cfg.device, cfg.ckpt)
-    serve(Actions(shelf, plan_of(cfg), scoring_of(cfg)), cfg.host, cfg.port)
+    session = open_session(cfg.run_dir, data, cfg.device, cfg.ckpt)
+    serve(Handlers(session, plan_of(cfg), scoring_of(cfg)), cfg.host, cfg.port)
 
 
 if __name__ == "__main__":

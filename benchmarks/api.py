@@ -25,7 +25,7 @@ from omegaconf import OmegaConf
 
 import tmr
 from tmr.data import Normalizer
-from tmr.motion.guofeats import features_to_joints
+from tmr.motion.features import features_to_joints
 from tmr.runs.build import model_of
 from tmr.runs.folder import RunDir
 from tmr.runs.weights import save_weights, split_modules

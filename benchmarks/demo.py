@@ -36,7 +36,7 @@ PEOPLE = 20
 SECONDS = 10
 FLAGS = ["--no-sandbox", "--disable-gpu", "--enable-unsafe-swiftshader", "--no-first-run"]
 ASK = """(words) => new Promise((found) => {
-    const heading = document.querySelector('.stage-head h2');
+    const heading = document.querySelector('.results-head h2');
     const field = document.querySelector('#text textarea, #text input');
     const start = performance.now();
     const observer = new MutationObserver(() => {
@@ -47,7 +47,7 @@ ASK = """(words) => new Promise((found) => {
     observer.observe(heading, {childList: true, characterData: true, subtree: true});
     field.dispatchEvent(new KeyboardEvent('keypress', {key: 'Enter', bubbles: true}));
 })"""
-STAGE = "document.querySelector('.stage').parentElement.stage"
+VIEW = "document.querySelector('.results-view').parentElement.resultsView"
 
 
 def main() -> None:
@@ -153,7 +153,7 @@ def frames(page: Page) -> str:
     page.keyboard.press("Enter")
     page.wait_for_function("document.querySelectorAll('.card').length == 8")
     page.wait_for_timeout(2000)
-    count = f"[{STAGE}.surface.frames, Math.min(...{STAGE}.cards.map((card) => card.view.frames))]"
+    count = f"[{VIEW}.surface.frames, Math.min(...{VIEW}.cards.map((card) => card.view.frames))]"
     before = page.evaluate(count)
     start = time.perf_counter()
     page.wait_for_timeout(1000 * SECONDS)

@@ -19,7 +19,7 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 
 from tmr.localization import best_moments, encode_motions, store, window_scores
-from tmr.motion.guofeats import NUM_FEATURES
+from tmr.motion.features import NUM_FEATURES
 from tmr.motion.skeleton import FPS
 
 CONFIGS = Path(__file__).parent.parent / "configs"

@@ -6,7 +6,7 @@ import hydra
 from omegaconf import DictConfig
 
 from tmr.commands.cli import one_line_errors
-from tmr.motion.conventions import Conventions
+from tmr.motion.conventions import Overrides
 from tmr.motion.preprocessing import import_folder
 
 
@@ -14,8 +14,8 @@ from tmr.motion.preprocessing import import_folder
 @hydra.main(config_path="../configs", config_name="import_motions", version_base="1.3")
 def main(cfg: DictConfig) -> None:
     """Import every motion file below the source folder."""
-    said = Conventions(cfg.profile, cfg.fps, cfg.unit, cfg.up, cfg.handedness, cfg.body_models)
-    import_folder(cfg.source, Path(cfg.base_folder, cfg.name), said, cfg.processes)
+    overrides = Overrides(cfg.profile, cfg.fps, cfg.unit, cfg.up, cfg.handedness, cfg.body_models)
+    import_folder(cfg.source, Path(cfg.base_folder, cfg.name), overrides, cfg.processes)
 
 
 if __name__ == "__main__":

@@ -18,8 +18,7 @@ from tmr.data import Normalizer
 from tmr.errors import InputError
 from tmr.generation import metrics, sampling
 from tmr.model import TEMOS, Gaussian
-from tmr.motion.guofeats import NUM_FEATURES
-from tmr.motion.published import published_features
+from tmr.motion.features import NUM_FEATURES, joints_to_features
 from tmr.motion.skeleton import NUM_JOINTS
 from tmr.retrieval import cosine_similarity, encode_sequences, shown_score
 from tmr.retrieval.encode import computing
@@ -192,7 +191,7 @@ class Model:
         ``seconds`` is the length of all, or one for each text. A latent is mu + ``fact`` * sigma *
         noise: 0 gives the mean, so that all samples are the same motion. A text's motions depend
         on itself, ``seconds``, ``fact`` and ``seed``, and not on the other texts.
-        `tmr.motion.guofeats.features_to_joints` makes joints of them.
+        `tmr.motion.features.features_to_joints` makes joints of them.
 
         Raises:
             InputError: no texts, an empty one, a length outside 0.5 seconds to the longest of
@@ -342,7 +341,7 @@ def features_of(motion: Motion) -> Float[Tensor, "frames 263"]:
     """
     array = motion.detach().float().cpu().numpy() if isinstance(motion, Tensor) else motion
     if array.ndim == 3:
-        return torch.from_numpy(published_features(array))
+        return torch.from_numpy(joints_to_features(array))
     if array.ndim != 2 or array.shape[1] != NUM_FEATURES or len(array) == 0:
         raise InputError(
             f"found an array of shape {array.shape}, expected features (frames, {NUM_FEATURES}) "

@@ -176,7 +176,7 @@ def test_a_bvh_file_and_its_imported_joints_are_the_same_motion(
 ) -> None:
     path = tmp_path / "walk.bvh"
     path.write_text(person_bvh([(0, 90, 4 * i) for i in range(60)]))
-    np.save(tmp_path / "joints.npy", read_motion(path).astype(np.float32))
+    np.save(tmp_path / "joints.npy", read_motion(path).joints.astype(np.float32))
     features = read_features(path)
     assert torch.equal(features, read_features(tmp_path / "joints.npy"))
     assert len(read_features(path, start=0.5)) == len(features) - 10
@@ -232,7 +232,7 @@ def test_a_name_is_short_and_plain(text: str) -> None:
 
 def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     for content, message in (
-        (b"not an array", "cannot be read as a .npy file"),
+        (b"not an array", "not a readable .npy file"),
         (None, "no motion file"),
     ):
         path = tmp_path / "x.npy"

@@ -1,4 +1,4 @@
-"""A small library that the page is opened on, and the actions on it."""
+"""A small library that the page is opened on, and the handlers on it."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ from tmr.commands.motion_stats import motion_stats
 from tmr.commands.text_embeddings import embed_captions
 from tmr.commands.train import train
 from tmr.data import TextMotionData
-from tmr.demo import Actions, open_shelf
+from tmr.demo import Handlers, open_session
 from tmr.motion.preprocessing import compute_features
 from tmr.runs.folder import RunDir
 from tmr.runs.weights import extract
@@ -79,8 +79,8 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 
 @pytest.fixture(scope="session")
-def actions(small: Workspace) -> Actions:
-    """The actions that `python app.py` puts on the page, on the same files."""
+def handlers(small: Workspace) -> Handlers:
+    """The handlers that `python app.py` puts on the page, on the same files."""
     folder = small.folder / "datasets"
     data = TextMotionData(
         "synthetic",
@@ -89,4 +89,4 @@ def actions(small: Workspace) -> Actions:
         "",
     )
     cfg = config("app")
-    return Actions(open_shelf(small.folder / RUN, data, "cpu"), plan_of(cfg), scoring_of(cfg))
+    return Handlers(open_session(small.folder / RUN, data, "cpu"), plan_of(cfg), scoring_of(cfg))

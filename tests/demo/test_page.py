@@ -19,8 +19,8 @@ from gradio_client import Client, handle_file
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from tests.workspace import Workspace
-from tmr.demo import Actions
-from tmr.motion.guofeats import features_to_joints
+from tmr.demo import Handlers
+from tmr.motion.features import features_to_joints
 from tmr.motion.read import read_motion
 from tmr.motion.skeleton import FPS
 
@@ -37,16 +37,16 @@ FLAGS = [
     "--no-first-run",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # the network is cut
 ]
-STAGE = "document.querySelector('.stage').parentElement.stage"
-SEEN_FROM = f"large.camera.position.clone().sub({STAGE}.large.controls.target)"
+VIEW = "document.querySelector('.results-view').parentElement.resultsView"
+SEEN_FROM = f"large.camera.position.clone().sub({VIEW}.large.controls.target)"
 TABS = ["Search", "Combine", "By example", "Moments", "Library"]
 LIVELY = 0.45  # part of a motion: at their start people stand in pictures
-TAKES = ("08_09", "02_04", "09_01")
+TAKES = ("07_12", "09_12", "132_03")
 
 
 @pytest.fixture(scope="module")
-def address(small: Workspace, actions: Actions) -> Iterator[str]:
-    """`python app.py` on the small library, which ``actions`` has encoded, on a free port."""
+def address(small: Workspace, handlers: Handlers) -> Iterator[str]:
+    """`python app.py` on the small library, which ``handlers`` has encoded, on a free port."""
     if "TMR_PAGE" in os.environ:
         yield os.environ["TMR_PAGE"]
         return
@@ -93,19 +93,21 @@ def standstill(request: pytest.FixtureRequest) -> Iterator[None]:
     """Stop the viewer after each test: drawing takes the processor that the next one needs."""
     yield
     if "page" in request.fixturenames:
-        stage(request.getfixturevalue("page"), "play(false)")
+        in_view(request.getfixturevalue("page"), "play(false)")
 
 
 @pytest.fixture(scope="module")
 def takes(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with three real takes as BVH files."""
     folder = tmp_path_factory.mktemp("takes") / "studio"
-    with tarfile.open(shared / "data/cmu/cmu_bvh.tar.xz") as archive:
+    with tarfile.open(shared / "data/cmu/cmu_src.tar.xz", "r|xz") as archive:
         for member in archive:
-            if Path(member.name).stem in TAKES:
+            if member.name in {f"./mb2/{take}.bvh" for take in TAKES}:
                 member.name = Path(member.name).name
                 archive.extract(member, folder, filter="data")
-    return folder
+                if len(list(folder.iterdir())) == len(TAKES):
+                    return folder
+    raise AssertionError(f"the archive has not all of {TAKES}")
 
 
 def opened(
@@ -126,20 +128,20 @@ def opened(
 
 def expect_drawn(page: Page) -> None:
     """Wait until every card on the screen has its motion."""
-    page.wait_for_function(f"{STAGE}.cards.every((card) => card.view.clip)")
+    page.wait_for_function(f"{VIEW}.cards.every((card) => card.view.clip)")
 
 
-def stage(page: Page, expression: str):
-    """A value from the stage's own objects."""
-    return page.evaluate(f"{STAGE}.{expression}")
+def in_view(page: Page, expression: str):
+    """A value from the results view's own objects."""
+    return page.evaluate(f"{VIEW}.{expression}")
 
 
 def picture(page: Page, name: str) -> None:
     folder = os.environ.get("TMR_SCREENSHOTS")
     if folder:
         now = f"{LIVELY} * (view.clip?.duration ?? 0)"
-        stage(page, f"cards.forEach(({{ view }}) => view.time = {now})")
-        stage(page, f"seek({now.replace('view', f'{STAGE}.large')})")
+        in_view(page, f"cards.forEach(({{ view }}) => view.time = {now})")
+        in_view(page, f"seek({now.replace('view', f'{VIEW}.large')})")
         page.evaluate("scrollTo(0, 0)")
         page.wait_for_timeout(400)
         page.screenshot(path=Path(folder, f"{name}.png"))
@@ -149,7 +151,7 @@ def search(page: Page, text: str) -> None:
     page.get_by_role("tab", name="Search").click()
     page.locator("#text textarea, #text input").fill(text)
     page.keyboard.press("Enter")
-    expect(page.locator(".stage h2")).to_have_text(f"“{text}”")
+    expect(page.locator(".results-view h2")).to_have_text(f"“{text}”")
     expect_drawn(page)
 
 
@@ -174,12 +176,14 @@ def test_a_sentence_finds_motions_that_move(page: Page):
 def test_every_card_and_the_viewer_move(page: Page):
     page.emulate_media(reduced_motion="no-preference")
     page.get_by_role("button", name="play").click()
-    frames = stage(page, "surface.frames")
-    times = stage(page, "cards.map((card) => card.view.time)")
+    frames = in_view(page, "surface.frames")
+    times = in_view(page, "cards.map((card) => card.view.time)")
     assert len(times) == 12
-    page.wait_for_function(f"{STAGE}.surface.frames > {frames + 3}")
-    later = stage(page, "cards.map((card) => card.view.time)")
-    shown = stage(page, "cards.map((card) => card.card.getBoundingClientRect().top < innerHeight)")
+    page.wait_for_function(f"{VIEW}.surface.frames > {frames + 3}")
+    later = in_view(page, "cards.map((card) => card.view.time)")
+    shown = in_view(
+        page, "cards.map((card) => card.card.getBoundingClientRect().top < innerHeight)"
+    )
     assert [a != b for a, b in zip(times, later, strict=True)] == shown
     page.emulate_media(reduced_motion="reduce")
 
@@ -187,31 +191,31 @@ def test_every_card_and_the_viewer_move(page: Page):
 def test_nothing_is_drawn_while_all_stands_still(page: Page):
     page.mouse.move(0, 0)
     page.wait_for_timeout(500)  # until the camera has come to rest
-    frames, time = stage(page, "surface.frames"), stage(page, "cards[0].view.time")
+    frames, time = in_view(page, "surface.frames"), in_view(page, "cards[0].view.time")
     before = pixels(page.locator(".preview").first)
-    assert stage(page, "surface.frames") == frames
+    assert in_view(page, "surface.frames") == frames
     page.locator(".card").first.hover()
-    page.wait_for_function(f"{STAGE}.cards[0].view.time != {time}")
+    page.wait_for_function(f"{VIEW}.cards[0].view.time != {time}")
     page.mouse.move(0, 0)
-    page.wait_for_function(f"!{STAGE}.cards[0].view.playing")
+    page.wait_for_function(f"!{VIEW}.cards[0].view.playing")
     assert pixels(page.locator(".preview").first) != before
 
 
 def test_play_pause_scrub_and_step(page: Page):
-    still = stage(page, "large.time")
+    still = in_view(page, "large.time")
     page.wait_for_timeout(300)
-    assert stage(page, "large.time") == still
+    assert in_view(page, "large.time") == still
     slider = page.get_by_role("slider", name="time")
-    middle = stage(page, "large.clip.duration") / 2
+    middle = in_view(page, "large.clip.duration") / 2
     slider.fill(f"{middle:.3f}")
-    assert stage(page, "large.time") == pytest.approx(middle, abs=2e-3)
+    assert in_view(page, "large.time") == pytest.approx(middle, abs=2e-3)
     page.locator(".viewer").focus()
     page.keyboard.press("ArrowRight")
-    assert stage(page, "large.time") == pytest.approx(middle + 1 / FPS, abs=2e-3)
+    assert in_view(page, "large.time") == pytest.approx(middle + 1 / FPS, abs=2e-3)
     page.keyboard.press("Space")
-    page.wait_for_function(f"{STAGE}.large.time > {middle + 2 / FPS}")
+    page.wait_for_function(f"{VIEW}.large.time > {middle + 2 / FPS}")
     page.get_by_label("speed").select_option("2")
-    assert stage(page, "large.speed") == 2
+    assert in_view(page, "large.speed") == 2
     page.get_by_label("speed").select_option("1")
     page.get_by_role("button", name="pause").click()
 
@@ -220,34 +224,34 @@ def test_drag_orbits_and_wheel_zooms(page: Page):
     view = page.locator(".view")
     box = view.bounding_box()
     assert box is not None
-    before = stage(page, f"{SEEN_FROM}.toArray()")
+    before = in_view(page, f"{SEEN_FROM}.toArray()")
     page.mouse.move(box["x"] + 200, box["y"] + 200)
     page.mouse.down()
     page.mouse.move(box["x"] + 350, box["y"] + 220, steps=4)
     page.mouse.up()
     # The camera glides on for a few frames.
-    turned = f"Math.hypot(...{STAGE}.{SEEN_FROM}.toArray().map((v, i) => v - {before}[i]))"
+    turned = f"Math.hypot(...{VIEW}.{SEEN_FROM}.toArray().map((v, i) => v - {before}[i]))"
     page.wait_for_function(f"{turned} > 0.5")
-    after = stage(page, f"{SEEN_FROM}.toArray()")
+    after = in_view(page, f"{SEEN_FROM}.toArray()")
     assert np.linalg.norm(after) == pytest.approx(np.linalg.norm(before), rel=1e-3)
     page.mouse.wheel(0, -600)
-    page.wait_for_function(f"{STAGE}.{SEEN_FROM}.length() < {0.95 * np.linalg.norm(before)}")
+    page.wait_for_function(f"{VIEW}.{SEEN_FROM}.length() < {0.95 * np.linalg.norm(before)}")
     page.get_by_role("button", name="reset view").click()
-    assert stage(page, f"{SEEN_FROM}.length()") == pytest.approx(np.linalg.norm(before), rel=1e-2)
+    assert in_view(page, f"{SEEN_FROM}.length()") == pytest.approx(np.linalg.norm(before), rel=1e-2)
 
 
 def test_the_limits_limit(page: Page):
     page.get_by_label("results").fill("5")
-    page.get_by_label("seconds at least").fill("4")
+    page.get_by_label("minimum length (s)").fill("4")
     search(page, "someone walks in a circle")
     expect(page.locator(".card")).to_have_count(5)
     seconds = [float(text.split()[0]) for text in page.locator(".seconds").all_inner_texts()]
     assert min(seconds) >= 4
-    page.get_by_label("seconds at least").fill("1000")
+    page.get_by_label("minimum length (s)").fill("1000")
     page.get_by_role("button", name="Search", exact=True).click()
-    expect(page.locator(".stage h2")).to_have_text("Nothing found")
+    expect(page.locator(".results-view h2")).to_have_text("Nothing found")
     picture(page, "nothing")
-    page.get_by_label("seconds at least").fill("0")
+    page.get_by_label("minimum length (s)").fill("0")
     page.get_by_label("results").fill("12")
 
 
@@ -255,7 +259,7 @@ def test_an_example_fills_the_box_and_searches(page: Page):
     example = page.locator("#examples button").nth(2)
     text = example.inner_text()
     example.click()
-    expect(page.locator(".stage h2")).to_have_text(f"“{text}”")
+    expect(page.locator(".results-view h2")).to_have_text(f"“{text}”")
 
 
 def test_more_like_this_leaves_the_motion_out(page: Page):
@@ -263,7 +267,7 @@ def test_more_like_this_leaves_the_motion_out(page: Page):
     page.locator(".card").nth(1).click()
     key = page.locator(".card").nth(1).get_attribute("data-key")
     page.get_by_role("button", name="More like this").click()
-    expect(page.locator(".stage h2")).to_have_text(re.compile("^Like “"))
+    expect(page.locator(".results-view h2")).to_have_text(re.compile("^Like “"))
     keys = [card.get_attribute("data-key") for card in page.locator(".card").all()]
     assert len(keys) == 12
     assert key not in keys
@@ -279,22 +283,22 @@ def test_sentences_that_fit_a_motion_are_ranked(page: Page):
 
 def test_sentences_are_combined_with_weights(page: Page):
     page.get_by_role("tab", name="Combine").click()
-    page.get_by_role("button", name="Search the mix").click()
+    page.get_by_role("button", name="Search this combination").click()
     mix = "“a person walks” + 0.5 “angry” − 0.5 “turning around”"  # noqa: RUF001
-    expect(page.locator(".stage h2")).to_have_text(mix)
+    expect(page.locator(".results-view h2")).to_have_text(mix)
     expect_drawn(page)
     picture(page, "combine")
 
 
 def test_a_real_bvh_file_finds_motions_like_it(page: Page, takes: Path):
     page.get_by_role("tab", name="By example").click()
-    page.locator("input[type=file]").first.set_input_files(takes / "08_09.bvh")
-    expect(page.locator(".stage h2")).to_have_text("Like 08_09.bvh")
+    page.locator("input[type=file]").first.set_input_files(takes / "07_12.bvh")
+    expect(page.locator(".results-view h2")).to_have_text("Like 07_12.bvh")
     expect(page.locator(".card").first.locator(".badge")).to_have_text("your file")
     expect(page.locator(".card")).to_have_count(13)
     expect_drawn(page)
-    frames = len(read_motion(takes / "08_09.bvh"))
-    assert stage(page, "large.clip.frames") == frames - 1
+    frames = len(read_motion(takes / "07_12.bvh").joints)
+    assert in_view(page, "large.clip.frames") == frames - 1
     picture(page, "by_example")
 
 
@@ -321,12 +325,12 @@ def test_a_moment_is_found_and_jumped_to(page: Page, small: Workspace, tmp_path:
     page.get_by_label("Where does this happen?").fill("a person jumps")
     page.get_by_role("button", name="Find", exact=True).click()
     expect(page.locator(".moment").first).to_be_visible()
-    page.wait_for_function(f"{STAGE}.large.clip?.frames == {len(np.load(long))}")
+    page.wait_for_function(f"{VIEW}.large.clip?.frames == {len(np.load(long))}")
     page.locator(".curve").click(position={"x": 100, "y": 20})
     width = page.locator(".curve").bounding_box()["width"]  # type: ignore[index]
-    expected = 100 / width * stage(page, "large.clip.duration")
+    expected = 100 / width * in_view(page, "large.clip.duration")
     page.get_by_role("button", name="pause").click()
-    assert stage(page, "large.time") >= expected - 0.01
+    assert in_view(page, "large.time") >= expected - 0.01
     picture(page, "moment")
 
 
@@ -334,7 +338,7 @@ def test_a_folder_becomes_a_library_with_a_map(page: Page, takes: Path):
     page.get_by_role("tab", name="Library").click()
     page.get_by_label("Folder of BVH files on this computer").fill(str(takes))
     page.get_by_role("button", name="Import").click()
-    expect(page.locator(".stage h2")).to_have_text("studio")
+    expect(page.locator(".results-view h2")).to_have_text("studio")
     expect(page.locator(".card")).to_have_count(3)
     search(page, "a person walks")
     assert {card.get_attribute("data-key") for card in page.locator(".card").all()} == set(TAKES)
@@ -344,7 +348,7 @@ def test_a_folder_becomes_a_library_with_a_map(page: Page, takes: Path):
     page.get_by_role("button", name="Show the map").click()
     canvas = page.locator(".map canvas")
     expect(canvas).to_be_visible()
-    x, y = stage(page, f"map.place({STAGE}.map.value.items[7])")
+    x, y = in_view(page, f"map.place({VIEW}.map.value.items[7])")
     canvas.hover(position={"x": x, "y": y})
     expect(page.locator(".tip")).to_be_visible()
     page.get_by_label("Folder of BVH files on this computer").fill("")
@@ -368,7 +372,7 @@ def test_a_motion_is_downloaded(page: Page, tmp_path: Path):
 def test_dark_mode_has_its_own_colors(page: Page):
     def brightness() -> list[int]:
         colors = page.evaluate(
-            "[getComputedStyle(document.querySelector('.stage')).color,"
+            "[getComputedStyle(document.querySelector('.results-view')).color,"
             " getComputedStyle(document.querySelector('.viewer')).backgroundColor]"
         )
         return [sum(map(int, re.findall(r"\d+", color)[:3])) for color in colors]
@@ -418,11 +422,11 @@ def test_programs_reach_every_action(address: str, takes: Path):
     motion = found["items"][0]["id"]
     like = client.predict(motion, api_name="/more_like_this")
     assert motion not in [item["id"] for item in like["items"]]
-    by_file = client.predict(handle_file(takes / "02_04.bvh"), *limits, api_name="/search_by_file")
+    by_file = client.predict(handle_file(takes / "09_12.bvh"), *limits, api_name="/search_by_file")
     assert len(by_file["items"]) == 3
     assert len(client.predict(motion, 4, api_name="/sentences")) == 4
     features = np.load(client.predict(motion, "npy", api_name="/download"))
-    bvh = read_motion(client.predict(motion, "bvh", api_name="/download"))
+    bvh = read_motion(client.predict(motion, "bvh", api_name="/download")).joints
     np.testing.assert_allclose(bvh, features_to_joints(features), atol=1e-3)
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from tmr.errors import InputError
 from tmr.generation.positions import NAMES, ape, ave, position_errors
-from tmr.motion.guofeats import POSITIONS, ROOT_HEIGHT, ROOT_VELOCITY, features_to_joints
+from tmr.motion.features import POSITIONS, ROOT_HEIGHT, ROOT_VELOCITY, features_to_joints
 from tmr.motion.skeleton import NUM_JOINTS
 
 FRAMES = 30

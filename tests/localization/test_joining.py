@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
+from tests.motion.reference_features import rest_pose
 from tmr.localization.joining import BLEND_SECONDS, join
 from tmr.motion import kinematics
 from tmr.motion.skeleton import FPS
 
-STANDING = kinematics.forward_kinematics(np.zeros(3), np.tile([1.0, 0.0, 0.0, 0.0], (22, 1)))
+STANDING = rest_pose()
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.motion.reference_features import rest_pose
 from tmr.data import Annotation, Caption
 from tmr.errors import InputError
 from tmr.localization import Scoring, WindowLatents
@@ -16,13 +17,11 @@ from tmr.localization.sequences import (
     joined,
     parts_of,
 )
-from tmr.motion import kinematics
-from tmr.motion.guofeats import joints_to_features
+from tmr.motion.features import joints_to_features
 
 
 def standing(frames: int) -> np.ndarray:
-    joints = kinematics.forward_kinematics(np.zeros(3), np.tile([1.0, 0.0, 0.0, 0.0], (22, 1)))
-    return joints_to_features(np.repeat(joints[None], frames + 1, axis=0))
+    return joints_to_features(np.repeat(rest_pose()[None], frames + 1, axis=0))
 
 
 def annotation(key: str, *captions: tuple[str, float, float], segments=()) -> Annotation:

@@ -19,7 +19,7 @@ from tmr.mining import (
     spherical_k_means,
     telling_words,
 )
-from tmr.motion.guofeats import POSITIONS
+from tmr.motion.features import POSITIONS
 
 
 def unit(rows: int, dim: int = 8) -> torch.Tensor:

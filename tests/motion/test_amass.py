@@ -10,9 +10,9 @@ from scipy.spatial.transform import Rotation
 
 from tests.motion.bvh_text import STANDING
 from tmr.errors import InputError
-from tmr.motion.conventions import Conventions, NoMotion
+from tmr.motion.conventions import NoMotion, Overrides
 from tmr.motion.preprocessing import import_folder
-from tmr.motion.read import read_clip, record
+from tmr.motion.read import read_motion, read_recording
 from tmr.motion.skeleton import JOINTS, PARENTS
 
 smplx = pytest.importorskip("smplx")
@@ -79,8 +79,8 @@ def models(tmp_path) -> Path:
 
 
 @pytest.fixture
-def said(models) -> Conventions:
-    return Conventions(body_models=str(models))
+def overrides(models) -> Overrides:
+    return Overrides(body_models=str(models))
 
 
 def by_hand(model: dict[str, np.ndarray], clip: dict[str, np.ndarray]) -> np.ndarray:
@@ -99,17 +99,17 @@ def by_hand(model: dict[str, np.ndarray], clip: dict[str, np.ndarray]) -> np.nda
 
 
 @pytest.mark.parametrize("kind", JOINTS_OF)
-def test_joints_are_those_of_forward_kinematics_by_hand(tmp_path, said, models, kind):
+def test_joints_are_those_of_forward_kinematics_by_hand(tmp_path, overrides, models, kind):
     clip = motion(kind)
     save(tmp_path / "clip.npz", clip)
-    recording = record(tmp_path / "clip.npz", said)
+    recording = read_recording(tmp_path / "clip.npz", overrides)
     model = dict(np.load(models / kind / "female" / "model.npz"))
     assert np.allclose(recording.positions, by_hand(model, clip), atol=1e-6)
     assert recording.skeleton == f"{kind} female"
     assert (recording.fps, recording.unit, recording.up) == (60, 1, "z")
 
 
-def test_joints_are_those_of_the_whole_body_model_of_smplx(tmp_path, said, models):
+def test_joints_are_those_of_the_whole_body_model_of_smplx(tmp_path, overrides, models):
     import torch
 
     clip = motion("smplh")
@@ -127,17 +127,17 @@ def test_joints_are_those_of_the_whole_body_model_of_smplx(tmp_path, said, model
         global_orient=poses[:, :3], body_pose=poses[:, 3:66],
         left_hand_pose=poses[:, 66:111], right_hand_pose=poses[:, 111:],
     )  # fmt: skip
-    ours = record(tmp_path / "clip.npz", said).positions
+    ours = read_recording(tmp_path / "clip.npz", overrides).positions
     assert np.allclose(ours, posed.joints[:, :22].detach().numpy(), atol=1e-6)
 
 
-def test_a_clip_is_upright_in_meters_at_20_frames_a_second(tmp_path, said):
+def test_a_clip_is_upright_in_meters_at_20_frames_a_second(tmp_path, overrides):
     still = motion("smplh", frames=13)
     still["poses"][:, 3:] = 0
     still["betas"][:] = 0
     still["trans"][:] = np.linspace([0, 0, 0], [0, -1.2, 0], 13)  # forward is -Y where Z is up
     save(tmp_path / "clip.npz", still)
-    clip = read_clip(tmp_path / "clip.npz", said)
+    clip = read_motion(tmp_path / "clip.npz", overrides)
     assert str(clip.reading) == "skeleton smplh female, 1 unit = 1 m, z up, right-handed, 60 fps"
     standing = np.array([STANDING[name] for name in JOINTS])
     # The pelvis is the center of the turn to Z up, so it keeps its height.
@@ -148,20 +148,20 @@ def test_a_clip_is_upright_in_meters_at_20_frames_a_second(tmp_path, said):
     assert len(clip.joints) == 5
 
 
-def test_both_names_of_rate_and_gender_as_bytes_are_read(tmp_path, said):
+def test_both_names_of_rate_and_gender_as_bytes_are_read(tmp_path, overrides):
     clip = motion("smplx")
     clip["mocap_frame_rate"] = clip.pop("mocap_framerate")
     clip["gender"] = np.array(b"male")
     save(tmp_path / "clip.npz", clip)
-    recording = record(tmp_path / "clip.npz", said)
+    recording = read_recording(tmp_path / "clip.npz", overrides)
     assert (recording.skeleton, recording.fps) == ("smplx male", 60)
 
 
-def test_long_files_are_posed_piece_by_piece(tmp_path, said, monkeypatch):
+def test_long_files_are_posed_piece_by_piece(tmp_path, overrides, monkeypatch):
     save(tmp_path / "clip.npz", motion("smplh"))
-    whole = record(tmp_path / "clip.npz", said).positions
+    whole = read_recording(tmp_path / "clip.npz", overrides).positions
     monkeypatch.setattr("tmr.motion.readers.amass._CHUNK", 2)
-    assert np.array_equal(whole, record(tmp_path / "clip.npz", said).positions)
+    assert np.array_equal(whole, read_recording(tmp_path / "clip.npz", overrides).positions)
 
 
 @pytest.mark.parametrize(
@@ -181,47 +181,47 @@ def test_long_files_are_posed_piece_by_piece(tmp_path, said, monkeypatch):
         ({"mocap_framerate": None}, "the file does not say its frame rate"),
     ],
 )
-def test_a_damaged_file_is_refused_with_its_name(tmp_path, said, change, message):
+def test_a_damaged_file_is_refused_with_its_name(tmp_path, overrides, change, message):
     clip = {k: v for k, v in (motion("smplh") | change).items() if v is not None}
     save(tmp_path / "clip.npz", clip)
     with pytest.raises(InputError, match=rf"clip\.npz: {message}"):
-        read_clip(tmp_path / "clip.npz", said)
+        read_motion(tmp_path / "clip.npz", overrides)
 
 
-def test_a_file_of_a_body_shape_holds_no_motion(tmp_path, said):
+def test_a_file_of_a_body_shape_holds_no_motion(tmp_path, overrides):
     np.savez(tmp_path / "shape.npz", betas=np.zeros(16), gender="male")
     with pytest.raises(NoMotion, match=r"shape\.npz: a body shape without poses"):
-        read_clip(tmp_path / "shape.npz", said)
+        read_motion(tmp_path / "shape.npz", overrides)
 
 
-def test_body_models_that_cannot_be_used_are_refused(tmp_path, said, models):
+def test_body_models_that_cannot_be_used_are_refused(tmp_path, overrides, models):
     clip = tmp_path / "clip.npz"
     save(clip, motion("smplh"))
     model = models / "smplh" / "female" / "model.npz"
     whole = dict(np.load(model))
     save(model, whole | {"kintree_table": whole["kintree_table"][:, ::-1]})
     with pytest.raises(InputError, match=r"body model .*model\.npz: not a body model of the SMPL"):
-        read_clip(clip, said)
+        read_motion(clip, overrides)
     model.rename(model.with_suffix(".pkl"))
     with pytest.raises(InputError, match=r"model\.pkl is a pickle, which can run any program"):
-        read_clip(clip, said)
+        read_motion(clip, overrides)
 
 
 def test_without_a_folder_of_body_models_an_import_says_where_they_are(tmp_path):
     save(tmp_path / "clip.npz", motion("smplh"))
     for folder, found in ((None, "none is given"), (str(tmp_path / "gone"), "there is no .*gone")):
         with pytest.raises(InputError, match=rf"{found}: download .*mano\.is.*body_models=FOLDER"):
-            import_folder(tmp_path, tmp_path / "joints", Conventions(body_models=folder))
+            import_folder(tmp_path, tmp_path / "joints", Overrides(body_models=folder))
 
 
-def test_without_smplx_the_package_is_named(tmp_path, said, monkeypatch):
+def test_without_smplx_the_package_is_named(tmp_path, overrides, monkeypatch):
     monkeypatch.setitem(sys.modules, "smplx", None)
     save(tmp_path / "clip.npz", motion("smplh"))
     with pytest.raises(InputError, match="pip install smplx"):
-        read_clip(tmp_path / "clip.npz", said)
+        read_motion(tmp_path / "clip.npz", overrides)
 
 
-def test_a_folder_of_amass_is_imported_with_its_body_shapes_skipped(tmp_path, said):
+def test_a_folder_of_amass_is_imported_with_its_body_shapes_skipped(tmp_path, overrides):
     takes = tmp_path / "amass" / "ACCAD" / "s001"
     takes.mkdir(parents=True)
     clip = motion("smplh", frames=30)
@@ -229,6 +229,6 @@ def test_a_folder_of_amass_is_imported_with_its_body_shapes_skipped(tmp_path, sa
     clip["trans"] /= 50
     save(takes / "walk_poses.npz", clip)
     np.savez(takes / "shape.npz", betas=np.zeros(16))
-    summary = import_folder(tmp_path / "amass", tmp_path / "joints", said, processes=1)
+    summary = import_folder(tmp_path / "amass", tmp_path / "joints", overrides, processes=1)
     assert (summary.written, summary.skipped, summary.frames) == (1, 1, 10)
     assert (tmp_path / "joints" / "ACCAD" / "s001" / "walk_poses.npy").is_file()

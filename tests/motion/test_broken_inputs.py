@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.motion.bvh_text import STANDING, person_bvh
 from tmr.errors import InputError
-from tmr.motion.conventions import Conventions
+from tmr.motion.conventions import Overrides
 from tmr.motion.preprocessing import import_folder
 from tmr.motion.skeleton import JOINTS
 
@@ -126,7 +126,7 @@ def test_broken_files_are_named_or_read_right_and_the_others_go_on(
     tmp_path_factory, caplog, suffixes, fps
 ):
     body_models = tmp_path_factory.mktemp("body_models")
-    said = Conventions(fps=fps, up="y", body_models=str(body_models))
+    overrides = Overrides(fps=fps, up="y", body_models=str(body_models))
 
     @settings(
         max_examples=10, deadline=None, derandomize=True, database=None,
@@ -145,7 +145,7 @@ def test_broken_files_are_named_or_read_right_and_the_others_go_on(
         refused = ""
         with caplog.at_level(logging.WARNING):
             try:
-                import_folder(takes, joints, said, processes=1)
+                import_folder(takes, joints, overrides, processes=1)
             except InputError as error:
                 refused = str(error)
 

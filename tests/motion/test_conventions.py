@@ -7,9 +7,9 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from tmr.errors import InputError
-from tmr.motion.conventions import UNITS, Conventions, body_axis, stature, up_axis
+from tmr.motion.conventions import UNITS, Overrides, body_axis, stature, up_axis
 from tmr.motion.mirror import MIRRORED_JOINTS
-from tmr.motion.read import read_clip, read_motion
+from tmr.motion.read import read_motion
 from tmr.motion.skeleton import BONE_LENGTHS, joint
 
 # A proper rotation that brings Y up to each axis.
@@ -26,9 +26,9 @@ def walk(golden) -> np.ndarray:
 
 @pytest.fixture
 def read(tmp_path):
-    def read(joints: np.ndarray, said: Conventions):
+    def read(joints: np.ndarray, overrides: Overrides):
         np.save(tmp_path / "clip.npy", joints)
-        return read_clip(tmp_path / "clip.npy", said)
+        return read_motion(tmp_path / "clip.npy", overrides)
 
     return read
 
@@ -39,9 +39,9 @@ def test_every_unit_and_up_axis_is_found(read, walk, up, unit):
     rotation = Rotation.from_euler(*UPRIGHT[up], degrees=True)
     told = rotation.apply(walk.reshape(-1, 3)).reshape(walk.shape) / UNITS[unit]
     assert np.argmax(np.abs(rotation.apply([0, 1, 0]))) == "xyz".index(up[-1])
-    clip = read(told, Conventions(fps=20))
+    clip = read(told, Overrides(fps=20))
     assert (clip.reading.up, clip.reading.unit) == (up, UNITS[unit])
-    assert clip.notes == ()
+    assert clip.warnings == ()
     # Up is known, where it came from around it is not: compare up to a turn.
     assert np.allclose(clip.joints[..., 1], walk[..., 1])
     before, after = (joints[0] - joints[0, 0] for joints in (walk, clip.joints))
@@ -51,7 +51,7 @@ def test_every_unit_and_up_axis_is_found(read, walk, up, unit):
 
 
 def test_what_is_said_counts_before_what_is_found(read, walk):
-    clip = read(walk, Conventions(fps=40, unit=0.9, up="y", handedness="right"))
+    clip = read(walk, Overrides(fps=40, unit=0.9, up="y", handedness="right"))
     assert np.allclose(clip.joints, 0.9 * walk[::2][: len(clip.joints)])
     assert str(clip.reading) == (
         "skeleton SMPL with 22 joints, 1 unit = 0.9 m, y up, right-handed, 40 fps"
@@ -61,24 +61,24 @@ def test_what_is_said_counts_before_what_is_found(read, walk):
 @pytest.mark.parametrize("joints", [22, 24, 52])
 def test_joints_behind_the_first_22_are_left_out(read, walk, joints):
     extra = np.zeros((len(walk), joints - 22, 3))
-    clip = read(np.concatenate([walk, extra], axis=1), Conventions(fps=20))
+    clip = read(np.concatenate([walk, extra], axis=1), Overrides(fps=20))
     assert np.array_equal(clip.joints, walk)
 
 
 def test_left_handed_axes_are_refused_and_read_when_said(read, walk):
     told = walk * [1, 1, -1]
     with pytest.raises(InputError, match=r"knees and toes point backward.*give handedness=left"):
-        read(told, Conventions(fps=20))
-    clip = read(told, Conventions(fps=20, handedness="left"))
+        read(told, Overrides(fps=20))
+    clip = read(told, Overrides(fps=20, handedness="left"))
     turned = clip.joints * [-1, 1, -1]
     assert np.allclose(turned, walk)
 
 
 def test_exchanged_sides_are_refused(read, walk):
     with pytest.raises(InputError, match="left and right are exchanged"):
-        read(walk[:, MIRRORED_JOINTS], Conventions(fps=20))
-    notes = read(walk, Conventions(fps=20, handedness="left")).notes
-    assert notes == ("knees and toes point backward; is the handedness right?",)
+        read(walk[:, MIRRORED_JOINTS], Overrides(fps=20))
+    warnings = read(walk, Overrides(fps=20, handedness="left")).warnings
+    assert warnings == ("knees and toes point backward; is the handedness right?",)
 
 
 def test_a_walk_backward_is_noted_where_feet_and_knees_say_nothing(read):
@@ -95,46 +95,46 @@ def test_a_walk_backward_is_noted_where_feet_and_knees_say_nothing(read):
         stick[:, joint(name)] = (0, height, 0)
     for direction, noted in ((1, False), (-1, True)):
         moving = stick + direction * np.linspace(0, 2, 60)[:, None, None] * [0, 0, 1]
-        clip = read(moving, Conventions(fps=20))
-        assert ("the walk goes backward" in " ".join(clip.notes)) == noted
+        clip = read(moving, Overrides(fps=20))
+        assert ("the walk goes backward" in " ".join(clip.warnings)) == noted
 
 
 def test_bodies_that_lie_jump_or_climb_are_noted(read, walk):
     lying = walk[..., [0, 2, 1]] * [1, -1, 1]
-    assert "lying throughout" in " ".join(read(lying, Conventions(fps=20, up="y")).notes)
+    assert "lying throughout" in " ".join(read(lying, Overrides(fps=20, up="y")).warnings)
     head_down = walk * [1, -1, -1]
-    assert "upside down throughout" in " ".join(read(head_down, Conventions(fps=20, up="y")).notes)
+    assert "upside down throughout" in " ".join(read(head_down, Overrides(fps=20, up="y")).warnings)
     jump = walk.copy()
     jump[30:] += [9, 0, 0]
-    notes = read(jump, Conventions(fps=20)).notes
-    assert [note.split(" at")[0] for note in notes] == ["the pelvis jumps"]
-    assert notes[0].endswith("in frame 30")
+    warnings = read(jump, Overrides(fps=20)).warnings
+    assert [note.split(" at")[0] for note in warnings] == ["the pelvis jumps"]
+    assert warnings[0].endswith("in frame 30")
     climb = walk + np.linspace(0, 9, len(walk))[:, None, None] * [0, 1, 0]
-    assert "the floor moves" in " ".join(read(climb, Conventions(fps=20)).notes)
+    assert "the floor moves" in " ".join(read(climb, Overrides(fps=20)).warnings)
 
 
 @pytest.mark.parametrize(
-    ("change", "said", "message"),
+    ("change", "overrides", "message"),
     [
-        (lambda j: j, Conventions(), "does not say its frame rate: give it as fps=NUMBER"),
-        (lambda j: j, Conventions(fps=20, unit="cm"), r"a person is 0\.0\d+ m long"),
-        (lambda j: j / 30, Conventions(fps=20), "no usual unit .* makes a human body"),
-        (lambda j: j[:, :21], Conventions(fps=20), r"shape \(\d+, 21, 3\), expected joint"),
-        (lambda j: j.reshape(len(j), -1), Conventions(fps=20), "expected joint positions"),
-        (lambda j: j.astype(str), Conventions(fps=20), "expected numbers"),
-        (lambda j: np.where(j == j[3, 7], np.nan, j), Conventions(fps=20), "left_ankle is NaN"),
-        (lambda j: np.random.default_rng(0).normal(size=j.shape), Conventions(fps=20),
+        (lambda j: j, Overrides(), "does not say its frame rate: give it as fps=NUMBER"),
+        (lambda j: j, Overrides(fps=20, unit="cm"), r"a person is 0\.0\d+ m long"),
+        (lambda j: j / 30, Overrides(fps=20), "no usual unit .* makes a human body"),
+        (lambda j: j[:, :21], Overrides(fps=20), r"shape \(\d+, 21, 3\), expected joint"),
+        (lambda j: j.reshape(len(j), -1), Overrides(fps=20), "expected joint positions"),
+        (lambda j: j.astype(str), Overrides(fps=20), "expected numbers"),
+        (lambda j: np.where(j == j[3, 7], np.nan, j), Overrides(fps=20), "left_ankle is NaN"),
+        (lambda j: np.random.default_rng(0).normal(size=j.shape), Overrides(fps=20),
          "bones change their length by"),
-        (lambda j: j * 0, Conventions(fps=20), "left_hip is in the same place as its parent"),
+        (lambda j: j * 0, Overrides(fps=20), "left_hip is in the same place as its parent"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_meant_is_refused(read, walk, change, said, message):
+def test_what_cannot_be_meant_is_refused(read, walk, change, overrides, message):
     with pytest.raises(InputError, match=rf"clip\.npy: .*{message}"):
-        read(change(walk), said)
+        read(change(walk), overrides)
 
 
 @pytest.mark.parametrize(
-    ("said", "message"),
+    ("overrides", "message"),
     [
         ({"unit": "yard"}, "unknown unit 'yard': expected meters or one of mm, cm"),
         ({"up": "w"}, "unknown up axis 'w': expected one of x, y, z, -x"),
@@ -144,9 +144,9 @@ def test_what_cannot_be_meant_is_refused(read, walk, change, said, message):
         ({"unit": -2}, "found unit=-2"),
     ],
 )
-def test_conventions_that_make_no_sense_are_refused(said, message):
+def test_conventions_that_make_no_sense_are_refused(overrides, message):
     with pytest.raises(InputError, match=message):
-        Conventions(**said)
+        Overrides(**overrides)
 
 
 def test_pose_data_of_humanml3d_is_turned_back(tmp_path, walk):
@@ -154,7 +154,7 @@ def test_pose_data_of_humanml3d_is_turned_back(tmp_path, walk):
         folder = tmp_path / "pose_data" / part
         folder.mkdir(parents=True)
         np.save(folder / "clip.npy", told)
-        assert np.allclose(read_motion(Path(folder, "clip.npy")), walk)
+        assert np.allclose(read_motion(Path(folder, "clip.npy")).joints, walk)
 
 
 def test_stature_is_measured_along_legs_and_spine(walk):

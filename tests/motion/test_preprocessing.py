@@ -8,11 +8,10 @@ import pytest
 
 from tests.motion.bvh_text import person_bvh
 from tmr.errors import InputError
-from tmr.motion.conventions import Conventions
-from tmr.motion.guofeats import features_to_joints
+from tmr.motion.conventions import Overrides
+from tmr.motion.features import features_to_joints, joints_to_features
 from tmr.motion.mirror import mirror_joints
 from tmr.motion.preprocessing import compute_features, import_folder
-from tmr.motion.published import published_features
 
 WALK = person_bvh([(0, 90, 3 * t) for t in range(31)])
 STAND = person_bvh([(0, 90, 0)] * 31)
@@ -40,7 +39,7 @@ def walking() -> np.ndarray:
 
 
 def test_a_folder_becomes_joints_then_features_with_the_same_paths(takes, tmp_path):
-    summary = import_folder(takes, tmp_path / "joints" / "mine", Conventions("bandai"), processes=1)
+    summary = import_folder(takes, tmp_path / "joints" / "mine", Overrides("bandai"), processes=1)
     assert (summary.written, summary.frames, summary.already_done) == (2, 42, 0)
     assert files_below(tmp_path / "joints") == {"mine/walk.npy", "mine/deep/stand.npy"}
     joints = np.load(tmp_path / "joints/mine/walk.npy")
@@ -55,8 +54,8 @@ def test_a_folder_becomes_joints_then_features_with_the_same_paths(takes, tmp_pa
     features = np.load(tmp_path / "features/mine/walk.npy")
     mirrored = np.load(tmp_path / "features/M/mine/walk.npy")
     assert features.dtype == mirrored.dtype == np.float32
-    assert np.array_equal(features, published_features(joints))
-    expected = published_features(mirror_joints(joints.astype(float)))
+    assert np.array_equal(features, joints_to_features(joints))
+    expected = joints_to_features(mirror_joints(joints.astype(float)))
     assert np.array_equal(mirrored, expected)
 
 
@@ -169,14 +168,14 @@ def test_x_is_negated_again_for_files_of_humanml3ds_notebook(tmp_path):
         (folder / part).mkdir(parents=True)
         np.save(folder / part / "clip.npy", content)
     compute_features(folder, tmp_path / "features")
-    expected = published_features(joints)
-    mirrored = published_features(mirror_joints(joints))
+    expected = joints_to_features(joints)
+    mirrored = joints_to_features(mirror_joints(joints))
     for part in ("ACCAD", "humanact12"):
         assert np.array_equal(np.load(tmp_path / "features" / part / "clip.npy"), expected)
         assert np.array_equal(np.load(tmp_path / "features" / "M" / part / "clip.npy"), mirrored)
 
     compute_features(folder, tmp_path / "as_they_are", x_negated=False)
-    plain = published_features(negated)
+    plain = joints_to_features(negated)
     assert np.array_equal(np.load(tmp_path / "as_they_are" / "ACCAD" / "clip.npy"), plain)
 
 
@@ -201,7 +200,7 @@ def test_folders_behind_links_are_read_and_hidden_files_are_not(takes, tmp_path)
 def test_an_import_that_cannot_begin_is_refused(takes, tmp_path, source, target, profile, message):
     (takes / "notes").mkdir()
     with pytest.raises(InputError, match=message):
-        import_folder(tmp_path / source, tmp_path / "joints" / target, Conventions(profile))
+        import_folder(tmp_path / source, tmp_path / "joints" / target, Overrides(profile))
     assert not (tmp_path / "joints").exists()
 
 

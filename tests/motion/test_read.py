@@ -4,7 +4,7 @@ import pytest
 from tests.motion.bvh_text import cmu_person, person_bvh
 from tests.motion.conftest import GOLDEN_BANDAI
 from tmr.errors import InputError
-from tmr.motion.conventions import Conventions, NoMotion
+from tmr.motion.conventions import NoMotion, Overrides
 from tmr.motion.read import read_motion
 from tmr.motion.skeleton import joint
 
@@ -12,7 +12,7 @@ from tmr.motion.skeleton import joint
 @pytest.mark.parametrize("name", GOLDEN_BANDAI)
 @pytest.mark.parametrize("profile", ["bandai", None])
 def test_bandai_files_give_the_golden_joints(bandai_bvh, golden, name, profile):
-    ours = read_motion(bandai_bvh / f"{name}.bvh", Conventions(profile))
+    ours = read_motion(bandai_bvh / f"{name}.bvh", Overrides(profile)).joints
     reference = golden[f"{name}.joints"]
     assert ours.shape == reference.shape
     assert np.abs(ours - reference).max() < 1e-6
@@ -21,7 +21,7 @@ def test_bandai_files_give_the_golden_joints(bandai_bvh, golden, name, profile):
 def test_a_person_at_known_places_is_read_in_meters(tmp_path):
     path = tmp_path / "walk.bvh"
     path.write_text(person_bvh([(0, 90, 3 * t) for t in range(7)]))
-    joints = read_motion(path)
+    joints = read_motion(path).joints
     assert joints.shape == (5, 22, 3)
     # 3 cm a frame at 30 frames a second are 4.5 cm a frame at 20.
     assert np.allclose(joints[:, joint("pelvis")], [(0, 0.9, 0.045 * t) for t in range(5)])
@@ -33,7 +33,7 @@ def test_the_t_pose_of_a_cmu_file_is_not_part_of_the_motion(tmp_path):
     path = tmp_path / "take.bvh"
     places = [(9, 99, 9)] + [(0, 90, t / 6) for t in range(7)]
     path.write_text(person_bvh(places, cmu_person(), frame_time=".0083333"))
-    joints = read_motion(path, Conventions("cmu"))
+    joints = read_motion(path, Overrides("cmu")).joints
     assert np.allclose(joints[:, joint("pelvis")], [(0, 0.9, 0), (0, 0.9, 0.01)])
 
 

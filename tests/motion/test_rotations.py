@@ -59,13 +59,6 @@ def test_product_inverse_and_rotate_agree_with_scipy(p, q, v):
     assert np.allclose(rotations.rotate(rotations.inverse(p), v), in_scipy(p).inv().apply(v))
 
 
-@given(unit(4))
-def test_6d_is_the_first_two_columns_of_the_matrix(q):
-    matrices = in_scipy(q).as_matrix()
-    for columns, matrix in zip(rotations.to_6d(q), matrices, strict=True):
-        assert np.allclose(columns, [*matrix[:, 0], *matrix[:, 1]])
-
-
 @given(arrays(float, 7, elements=st.floats(-4, 4)), unit(3))
 def test_yaw_turns_about_the_vertical_by_twice_the_angle(half_angle, v):
     turned = Rotation.from_rotvec(np.outer(2 * half_angle, [0, 1, 0])).apply(v)

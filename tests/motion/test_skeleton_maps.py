@@ -5,8 +5,8 @@ import pytest
 
 from tests.motion.bvh_text import STANDING, standing_bvh
 from tmr.errors import InputError
-from tmr.motion.conventions import Conventions
-from tmr.motion.read import read_clip
+from tmr.motion.conventions import Overrides
+from tmr.motion.read import read_motion
 from tmr.motion.skeleton import JOINTS, joint
 from tmr.motion.skeleton_maps import PROFILES, profile_for, profile_named
 
@@ -26,7 +26,7 @@ WITH_SPINE = [name for name, profile in PROFILES.items() if profile.spine]
 def test_a_standing_person_is_found_in_every_family_of_files(tmp_path, name):
     path = tmp_path / "take.bvh"
     path.write_text(standing_bvh(PROFILES[name], frames=4))
-    clip = read_clip(path)
+    clip = read_motion(path)
     assert clip.reading.skeleton == name
     for ours in JOINTS:
         if ours not in ("spine1", "spine2", "spine3", "left_collar", "right_collar"):
@@ -145,7 +145,7 @@ def own(tmp_path) -> Path:
 def test_a_profile_of_ones_own_reads_files_of_ones_own(own, tmp_path):
     take = tmp_path / "take.bvh"
     take.write_text(standing_bvh(profile_named(str(own)), frames=4, up="z"))
-    clip = read_clip(take, Conventions(profile=str(own)))
+    clip = read_motion(take, Overrides(profile=str(own)))
     assert clip.reading.up == "z"
     for ours in ("pelvis", "head", "left_wrist", "right_foot"):
         assert np.allclose(clip.joints[:, joint(ours)], STANDING[ours], atol=1e-6)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tests.workspace import Workspace
-from tmr.motion.published import published_features
+from tmr.motion.features import joints_to_features
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def test_joints_become_features_and_mirrored_features(workspace):
     printed = workspace.succeed("python -m prepare.compute_guoh3dfeats name=mine")
     assert "compute features: 1 files with 11 frames written" in printed
     features = np.load(motions / "guoh3dfeats" / "mine" / "clip.npy")
-    assert np.array_equal(features, published_features(joints))
+    assert np.array_equal(features, joints_to_features(joints))
     assert (motions / "guoh3dfeats" / "M" / "mine" / "clip.npy").is_file()
 
 

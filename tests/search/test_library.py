@@ -14,7 +14,7 @@ import tmr.search.library
 from tmr.api import Model, load
 from tmr.data import Normalizer, TextMotionData
 from tmr.errors import InputError
-from tmr.motion.guofeats import features_to_joints
+from tmr.motion.features import features_to_joints
 from tmr.motion.writers import write_bvh
 from tmr.retrieval import cosine_similarity, shown_score
 from tmr.search.library import DatasetSource, Library

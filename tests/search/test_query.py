@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tmr.errors import InputError
-from tmr.search.query import Term, combine, parse_query
+from tmr.search.query import Term, check_sentence, combine, parse_query
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,19 @@ def test_queries_are_read_as_people_type_them(typed, terms):
         ('"walk', "cannot read"),
         ('- "turn"', "only says what not to find"),
         ('0 "walk"', "only says what not to find"),
+        ('"walk" - "walk"', "cancel out"),
+        ('"walk" - "turn" - "walk"', "cancel out"),
+        ('1e3 "walk"', "cannot read"),
+        ('* "walk"', "cannot read"),
+        ('inf "walk"', "cannot read"),
+        ('101 "walk"', "above 100"),
+        ("9" * 400 + '"walk"', "above 100"),
+        ("a" * 501, "501 characters; use at most 500"),
+        (" + ".join(['"walk"'] * 17), "17 sentences; use at most 16"),
+        ("walk \ud83d", "half a character"),
+        ('"a" + ' + "1" * 490, "cannot read"),
+        ('"a"' + " " * 490 + "x", "cannot read"),
+        ("+" * 490 + '"a"', "cannot read"),
     ],
 )
 def test_what_is_no_query_is_refused(typed, message):
@@ -52,6 +65,23 @@ def test_what_is_written_as_a_query_is_read_back(parts):
     written = " ".join(f'{"-" if t.weight < 0 else "+"} {abs(t.weight)} "{t.text}"' for t in terms)
     if any(term.weight > 0 for term in terms):
         assert parse_query(written) == tuple(terms)
+
+
+@pytest.mark.parametrize("given", [7, None, True, ["walk"], {"path": "/etc/passwd"}])
+def test_what_is_no_text_is_no_sentence(given):
+    with pytest.raises(InputError, match=f"found {type(given).__name__}"):
+        check_sentence(given)
+
+
+@pytest.mark.parametrize("weights", [[1.0, float("nan")], [float("inf"), 1.0], [True, 1.0]])
+def test_weights_that_are_no_finite_numbers_are_refused(weights):
+    with pytest.raises(InputError, match="expected a number"):
+        combine(torch.randn(2, 8), weights)
+
+
+def test_latents_that_cancel_out_have_no_direction():
+    with pytest.raises(InputError, match="cancel out"):
+        combine(torch.randn(1, 8).repeat(2, 1), [1.0, -1.0])
 
 
 def test_items_rank_by_the_weighted_sum_of_their_cosines():

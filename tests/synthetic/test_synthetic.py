@@ -8,8 +8,9 @@ import numpy as np
 import orjson
 import pytest
 
+from tests.motion import reference_features as reference
 from tmr.errors import InputError
-from tmr.motion.guofeats import features_to_joints, joints_to_features, normalize
+from tmr.motion.features import features_to_joints, joints_to_features
 from tmr.motion.skeleton import BONE_LENGTHS, FPS, PARENTS, joint
 from tmr.synthetic.actions import ACTIONS
 from tmr.synthetic.body import STANDING
@@ -196,7 +197,7 @@ def test_counts_are_performed():
 
 def test_joints_survive_features_and_back(sample):
     for composition, motion in list(sample.items())[::8]:
-        there = normalize(motion.joints)
+        there = reference.normalize(motion.joints)
         back = features_to_joints(joints_to_features(motion.joints))
         assert np.abs(back - there[: len(back)])[:, 0].max() < 0.02, composition
         assert np.abs(back - there[: len(back)]).mean() < 0.02, composition

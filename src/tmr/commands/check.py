@@ -11,7 +11,7 @@ from tmr.data import TextMotionData
 from tmr.data.dataset import frames_of, read_features
 from tmr.data.validate import Report, SplitReport, inspect, spread
 from tmr.motion.contact_sheet import contact_sheet
-from tmr.motion.guofeats import features_to_joints
+from tmr.motion.features import features_to_joints
 from tmr.text import EmbeddingCache
 
 TITLE_WIDTH = 112  # characters above a row of the picture

@@ -19,7 +19,7 @@ from tmr.errors import InputError
 from tmr.generation import metrics, physics, positions
 from tmr.generation.evaluation import Case, Method, cases_of, mean_motion, table, training_clips
 from tmr.io import write_json
-from tmr.motion.guofeats import features_to_joints
+from tmr.motion.features import features_to_joints
 from tmr.motion.skeleton import FPS
 from tmr.retrieval.bootstrap import Interval, with_intervals
 from tmr.runs.build import data_of

@@ -18,7 +18,7 @@ from tmr.errors import InputError
 from tmr.generation.physics import UNITS, mean_report, physical_report, table
 from tmr.io import save_array, write_json
 from tmr.motion.contact_sheet import contact_sheet
-from tmr.motion.guofeats import features_to_joints
+from tmr.motion.features import features_to_joints
 from tmr.motion.skeleton import FPS
 from tmr.motion.writers import write_bvh, write_gif, write_glb
 from tmr.runs.build import data_of

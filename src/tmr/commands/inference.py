@@ -10,17 +10,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from omegaconf import DictConfig, ListConfig
 from torch import Tensor
 
-from tmr.api import Model, features_of, load
+from tmr.api import Model, load
 from tmr.data.annotations import Caption
 from tmr.data.dataset import frames_of
 from tmr.errors import InputError
 from tmr.io import save_array, write_json, write_text
-from tmr.motion.read import READERS, read_motion
+from tmr.motion import read
+from tmr.motion.conventions import Overrides
 from tmr.motion.skeleton import FPS
 from tmr.retrieval import encode_dataset as encode_split
 from tmr.runs.build import data_of
@@ -47,7 +49,7 @@ def encode_text(cfg: DictConfig) -> None:
 def encode_motion(cfg: DictConfig) -> None:
     """Write the latent (dim,) of a motion file, or of a part of it."""
     path = Path(cfg.npy)
-    features = read_features(path, *span_of(cfg))
+    features = read_features(path, *span_of(cfg), overrides_of(cfg))
     model = _model(cfg)
     name = file_name(path.stem, str(path.resolve()), str(cfg.start), str(cfg.end))
     latent = model.encode_motions([features])[0]
@@ -58,7 +60,7 @@ def text_motion_sim(cfg: DictConfig) -> None:
     """Print the score (1 + cos) / 2 of a text and a motion, or a table of several."""
     texts = texts_of(cfg)
     paths = motion_files(cfg.npy)
-    motions = [read_features(path, *span_of(cfg)) for path in paths]
+    motions = [read_features(path, *span_of(cfg), overrides_of(cfg)) for path in paths]
     scores = _model(cfg).similarity(texts, motions).cpu().numpy()
     names = [str(path) for path in paths]
     print(score_table(texts, names, scores))
@@ -136,30 +138,38 @@ def motion_files(given: str | ListConfig) -> list[Path]:
     """
     files = []
     for path in map(Path, given if isinstance(given, ListConfig) else [given]):
-        found = sorted(p for p in path.rglob("*") if p.suffix.lower() in READERS)
+        found = sorted(p for p in path.rglob("*") if p.suffix.lower() in read.READERS)
         if path.is_dir() and not found:
-            raise InputError(f"no {', '.join(sorted(READERS))} file below {path}")
+            raise InputError(f"no {', '.join(sorted(read.READERS))} file below {path}")
         files += found if path.is_dir() else [path]
     return files
 
 
+def overrides_of(cfg: DictConfig) -> Overrides:
+    """What a command's options of ``configs/inference/motion_file.yaml`` give about its files.
+
+    Raises:
+        InputError: one of them cannot be used.
+    """
+    return Overrides(cfg.profile, cfg.fps, cfg.unit, cfg.up, cfg.handedness, cfg.body_models)
+
+
 def read_features(
-    path: Path, start: float | None = None, end: float | None = None
+    path: Path,
+    start: float | None = None,
+    end: float | None = None,
+    overrides: Overrides | None = None,
 ) -> Float[Tensor, "frames 263"]:
     """Unnormalized features of a motion file, or of its seconds [start, end).
 
-    A ``.npy`` file of features (T, 263) or of joints (T, 22, 3), or any motion file that
-    ``prepare.import_motions`` reads: BVH, AMASS.
+    A ``.npy`` file of features (T, 263), or any motion file that `tmr.motion.read` knows.
 
     Raises:
         InputError: no such file, one that cannot be used, or seconds outside of it.
     """
     if not path.is_file():
-        raise InputError(f"no motion file {path}; give npy=FILE, one of {', '.join(READERS)}")
-    try:
-        features = features_of(_read_array(path))
-    except InputError as error:
-        raise InputError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
+        raise InputError(f"no motion file {path}; give npy=FILE, one of {', '.join(read.READERS)}")
+    features = torch.from_numpy(read.read_features(path, overrides or Overrides()))
     seconds = len(features) / FPS
     start, end = start or 0.0, seconds if end is None else end
     first, last = frames_of(Caption("", start, end), len(features))
@@ -168,15 +178,6 @@ def read_features(
             f"{path} lasts {seconds:g} s; there is nothing from start={start:g} to end={end:g}"
         )
     return features[first:last]
-
-
-def _read_array(path: Path) -> np.ndarray:
-    if path.suffix.lower() != ".npy":
-        return read_motion(path).astype(np.float32)
-    try:
-        return np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"cannot be read as a .npy file: {error}") from None
 
 
 def score_table(

@@ -16,7 +16,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from tmr.api import Model, load
-from tmr.commands.inference import file_name, read_features
+from tmr.commands.inference import file_name, overrides_of, read_features
 from tmr.data.dataset import read_features as read_feature_file
 from tmr.errors import InputError
 from tmr.io import write_json
@@ -34,7 +34,7 @@ from tmr.localization import (
 from tmr.localization.picture import draw
 from tmr.localization.windows import SHORTEST
 from tmr.model import ActorEncoder
-from tmr.motion.guofeats import features_to_joints
+from tmr.motion.features import features_to_joints
 from tmr.motion.skeleton import FPS
 from tmr.runs.calibration import read_calibration
 
@@ -47,7 +47,7 @@ def localize(cfg: DictConfig) -> None:
         raise InputError("give either npy=FILE, a motion, or library=FOLDER, a folder of features")
     plan, scoring = plan_of(cfg), scoring_of(cfg)
     source = Path(cfg.npy or cfg.library)
-    features = read_features(source) if cfg.npy else None
+    features = read_features(source, overrides=overrides_of(cfg)) if cfg.npy else None
     model = load(cfg.run_dir, cfg.device, cfg.ckpt)
     sentence = model.encode_texts([cfg.text])[0]
     if features is None:

@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-import numpy as np
 from omegaconf import DictConfig
 from torch import Tensor
 
-from tmr.commands.inference import read_features, texts_of
+from tmr.commands.inference import overrides_of, read_features, texts_of
 from tmr.commands.library import library_of
 from tmr.errors import InputError
 from tmr.retrieval import cosine_similarity, shown_score
@@ -43,7 +42,7 @@ def _latent(library: Library, cfg: DictConfig) -> Tensor:
     if (cfg.npy is None) == (cfg.key is None):
         raise InputError("give either npy=FILE, a motion file, or key=KEY, one of the data set")
     if cfg.npy is not None:
-        features: np.ndarray = read_features(Path(cfg.npy), cfg.start, cfg.end).numpy()
+        features = read_features(Path(cfg.npy), cfg.start, cfg.end, overrides_of(cfg))
         return library.model.encode_motions([features])[0].cpu()
     gallery = library.gallery
     if cfg.key not in gallery.rows:

@@ -19,8 +19,8 @@ from tmr.data.annotations import (
     read_split,
     within,
 )
+from tmr.data.feature_files import read_features
 from tmr.data.feature_store import FeatureStore, open_store
-from tmr.data.features import read_features
 from tmr.data.normalizer import Normalizer
 from tmr.errors import InputError
 from tmr.motion.skeleton import FPS

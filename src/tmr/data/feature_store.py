@@ -19,10 +19,10 @@ from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from tmr.data.features import read_features
+from tmr.data.feature_files import read_features
 from tmr.errors import InputError
 from tmr.io import atomic_path
-from tmr.motion.guofeats import NUM_FEATURES
+from tmr.motion.features import NUM_FEATURES
 
 log = logging.getLogger(__name__)
 

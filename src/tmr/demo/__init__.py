@@ -3,8 +3,8 @@
 from tmr.demo.stubs import no_stubs
 
 with no_stubs():
-    from tmr.demo.actions import Actions
+    from tmr.demo.handlers import Handlers
     from tmr.demo.server import build_app, serve
-    from tmr.demo.shelf import Shelf, open_shelf
+    from tmr.demo.session import Session, open_session
 
-__all__ = ["Actions", "Shelf", "build_app", "open_shelf", "serve"]
+__all__ = ["Handlers", "Session", "build_app", "open_session", "serve"]

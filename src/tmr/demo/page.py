@@ -1,4 +1,4 @@
-"""The page: Gradio components around the stage, and the named endpoints of its actions."""
+"""The page: Gradio components around the results view, and the named endpoints of its handlers."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -11,10 +11,10 @@ import gradio as gr
 import torch
 from gradio.events import api
 
-from tmr.demo.actions import EVERYTHING, Actions, Limits
 from tmr.demo.export import FORMATS, export
-from tmr.demo.shelf import SUFFIXES
-from tmr.demo.stage import Value, stage
+from tmr.demo.handlers import EVERYTHING, Handlers, Limits
+from tmr.demo.results_view import Value, results_view
+from tmr.demo.session import SUFFIXES
 from tmr.errors import InputError
 
 EXAMPLES = (
@@ -27,31 +27,31 @@ EXAMPLES = (
 MOST = 48  # results at once
 HIGH = 80  # pixels of a place for a file
 # Puts the id of the motion in the viewer in place of the first input.
-IN_VIEWER = "(_, ...rest) => [document.querySelector('.stage').dataset.motion, ...rest]"
+IN_VIEWER = "(_, ...rest) => [document.querySelector('.results-view').dataset.motion, ...rest]"
 
 
-def shown(action: Callable[..., Any]) -> Callable[..., Any]:
-    """The action with an InputError as a message on the page; what is shown there stays."""
+def shown(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """The handler with an InputError as a message on the page; what is shown there stays."""
 
-    @wraps(action)  # Gradio reads from the signature who wants events and progress
+    @wraps(handler)  # Gradio reads from the signature who wants events and progress
     def with_message(*args: Any) -> Any:
         try:
-            return action(*args)
+            return handler(*args)
         except InputError as error:
             raise gr.Error(str(error), duration=None, print_exception=False) from error
 
     return with_message
 
 
-def on_one_core(action: Callable[..., Any]) -> Callable[..., Any]:
-    """The action with torch on one core: of one sentence, several make more waiting than work."""
+def on_one_core(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """The handler with torch on one core: of one sentence, several make more waiting than work."""
 
-    @wraps(action)
+    @wraps(handler)
     def alone(*args: Any) -> Any:
         before = torch.get_num_threads()
         torch.set_num_threads(1)
         try:
-            return action(*args)
+            return handler(*args)
         finally:
             torch.set_num_threads(before)
 
@@ -59,16 +59,16 @@ def on_one_core(action: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class Page:
-    """Builds the page for a shelf's actions; ``importing`` offers the import of folders."""
+    """Builds the page for a session's handlers; ``importing`` offers the import of folders."""
 
-    def __init__(self, actions: Actions, importing: bool) -> None:
-        self.actions = actions
+    def __init__(self, handlers: Handlers, importing: bool) -> None:
+        self.handlers = handlers
         self.importing = importing
         self.turn = threading.Lock()
 
     def build(self) -> gr.Blocks:
         """The page, ready to be mounted."""
-        main = self.actions.shelf.main
+        main = self.handlers.session.main
         with gr.Blocks(title="Motion search", analytics_enabled=False, fill_width=True) as page:
             gr.HTML(
                 "<h1>Motion search</h1><p>describe a movement, watch what fits</p>",
@@ -87,15 +87,15 @@ class Page:
                 with gr.Tab("Library"):
                     folder, take_in, color, draw = self._library_tab()
             self.limits = self._limits_row(main.source.name, main.gallery.split_names)
-            self.stage = stage(self.actions.browse(Limits(main.source.name)))
+            self.results_view = results_view(self.handlers.browse(Limits(main.source.name)))
 
-            search = self._limited(on_one_core(self.actions.search), 1)
+            search = self._limited(on_one_core(self.handlers.search), 1)
             combine = self._limited(on_one_core(self._combine), 2 * len(sentences))
-            by_file = self._limited(self.actions.search_by_file, 1)
-            browse = self._limited(self.actions.browse)
+            by_file = self._limited(self.handlers.search_by_file, 1)
+            browse = self._limited(self.handlers.browse)
             library = self.limits[0]
             chosen = examples.click(_first, examples, text, api_visibility="private")
-            self.stage.ready(self._in_turn(self.actions.warm_up), api_visibility="private")
+            self.results_view.ready(self._in_turn(self.handlers.warm_up), api_visibility="private")
             self._on(library.input, browse, self.limits, "browse", queue=False)
             self._on(text.submit, search, [text, *self.limits], "search", queue=False)
             self._on(go.click, search, [text, *self.limits], queue=False)
@@ -106,12 +106,15 @@ class Page:
             moments = [motion, long_file, what]
             self._on(look.click, self._moments, moments, "find_moments", js=IN_VIEWER)
             self._on(what.submit, self._moments, moments, js=IN_VIEWER)
-            self._on(self.stage.more, self._more, self.limits, queue=False)
-            self._on(draw.click, self.actions.latent_map, [library, color], "latent_map")
-            self._on(color.submit, self.actions.latent_map, [library, color])
+            self._on(self.results_view.more, self._more, self.limits, queue=False)
+            self._on(draw.click, self.handlers.latent_map, [library, color], "latent_map")
+            self._on(color.submit, self.handlers.latent_map, [library, color])
             if self.importing:
                 take_in.click(
-                    shown(self._import), folder, [self.stage, library], api_name="import_folder"
+                    shown(self._import),
+                    folder,
+                    [self.results_view, library],
+                    api_name="import_folder",
                 )
             self._plain_endpoints()
         return page
@@ -140,7 +143,7 @@ class Page:
                         gr.Slider(-1, 1, weight, step=0.25, label="how much (below 0: avoid it)")
                     )
         with gr.Row():
-            mix = gr.Button("Search the mix", variant="primary", scale=0, min_width=180)
+            mix = gr.Button("Search this combination", variant="primary", scale=0, min_width=180)
         return sentences, weights, mix
 
     def _file_tab(self) -> gr.File:
@@ -153,7 +156,7 @@ class Page:
             what = gr.Textbox(
                 label="Where does this happen?", placeholder="a person kicks", scale=5
             )
-            label = "in this file, or else in the motion below"
+            label = "in this file, or else in the selected motion"
             file = gr.File(
                 label=label, file_types=list(SUFFIXES), height=HIGH, scale=4, min_width=300
             )
@@ -180,65 +183,65 @@ class Page:
                 gr.Dropdown(
                     [EVERYTHING, *splits],
                     value=EVERYTHING,
-                    label="part of it",
+                    label="set",
                     min_width=150,
                 ),
                 gr.Number(12, minimum=1, maximum=MOST, precision=0, label="results", min_width=120),
-                gr.Number(0, minimum=0, step=0.5, label="seconds at least", min_width=150),
+                gr.Number(0, minimum=0, step=0.5, label="minimum length (s)", min_width=150),
             ]
 
-    def _limited(self, action: Callable[..., Value], count: int = 0) -> Callable[..., Value]:
-        """The action with the values of the limits row in place of its last argument."""
+    def _limited(self, handler: Callable[..., Value], count: int = 0) -> Callable[..., Value]:
+        """The handler with the values of the limits row in place of its last argument."""
 
         def limited(*args: Any) -> Value:
-            return action(*args[:count], Limits(*args[count:]))
+            return handler(*args[:count], Limits(*args[count:]))
 
         return limited
 
     def _on(
         self,
         event: Callable[..., Any],
-        action: Callable[..., Value],
+        handler: Callable[..., Value],
         inputs: Sequence[Any],
         api_name: str | None = None,
         js: str | None = None,
         queue: bool = True,
     ) -> None:
-        """Show on the stage what the action returns, and name it for programs.
+        """Show on the results view what the handler returns, and name it for programs.
 
         Without Gradio's queue where the page answers at once: the queue takes longer than that.
         """
         event(
-            shown(self._in_turn(action)),
+            shown(self._in_turn(handler)),
             inputs,
-            self.stage,
+            self.results_view,
             api_name=api_name,
             api_visibility="public" if api_name else "private",
             js=js,
             queue=queue,
         )
 
-    def _in_turn(self, action: Callable[..., Any]) -> Callable[..., Any]:
-        """The action when it alone asks the model: tokenizers are not made for several threads."""
+    def _in_turn(self, handler: Callable[..., Any]) -> Callable[..., Any]:
+        """The handler when it alone asks the model: tokenizers are not made for several threads."""
 
-        @wraps(action)
+        @wraps(handler)
         def waiting(*args: Any) -> Any:
             with self.turn:
-                return action(*args)
+                return handler(*args)
 
         return waiting
 
     def _combine(self, *values: Any) -> Value:
         *given, limits = values
         half = len(given) // 2
-        return self.actions.combine(given[:half], given[half:], limits)
+        return self.handlers.combine(given[:half], given[half:], limits)
 
     def _moments(self, motion: str, file: str | None, text: str) -> Value:
-        shelf = self.actions.shelf
-        return self.actions.find_moments(shelf.add_upload(file) if file else motion, text)
+        session = self.handlers.session
+        return self.handlers.find_moments(session.add_upload(file) if file else motion, text)
 
     def _more(self, event: gr.EventData, *limits: Any) -> Value:
-        return self.actions.more_like_this(event.id, Limits(*limits))
+        return self.handlers.more_like_this(event.id, Limits(*limits))
 
     def _import(
         self,
@@ -248,24 +251,24 @@ class Page:
         def report(done: int, total: int) -> None:
             progress((done, total), desc="reading motions", unit="motions")
 
-        library = self.actions.import_folder(folder, report)
+        library = self.handlers.import_folder(folder, report)
         name = library.source.name
-        value = self.actions.browse(Limits(name))
-        return value, gr.Dropdown(choices=list(self.actions.shelf.libraries), value=name)
+        value = self.handlers.browse(Limits(name))
+        return value, gr.Dropdown(choices=list(self.handlers.session.libraries), value=name)
 
     def _plain_endpoints(self) -> None:
-        """Actions for programs alone: on the page they have no form of their own."""
-        main = self.actions.shelf.main.source.name
+        """Handlers for programs alone: on the page they have no form of their own."""
+        main = self.handlers.session.main.source.name
 
         def more_like_this(
             motion: str, library: str = main, split: str = EVERYTHING, top: int = 12,
             min_seconds: float = 0.0,
         ) -> dict:  # fmt: skip
             limits = Limits(library, split, top, min_seconds)
-            return shown(self._in_turn(self.actions.more_like_this))(motion, limits)
+            return shown(self._in_turn(self.handlers.more_like_this))(motion, limits)
 
         def sentences(motion: str, top: int = 8) -> list[dict]:
-            return shown(self._in_turn(self.actions.sentences))(motion, top)
+            return shown(self._in_turn(self.handlers.sentences))(motion, top)
 
         api(more_like_this)
         api(sentences)
@@ -278,7 +281,7 @@ class Page:
         if kind not in FORMATS:
             raise InputError(f"no format {kind!r}; there is {', '.join(FORMATS)}")
         path = Path(mkdtemp(prefix="motion-"), f"{motion.replace('/', '_')}.{kind}")
-        export(self.actions.shelf, motion, path)
+        export(self.handlers.session, motion, path)
         return str(path)
 
 

@@ -14,11 +14,11 @@ from gradio.themes import Default
 from starlette.background import BackgroundTask
 from starlette.responses import FileResponse
 
-from tmr.demo.actions import Actions
 from tmr.demo.export import FORMATS, export, millimeters
+from tmr.demo.handlers import Handlers
 from tmr.demo.page import Page
-from tmr.demo.shelf import Shelf
-from tmr.demo.stage import HEAD, MOTIONS_URL, STATIC_URL
+from tmr.demo.results_view import HEAD, MOTIONS_URL, STATIC_URL
+from tmr.demo.session import Session
 from tmr.errors import InputError
 
 STATIC = Path(__file__).parent / "static"
@@ -29,18 +29,18 @@ MONOSPACE = ["ui-monospace", "Consolas", "monospace"]
 LARGEST_UPLOAD = "64mb"
 
 
-def build_app(actions: Actions, importing: bool = True) -> FastAPI:
+def build_app(handlers: Handlers, importing: bool = True) -> FastAPI:
     """The page and all it needs as a web application; ``importing`` offers folders of this disk."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.get(f"{STATIC_URL}/vendor/OrbitControls.js")(_orbit_controls)
     app.mount(STATIC_URL, StaticFiles(directory=STATIC))
-    app.get(f"{MOTIONS_URL}/{{motion_id:path}}")(partial(_motion, actions))
+    app.get(f"{MOTIONS_URL}/{{motion_id:path}}")(partial(_motion, handlers))
     return gr.mount_gradio_app(
         app,
-        Page(actions, importing).build(),
+        Page(handlers, importing).build(),
         path="/",
         theme=Default(primary_hue="blue", neutral_hue="slate", font=FONTS, font_mono=MONOSPACE),
-        css_paths=STATIC / "stage.css",
+        css_paths=STATIC / "page.css",
         head=HEAD,
         footer_links=["api"],
         max_file_size=LARGEST_UPLOAD,
@@ -48,7 +48,7 @@ def build_app(actions: Actions, importing: bool = True) -> FastAPI:
     )
 
 
-def serve(actions: Actions, host: str, port: int) -> None:
+def serve(handlers: Handlers, host: str, port: int) -> None:
     """Serve the page until the process is stopped.
 
     Folders of this computer can be imported only while the page can be reached from it alone.
@@ -62,7 +62,7 @@ def serve(actions: Actions, host: str, port: int) -> None:
         raise InputError(
             f"cannot listen on {host}:{port}: {error.strerror}; try port={port + 1}"
         ) from error
-    app = build_app(actions, importing=host in LOCAL)
+    app = build_app(handlers, importing=host in LOCAL)
     address = f"http://{host}:{listener.getsockname()[1]}"  # port=0 takes any free one
     print(f"Motion search is open at {address} (Ctrl-C stops it)", flush=True)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
@@ -76,24 +76,24 @@ def _orbit_controls() -> Response:
     return Response(resolved, media_type="text/javascript")
 
 
-def _motion(actions: Actions, motion_id: str, format: str) -> Response:
+def _motion(handlers: Handlers, motion_id: str, format: str) -> Response:
     """A motion for the viewer (``joints``), what fits it (``sentences``), or a file to keep."""
     try:
         if format == "joints":
             return Response(
-                millimeters(actions.shelf, motion_id), media_type="application/octet-stream"
+                millimeters(handlers.session, motion_id), media_type="application/octet-stream"
             )
         if format == "sentences":
-            return JSONResponse(actions.sentences(motion_id))
+            return JSONResponse(handlers.sentences(motion_id))
         if format not in FORMATS:
             raise InputError(f"no format {format!r}; there is {', '.join(FORMATS)}")
-        return _file(actions.shelf, motion_id, format)
+        return _file(handlers.session, motion_id, format)
     except InputError as error:
         raise HTTPException(404, str(error)) from error
 
 
-def _file(shelf: Shelf, motion_id: str, format: str) -> FileResponse:
+def _file(session: Session, motion_id: str, format: str) -> FileResponse:
     folder = tempfile.TemporaryDirectory(prefix="motion-")
     path = Path(folder.name, f"{motion_id.replace('/', '_')}.{format}")
-    export(shelf, motion_id, path)
+    export(session, motion_id, path)
     return FileResponse(path, filename=path.name, background=BackgroundTask(folder.cleanup))

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from tmr.errors import InputError
-from tmr.motion.guofeats import POSITIONS, ROOT_HEIGHT, features_to_joints
+from tmr.motion.features import POSITIONS, ROOT_HEIGHT, features_to_joints
 
 VARIANTS = ("root", "trajectory", "pose_local", "pose_global")
 NAMES = tuple(f"{error}_{variant}" for error in ("ape", "ave") for variant in VARIANTS)

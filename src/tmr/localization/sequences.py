@@ -9,8 +9,7 @@ from jaxtyping import Float
 from tmr.data import Annotation, Caption
 from tmr.errors import InputError
 from tmr.localization.joining import join
-from tmr.motion.guofeats import features_to_joints
-from tmr.motion.published import published_features
+from tmr.motion.features import features_to_joints, joints_to_features
 from tmr.motion.skeleton import FPS
 
 FeatureReader = Callable[[Annotation], Float[np.ndarray, "_ 263"]]
@@ -118,7 +117,7 @@ def _joined_one(
         for part in parts_of(annotation):
             start = begin + part.start * FPS
             parts.append((part.text, start, min(begin + part.end * FPS, end)))
-    features = published_features(joints)
+    features = joints_to_features(joints)
     return AnnotatedSequence(name, features, _queries(parts))
 
 

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from tmr.motion.guofeats import POSITIONS
+from tmr.motion.features import POSITIONS
 from tmr.motion.skeleton import FPS
 from tmr.retrieval import shown_score
 

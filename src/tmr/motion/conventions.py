@@ -1,8 +1,8 @@
 """What the numbers of a motion file mean: frame rate, unit, up axis, handedness.
 
-Files seldom say it all. What a person says counts first, then what the file says, then what its
+Files seldom state it all. What is given counts first, then what the file states, then what its
 joints show: a body is about as tall as a body, its neck is above its ankles, its knees and toes
-point forward. What contradicts the joints is refused, what is only odd is noted.
+point forward. What contradicts the joints is refused, what is only odd is a warning.
 """
 
 from collections.abc import Iterable
@@ -55,11 +55,14 @@ class NoMotion(InputError):
 
 
 @dataclass(frozen=True, slots=True)
-class Conventions:
-    """What a person says about motion files; None is left to the files and their joints.
+class Overrides:
+    """What is given about motion files, before what they state; None is left to them.
 
     ``profile`` is the name of a skeleton profile or the path of one's own (YAML), ``unit`` a name
-    in UNITS or meters, ``up`` the axis x, y, z, -x, -y or -z. Raises InputError for others.
+    in UNITS or meters, ``up`` the axis x, y, z, -x, -y or -z.
+
+    Raises:
+        InputError: a value is none of these, or not above zero.
     """
 
     profile: str | None = None
@@ -94,7 +97,10 @@ class Conventions:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """The 22 joints as a file has them, with what the file says about itself."""
+    """The 22 joints as a file has them, with what the file states about itself.
+
+    ``warnings`` are what its reader had to guess or to leave out, each as one line.
+    """
 
     positions: Float[np.ndarray, "frames 22 3"]
     skeleton: str
@@ -102,13 +108,15 @@ class Recording:
     unit: float | None = None
     up: str | None = None
     handedness: str | None = None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How a file was read."""
+    """How a file was read: the skeleton, frames and frame rate it has, unit and axes."""
 
     skeleton: str
+    frames: int
     fps: float
     unit: float
     up: str
@@ -122,27 +130,29 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Clip:
-    """Joints in meters, Y up, right-handed, 20 frames a second; how they were read; oddities."""
+class Take:
+    """Joints in meters, Y up, right-handed, 20 frames a second; how they were read; warnings."""
 
     joints: Float[np.ndarray, "frames 22 3"]
     reading: Reading
-    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
 
 
-def settle(recording: Recording, said: Conventions) -> Clip:
-    """The clip that a recording holds.
+def normalize_recording(recording: Recording, overrides: Overrides) -> Take:
+    """Bring a recording to meters, Y up, right-handed axes and 20 frames a second.
 
-    Raises InputError where a value is not finite or missing, and where the joints contradict what
-    was said or have no plausible meaning; NoMotion where there is no frame.
+    Raises:
+        InputError: a value is missing or not finite, or the joints contradict what was given or
+            have no plausible meaning.
+        NoMotion: there is no frame.
     """
     if not len(recording.positions):
         raise NoMotion("an empty array has no motion")
     _check_finite(recording.positions)
-    fps = recording.fps if said.fps is None else float(said.fps)
+    fps = recording.fps if overrides.fps is None else float(overrides.fps)
     if fps is None:
         raise InputError("the file does not say its frame rate: give it as fps=NUMBER")
-    if said.fps is None and not _FRAME_RATES[0] <= fps <= _FRAME_RATES[1]:
+    if overrides.fps is None and not _FRAME_RATES[0] <= fps <= _FRAME_RATES[1]:
         raise InputError(
             f"found {fps:.4g} frames a second: if that is true, say so by fps={fps:.4g}"
         )
@@ -150,15 +160,16 @@ def settle(recording: Recording, said: Conventions) -> Clip:
     _check_bones(some)
     reading = Reading(
         recording.skeleton,
+        len(recording.positions),
         fps,
-        _unit(stature(some), said.meters or recording.unit),
-        said.up or recording.up or up_axis([body_axis(some)]),
-        said.handedness or recording.handedness or "right",
+        _unit(stature(some), overrides.meters or recording.unit),
+        overrides.up or recording.up or up_axis([body_axis(some)]),
+        overrides.handedness or recording.handedness or "right",
     )
     joints = _upright(recording.positions, reading.up, reading.handedness) * reading.unit
-    if said.handedness is None and recording.handedness is None:
+    if overrides.handedness is None and recording.handedness is None:
         _check_sides(joints[:: 1 + len(joints) // _LOOKED_AT])
-    return Clip(resample(joints, fps), reading, tuple(_oddities(joints, fps)))
+    return Take(resample(joints, fps), reading, (*recording.warnings, *_oddities(joints, fps)))
 
 
 def stature(joints: Float[np.ndarray, "frames 22 3"]) -> float:
@@ -246,32 +257,34 @@ def _check_sides(joints: Float[np.ndarray, "frames 22 3"]) -> None:
 
 def _oddities(joints: Float[np.ndarray, "frames 22 3"], fps: float) -> list[str]:
     """What is possible but rare, each as half a sentence."""
-    notes = []
+    warnings = []
     some = joints[:: 1 + len(joints) // _LOOKED_AT]
     upward = body_axis(some)
     if np.abs(upward).max() > 0.8 and upward[1] < 0.5:
         where = "upside down" if upward[1] < -0.8 else "lying"
-        notes.append(f"the body is {where} throughout; if it stands, give the up axis as up=AXIS")
+        warnings.append(
+            f"the body is {where} throughout; if it stands, give the up axis as up=AXIS"
+        )
     floor = np.ptp(np.percentile(some[..., 1].min(axis=1), [10, 90]))
     if floor > _STORY:
-        notes.append(f"the floor moves by {floor:.1f} m; is the up axis right?")
+        warnings.append(f"the floor moves by {floor:.1f} m; is the up axis right?")
     lengths = np.linalg.norm(bones(joints), axis=-1)
     stray = np.abs(lengths - np.median(lengths, axis=0))
     if stray.max() > _STRAY:
         frame, bone = np.unravel_index(stray.argmax(), stray.shape)
         length = lengths[frame, bone]
-        notes.append(f"{JOINTS[bone + 1]} is {length:.1f} m from its parent in frame {frame}")
+        warnings.append(f"{JOINTS[bone + 1]} is {length:.1f} m from its parent in frame {frame}")
     steps = np.diff(joints[:, 0], axis=0)
     speed = np.linalg.norm(steps, axis=-1) * fps
     if speed.max(initial=0) > _FASTEST:
         frame = int(speed.argmax())
-        notes.append(f"the pelvis jumps at {speed[frame]:.0f} m/s in frame {frame + 1}")
+        warnings.append(f"the pelvis jumps at {speed[frame]:.0f} m/s in frame {frame + 1}")
     ahead = _before_the_body(some)
     if ahead < -_FORWARD:
-        notes.append("knees and toes point backward; is the handedness right?")
+        warnings.append("knees and toes point backward; is the handedness right?")
     elif ahead < _FORWARD and _walks_backward(joints):
-        notes.append("the walk goes backward; are left and right exchanged?")
-    return notes
+        warnings.append("the walk goes backward; are left and right exchanged?")
+    return warnings
 
 
 def _before_the_body(joints: Float[np.ndarray, "frames 22 3"]) -> float:

@@ -23,12 +23,10 @@ from tqdm import tqdm
 
 from tmr.errors import InputError
 from tmr.io import save_array, write_text
-from tmr.motion.conventions import Conventions, NoMotion, Recording, body_axis, up_axis
-from tmr.motion.guofeats import checked_joints
-from tmr.motion.published import published_pairs
-from tmr.motion.read import READERS, check_readable, read_clip, record
-from tmr.motion.readers.arrays import load_npy
-from tmr.motion.readers.joints import POSE_DATA, x_is_negated
+from tmr.motion.conventions import NoMotion, Overrides, Recording, body_axis, up_axis
+from tmr.motion.features import checked_joints, joints_to_feature_pairs
+from tmr.motion.read import READERS, check_readable, read_motion, read_recording
+from tmr.motion.readers.npy import POSE_DATA, load_npy, x_is_negated
 from tmr.motion.skeleton import NUM_JOINTS
 
 MIRRORED = "M"  # the folder of mirrored features, beside those of the data sets
@@ -52,7 +50,7 @@ class Outcome:
     source: Path
     frames: int = 0
     reading: str = ""  # how its numbers were understood
-    notes: tuple[str, ...] = ()  # what is odd about it
+    warnings: tuple[str, ...] = ()  # what is odd about it
     skipped: str = ""  # why it holds no motion
     problem: str = ""  # why it could not be used, with its name
 
@@ -71,29 +69,30 @@ class Summary:
 def import_folder(
     source: Path | str,
     target: Path | str,
-    said: Conventions | None = None,
+    overrides: Overrides | None = None,
     processes: int | None = None,
 ) -> Summary:
     """Every motion file below ``source`` as float32 joints (T, 22, 3) in .npy below ``target``.
 
     Joints are meters, Y up, right-handed, 20 frames a second; a file keeps its path with the
-    suffix .npy. ``said`` is what the files do not say about themselves; the up axis, if neither
-    does, is the one along which most bodies of the folder stand. ``processes`` is the number of
-    processes, None for one a core. Files without motion are skipped with a warning; they and what
-    could not be used are listed in ``target/skipped.csv``. Raises InputError for a folder without
-    motions, an unknown profile, and, after all others are written, when files could not be read.
+    suffix .npy. ``overrides`` is what the files do not state about themselves; the up axis, if
+    neither does, is the one along which most bodies of the folder stand. ``processes`` is the
+    number of processes, None for one a core. Files without motion are skipped with a warning; they
+    and what could not be used are listed in ``target/skipped.csv``. Raises InputError for a folder
+    without motions, an unknown profile, and, after all others are written, when files could not
+    be read.
     """
-    source, target, said = Path(source), Path(target), said or Conventions()
+    source, target, overrides = Path(source), Path(target), overrides or Overrides()
     if target.name == MIRRORED:
         raise InputError(f"the name {MIRRORED!r} is kept for mirrored motions: choose another one")
     files = _files(source, READERS, advice="give the folder of your motion files as source=FOLDER")
     targets = {file: target / file.relative_to(source).with_suffix(".npy") for file in files}
     _refuse_clashes(targets)
-    check_readable(files, said)
+    check_readable(files, overrides)
     pending = [file for file in files if not _is_done(file, [targets[file]])]
-    if pending and said.up is None:
-        said = replace(said, up=_up_axis_of_most(files, said))
-    work = [(file, targets[file], said) for file in pending]
+    if pending and overrides.up is None:
+        overrides = replace(overrides, up=_up_axis_of_most(files, overrides))
+    work = [(file, targets[file], overrides) for file in pending]
     _sweep(targets[file] for file in pending)
     batches = [[item] for item in work]
     return _run("import", _import_batch, batches, len(files), processes, target / SKIPPED)
@@ -133,26 +132,26 @@ def compute_features(
     return _run("compute features", _compute_batch, batches, len(files), processes, report)
 
 
-def _up_axis_of_most(files: Sequence[Path], said: Conventions) -> str | None:
+def _up_axis_of_most(files: Sequence[Path], overrides: Overrides) -> str | None:
     """The axis along which bodies stand in files spread over the folder that do not say it."""
     axes = []
     for file in files[:: -(-len(files) // _VOTERS)]:
-        recording = _attempt(record, file, said)  # a broken one is named when its turn comes
+        recording = _attempt(read_recording, file, overrides)
         if isinstance(recording, Recording) and recording.up is None:
             axes.append(body_axis(recording.positions))
     return up_axis([axis for axis in axes if np.isfinite(axis).all()])
 
 
-def _import_batch(items: Sequence[tuple[Path, Path, Conventions]]) -> list[Outcome]:
+def _import_batch(items: Sequence[tuple[Path, Path, Overrides]]) -> list[Outcome]:
     return [_attempt(_import_file, *item) for item in items]
 
 
-def _import_file(source: Path, target: Path, said: Conventions) -> Outcome:
-    clip = read_clip(source, said)
-    if len(clip.joints) < 2:
+def _import_file(source: Path, target: Path, overrides: Overrides) -> Outcome:
+    take = read_motion(source, overrides, log_warnings=False)
+    if len(take.joints) < 2:
         raise NoMotion(_ONE_FRAME)
-    save_array(target, clip.joints.astype(np.float32))
-    return Outcome(source, len(clip.joints), str(clip.reading), clip.notes)
+    save_array(target, take.joints.astype(np.float32))
+    return Outcome(source, len(take.joints), str(take.reading), take.warnings)
 
 
 def _compute_batch(items: Sequence[tuple[Path, Path, Path, bool]]) -> list[Outcome]:
@@ -164,7 +163,7 @@ def _compute_batch(items: Sequence[tuple[Path, Path, Path, bool]]) -> list[Outco
         else:
             usable.append((source, *targets))
             motions.append(joints)
-    pairs = published_pairs(motions) if motions else []
+    pairs = joints_to_feature_pairs(motions) if motions else []
     for files, pair in zip(usable, pairs, strict=True):
         outcomes.append(_attempt(_save_pair, *files, pair))
     return outcomes
@@ -304,8 +303,8 @@ def _tell(what: str, outcomes: Sequence[Outcome], summary: Summary, report: Path
         log.info("%s: %d files read as %s", what, count, reading)
     left_out = []
     for outcome in outcomes:
-        for note in outcome.notes:
-            log.warning("%s: %s", outcome.source, note)
+        for warning in outcome.warnings:
+            log.warning("%s: %s", outcome.source, warning)
         if outcome.skipped:
             log.warning("%s: skipped, %s", outcome.source, outcome.skipped)
             left_out.append((outcome.source, f"skipped, {outcome.skipped}"))

@@ -1,62 +1,115 @@
-"""Motion files of any known kind as clips of our 22 joints."""
+"""The one reader of motion files: any known kind as a take of our 22 joints."""
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float32
 
 from tmr.errors import InputError
-from tmr.motion.conventions import Clip, Conventions, NoMotion, Recording, settle
+from tmr.motion.conventions import NoMotion, Overrides, Recording, Take, normalize_recording
+from tmr.motion.features import NUM_FEATURES, joints_to_features
 from tmr.motion.readers.bvh import read_bvh
-from tmr.motion.readers.joints import read_joints
+from tmr.motion.readers.npy import load_npy, read_joints
+from tmr.motion.skeleton import FPS
 from tmr.motion.skeleton_maps import profile_for, profile_named
 
-_NOTHING_SAID = Conventions()
+_NO_OVERRIDES = Overrides()
+
+log = logging.getLogger(__name__)
 
 
 def read_motion(
-    path: Path | str, said: Conventions = _NOTHING_SAID
-) -> Float[np.ndarray, "frames 22 3"]:
-    """The 22 joints of a motion file: meters, Y up, right-handed, 20 frames a second.
+    path: Path | str, overrides: Overrides = _NO_OVERRIDES, log_warnings: bool = True
+) -> Take:
+    """Read a motion file: its 22 joints in meters, Y up, right-handed, 20 frames a second.
 
-    A BVH file, the .npz of AMASS, or joint positions in .npy. ``said`` holds what the file does
-    not say about itself. Raises InputError, with the file, for what cannot be read.
+    ``overrides`` is what the file does not state about itself, or states wrongly. The take tells
+    how the file was read and what is odd about it; with ``log_warnings`` each oddity and each
+    guess is logged too, with the file.
+
+    Raises:
+        InputError: the file cannot be read, or its joints cannot be a human motion; the message
+            names the file.
+        NoMotion: the file is whole and holds no motion.
     """
-    return read_clip(path, said).joints
-
-
-def read_clip(path: Path | str, said: Conventions = _NOTHING_SAID) -> Clip:
-    """As :func:`read_motion`, with how the file was read and what is odd about it."""
     with _naming(path):
-        return settle(record(path, said), said)
+        take = normalize_recording(read_recording(path, overrides), overrides)
+    if log_warnings:
+        for warning in take.warnings:
+            log.warning("%s: %s", path, warning)
+    return take
 
 
-def record(path: Path | str, said: Conventions = _NOTHING_SAID) -> Recording:
-    """The 22 joints of a motion file in its own units and axes. Raises InputError as above."""
+def read_features(
+    path: Path | str, overrides: Overrides = _NO_OVERRIDES
+) -> Float32[np.ndarray, "frames 263"]:
+    """Read the features of a motion: those in a .npy file of features, or made of any motion file.
+
+    A .npy file of joints that does not tell its frame rate has 20 frames a second here.
+
+    Raises:
+        InputError: as :func:`read_motion`, and for features of a wrong shape or not finite.
+    """
+    path = Path(path)
+    if path.suffix.lower() == ".npy":
+        with _naming(path):
+            array = load_npy(path)
+            if array.ndim == 2:
+                return _checked_features(array)
+        if overrides.fps is None:
+            overrides = replace(overrides, fps=FPS)
+    joints = read_motion(path, overrides).joints
+    with _naming(path):
+        return joints_to_features(joints)
+
+
+def read_recording(path: Path | str, overrides: Overrides = _NO_OVERRIDES) -> Recording:
+    """Read the 22 joints of a motion file in its own units and axes.
+
+    Raises:
+        InputError: the file cannot be read; the message names it.
+    """
     path = Path(path)
     reader = READERS.get(path.suffix.lower())
     with _naming(path):
         if reader is None:
             raise InputError(f"expected a motion file ({', '.join(READERS)})")
-        return reader(path, said)
+        return reader(path, overrides)
 
 
-def check_readable(files: Iterable[Path], said: Conventions) -> None:
-    """Raise InputError for what would be missing for all files of a kind."""
+def check_readable(files: Iterable[Path], overrides: Overrides) -> None:
+    """Check what all files of a kind need: the skeleton profile, optional packages, body models.
+
+    Raises:
+        InputError: something is missing; the message says how to get it.
+    """
     suffixes = {file.suffix.lower() for file in files}
-    if said.profile is not None:
-        profile_named(said.profile)
+    if overrides.profile is not None:
+        profile_named(overrides.profile)
     if ".npz" in suffixes:
         from tmr.motion.readers.amass import check_ready  # noqa: PLC0415  takes seconds
 
-        check_ready(said.body_models)
+        check_ready(overrides.body_models)
 
 
-def _from_bvh(path: Path, said: Conventions) -> Recording:
+def _checked_features(array: np.ndarray) -> Float32[np.ndarray, "frames 263"]:
+    if array.shape[1] != NUM_FEATURES or len(array) == 0:
+        raise InputError(
+            f"found an array of shape {array.shape}, expected features (frames, {NUM_FEATURES}) "
+            "or joints (frames, 22, 3)"
+        )
+    if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
+        raise InputError("the features hold NaN, infinite values, or no numbers")
+    return array.astype(np.float32)
+
+
+def _from_bvh(path: Path, overrides: Overrides) -> Recording:
     bvh = read_bvh(path)
-    name, profile = profile_for(bvh.names, said.profile)
+    name, profile = profile_for(bvh.names, overrides.profile)
     if profile.t_pose_first:
         bvh = bvh.without_first_frame()
     if not len(bvh.values):
@@ -65,18 +118,18 @@ def _from_bvh(path: Path, said: Conventions) -> Recording:
     return Recording(positions, name, bvh.fps, profile.unit, profile.up)
 
 
-def _from_npz(path: Path, said: Conventions) -> Recording:
+def _from_npz(path: Path, overrides: Overrides) -> Recording:
     from tmr.motion.readers.amass import read_amass  # noqa: PLC0415  takes seconds
 
-    return read_amass(path, said.body_models)
+    return read_amass(path, overrides.body_models)
 
 
-def _from_npy(path: Path, said: Conventions) -> Recording:
+def _from_npy(path: Path, overrides: Overrides) -> Recording:
     return read_joints(path)
 
 
 # The readers by the suffix of a file, in lower case.
-READERS: dict[str, Callable[[Path, Conventions], Recording]] = {
+READERS: dict[str, Callable[[Path, Overrides], Recording]] = {
     ".bvh": _from_bvh,
     ".npz": _from_npz,
     ".npy": _from_npy,

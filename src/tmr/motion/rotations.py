@@ -80,19 +80,6 @@ def rotate_by_yaw(
     return turned
 
 
-def to_6d(q: Float[np.ndarray, "*batch 4"]) -> Float[np.ndarray, "*batch 6"]:
-    """The first two columns of the rotation matrix, column after column (Zhou et al., 2019)."""
-    w, x, y, z = (q[..., k] for k in range(4))
-    columns = np.empty((*q.shape[:-1], 6))
-    columns[..., 0] = 1 - 2 * (y * y + z * z)
-    columns[..., 1] = 2 * (x * y + w * z)
-    columns[..., 2] = 2 * (x * z - w * y)
-    columns[..., 3] = 2 * (x * y - w * z)
-    columns[..., 4] = 1 - 2 * (x * x + z * z)
-    columns[..., 5] = 2 * (y * z + w * x)
-    return columns
-
-
 def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.einsum("...k,...k->...", a, b)[..., None]
 

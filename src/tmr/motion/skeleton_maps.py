@@ -24,7 +24,7 @@ import yaml
 from jaxtyping import Float
 
 from tmr.errors import InputError
-from tmr.motion.conventions import Conventions
+from tmr.motion.conventions import Overrides
 from tmr.motion.skeleton import JOINTS, NUM_JOINTS, joint
 
 # Where spine1 to spine3 lie on the line of the spine, as parts of its length from pelvis to neck.
@@ -234,8 +234,10 @@ def _checked(content: object) -> Profile:
     for theirs in (*joints.values(), *spine):
         if not isinstance(theirs, str):
             raise InputError(f"found {theirs!r}, expected the name of a joint")
-    said = Conventions(unit=content.get("unit"), up=content.get("up"))
-    return Profile(joints, tuple(spine), said.meters, said.up, bool(content.get("t_pose_first")))
+    overrides = Overrides(unit=content.get("unit"), up=content.get("up"))
+    return Profile(
+        joints, tuple(spine), overrides.meters, overrides.up, bool(content.get("t_pose_first"))
+    )
 
 
 def _list(names: Iterable[str]) -> str:

@@ -26,7 +26,7 @@ from tmr.data.annotations import Annotation, is_test, within
 from tmr.data.dataset import frames_of, read_features
 from tmr.errors import InputError
 from tmr.io import write_text
-from tmr.motion.guofeats import features_to_joints
+from tmr.motion.features import features_to_joints
 from tmr.motion.preprocessing import import_folder
 from tmr.motion.read import READERS
 from tmr.motion.skeleton import FPS

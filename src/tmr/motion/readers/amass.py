@@ -16,7 +16,7 @@ from torch import Tensor
 
 from tmr.errors import InputError
 from tmr.motion.conventions import NoMotion, Recording
-from tmr.motion.readers.arrays import load_npz, numbers
+from tmr.motion.readers.npy import load_npz, numbers
 from tmr.motion.skeleton import NUM_JOINTS, PARENTS
 
 # Body models by the numbers in a row of poses.

@@ -1,5 +1,5 @@
-// The stage: what was found, as moving cards, a map or moments, and one large viewer beside it.
-// Gradio hands over a value (see tmr/demo/stage.py) and gets events back.
+// The results view: what was found, as moving cards, a map or moments, and one large viewer beside it.
+// Gradio hands over a value (see tmr/demo/results_view.py) and gets events back.
 
 import { Clip, THEMES } from "./clip.js";
 import { LatentMap } from "./map.js";
@@ -8,9 +8,9 @@ import { Surface, View, drawsInSoftware } from "./scene.js";
 
 const FLAT = 0.0005; // a curve that rises less says nothing
 const LAYOUT = `
-  <section class="stage">
-    <header class="stage-head" aria-live="polite"><h2></h2><p></p></header>
-    <div class="stage-body">
+  <section class="results-view">
+    <header class="results-head" aria-live="polite"><h2></h2><p></p></header>
+    <div class="results-body">
       <div class="found"></div>
       <aside class="viewer" tabindex="0" aria-label="3D viewer: space plays, arrow keys step">
         <div class="view"><p class="hint">drag to turn · <span class="mouse">scroll</span><span class="touch">pinch</span> to zoom</p></div>
@@ -32,7 +32,7 @@ const LAYOUT = `
           <h3 class="title"></h3>
           <ul class="others"></ul>
           <dl class="facts"></dl>
-          <div class="actions">
+          <div class="exports">
             <button class="more" type="button">More like this</button>
             <a data-format="bvh" title="for motion-capture software">BVH</a>
             <a data-format="glb" title="opens in Blender, animated">GLB</a>
@@ -45,18 +45,18 @@ const LAYOUT = `
     </div>
   </section>`;
 
-/** Build the stage inside a Gradio component and keep it in step with the component's value. */
+/** Build the results view inside a Gradio component and keep it in step with the component's value. */
 export async function mount({ element, props, watch, more, ready }) {
   const trial = document.createElement("canvas").getContext("webgl2");
   if (!trial) {
     element.textContent = "This browser shows no 3D: switch on WebGL, or try another browser.";
     return;
   }
-  const stage = new Stage(element, props.skeleton, more, drawsInSoftware(trial));
-  element.stage = stage;
-  watch("value", () => stage.show(props.value));
-  await stage.show(props.value);
-  await Promise.allSettled(stage.cards.map(({ item }) => stage.load(item)));
+  const view = new ResultsView(element, props.skeleton, more, drawsInSoftware(trial));
+  element.resultsView = view;
+  watch("value", () => view.show(props.value));
+  await view.show(props.value);
+  await Promise.allSettled(view.cards.map(({ item }) => view.load(item)));
   await seen();
   ready();
 }
@@ -66,10 +66,10 @@ function seen() {
   return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
 }
 
-class Stage {
+class ResultsView {
   constructor(element, skeleton, more, software) {
     element.innerHTML = LAYOUT;
-    this.root = element.querySelector(".stage");
+    this.root = element.querySelector(".results-view");
     this.skeleton = skeleton;
     this.more = more;
     this.clips = new Map();
@@ -139,8 +139,8 @@ class Stage {
     if (!value) return;
     this.value = value;
     this.root.dataset.kind = value.kind;
-    this.part(".stage-head h2").textContent = value.heading;
-    this.part(".stage-head p").textContent = value.note;
+    this.part(".results-head h2").textContent = value.heading;
+    this.part(".results-head p").textContent = value.note;
     this.clearFound();
     const found = this.part(".found");
     if (value.kind === "map") {

@@ -15,8 +15,8 @@ from tqdm import tqdm
 from tmr.api import Model, features_of, load
 from tmr.data import TextMotionData
 from tmr.errors import InputError
-from tmr.motion.guofeats import features_to_joints
-from tmr.motion.read import READERS, read_motion
+from tmr.motion.features import features_to_joints
+from tmr.motion.read import READERS, read_features
 from tmr.motion.skeleton import FPS
 from tmr.search.library import Library
 
@@ -36,7 +36,7 @@ class Upload:
 
 
 @dataclass
-class Shelf:
+class Session:
     """Motions by their id, ``LIBRARY/KEY``, where the library may be ``uploads``.
 
     ``main`` is the library that the page starts with; those that people import stand beside it,
@@ -132,13 +132,13 @@ class Shelf:
         return library.gallery.latents[library.gallery.rows[library.item(key).key]]
 
 
-def open_shelf(
+def open_session(
     run_dir: Path | str,
     data: TextMotionData | None = None,
     device: str = "auto",
     ckpt: str = "last",
-) -> Shelf:
-    """The shelf of a run folder, encoded with progress bars where it has not been.
+) -> Session:
+    """The session of a run folder, encoded with progress bars where it has not been.
 
     ``data`` is the data set to search, by default that which the run was trained on.
 
@@ -164,7 +164,7 @@ def open_shelf(
         bar.set_description("captions")
         bar.reset()
         _ = main.captions
-    return Shelf(model, main, main.folder / "imported")
+    return Session(model, main, main.folder / "imported")
 
 
 def read_features_of(path: Path) -> Float[np.ndarray, "frames 263"]:
@@ -173,25 +173,12 @@ def read_features_of(path: Path) -> Float[np.ndarray, "frames 263"]:
     Features themselves are taken as they are, every other motion is read as in an import.
     """
     try:
-        motion = _features_in(path)
-        if motion is None:
-            motion = read_motion(path)
-        if len(motion) > LONGEST * FPS:
+        features = read_features(path)
+        if len(features) > LONGEST * FPS:
             raise InputError(
-                f"{len(motion) / FPS:.0f} seconds long; at most {LONGEST} can be searched by"
+                f"{len(features) / FPS:.0f} seconds long; at most {LONGEST} can be searched by"
             )
-        return features_of(motion).numpy()
+        return features
     except InputError as error:
         reason = str(error).removeprefix(f"{path}: ")
         raise InputError(f"{path.name}: {reason}") from None
-
-
-def _features_in(path: Path) -> np.ndarray | None:
-    """The array of a ``.npy`` file with two axes, None for every other file."""
-    if path.suffix.lower() != ".npy":
-        return None
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
-        return None  # the reader of motions says what is wrong with it
-    return array if array.ndim == 2 else None

@@ -1,4 +1,4 @@
-"""What people can do on the page, without the page: each action returns a value for the stage."""
+"""What people can do on the page, as calls that return a value for the results view."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from tmr.commands.localize import motion_windows
-from tmr.demo.shelf import UPLOADS, Shelf
-from tmr.demo.stage import Value, card, cards, upload_card
+from tmr.demo.results_view import Value, card, cards, upload_card
+from tmr.demo.session import UPLOADS, Session
 from tmr.errors import InputError
 from tmr.localization import (
     Scoring,
@@ -46,19 +46,19 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Actions:
-    """The actions on a shelf of libraries. All raise InputError for what cannot be used.
+class Handlers:
+    """What the page does with a session. All raise InputError for what cannot be used.
 
     ``plan`` and ``scoring`` say how moments are looked for.
     """
 
-    shelf: Shelf
+    session: Session
     plan: WindowPlan
     scoring: Scoring
 
     def browse(self, limits: Limits) -> Value:
         """Motions from all over a library, before anybody has asked for something."""
-        library = self.shelf.library(limits.library)
+        library = self.session.library(limits.library)
         split = limits.arguments()["split"]
         rows = library.gallery.where(split, limits.min_seconds).nonzero()[:, 0]
         spread = torch.linspace(0, len(rows) - 1, min(limits.top, len(rows))).round().long()
@@ -68,7 +68,7 @@ class Actions:
 
     def warm_up(self) -> None:
         """Load the language model: the first sentence then takes no longer than others."""
-        self.shelf.model.encode_texts(["a person walks"])
+        self.session.model.encode_texts(["a person walks"])
 
     def search(self, text: str, limits: Limits) -> Value:
         """Motions that fit a sentence, or a query of quoted sentences with + and -."""
@@ -84,28 +84,28 @@ class Actions:
         if not any(weight > 0 for _, weight in used):
             raise InputError("say what to look for: at least one sentence with a weight above 0")
         texts, factors = zip(*used, strict=True)
-        latent = combine(self.shelf.model.encode_texts(list(texts)).cpu(), factors)
+        latent = combine(self.session.model.encode_texts(list(texts)).cpu(), factors)
         heading = " ".join(_term(text, weight) for text, weight in used).removeprefix("+ ")
         return self._hits(heading, self._find(latent, limits), limits)
 
     def more_like_this(self, motion_id: str, limits: Limits) -> Value:
         """Motions that resemble one of a library, or an upload; itself left out."""
-        if self.shelf.upload(motion_id):
+        if self.session.upload(motion_id):
             return self._like_upload(motion_id, limits)
-        origin, key = self.shelf.find(motion_id)
-        without = [key] if origin is self.shelf.library(limits.library) else []
-        hits = self._find(self.shelf.latent(motion_id), limits, without)
-        return self._hits(f"Like “{self.shelf.title(motion_id)}”", hits, limits)
+        origin, key = self.session.find(motion_id)
+        without = [key] if origin is self.session.library(limits.library) else []
+        hits = self._find(self.session.latent(motion_id), limits, without)
+        return self._hits(f"Like “{self.session.title(motion_id)}”", hits, limits)
 
     def search_by_file(self, path: str | Path, limits: Limits) -> Value:
         """Motions that resemble the one in a BVH file or an .npy file of joints or features."""
-        return self._like_upload(self.shelf.add_upload(path), limits)
+        return self._like_upload(self.session.add_upload(path), limits)
 
     def find_moments(self, motion_id: str, text: str, top: int = 5) -> Value:
         """Where in a motion a sentence happens: the best moments, and how it fits over time."""
-        features = self.shelf.features(motion_id)
-        model = self.shelf.model
-        sentence = self.shelf.main.encode(text)
+        features = self.session.features(motion_id)
+        model = self.session.model
+        sentence = self.session.main.encode(text)
         windows = motion_windows(model, motion_id, torch.from_numpy(features), self.plan)
         scores = window_scores(sentence, windows)
         fits = curve(windows, scores, self.scoring)
@@ -113,7 +113,7 @@ class Actions:
         return {
             "kind": "moments",
             "heading": f"“{text.strip()}”",
-            "note": f"in “{self.shelf.title(motion_id)}”; best fit first, click one to see it",
+            "note": f"in “{self.session.title(motion_id)}”; best fit first, click one to see it",
             "items": [self._whole(motion_id, len(features))],
             "curve": fits.round(4).tolist(),
             "moments": [_moment(moment.segment) for moment in moments],
@@ -121,11 +121,11 @@ class Actions:
 
     def sentences(self, motion_id: str, top: int = 8) -> list[dict]:
         """The captions that fit a motion best, with scores: ``{"text", "score"}``."""
-        latent = self.shelf.latent(motion_id)
+        latent = self.session.latent(motion_id)
         upload = motion_id.startswith(f"{UPLOADS}/")
-        library = self.shelf.main if upload else self.shelf.find(motion_id)[0]
+        library = self.session.main if upload else self.session.find(motion_id)[0]
         # An imported folder has no captions of its own.
-        described = library if any(item.captions for item in library.gallery) else self.shelf.main
+        described = library if any(item.captions for item in library.gallery) else self.session.main
         hits = described.describe(latent, top)
         return [{"text": hit.item.key, "score": round(hit.score, 4)} for hit in hits]
 
@@ -134,7 +134,7 @@ class Actions:
 
         Their colors are eight groups of the library, or how well they fit a sentence.
         """
-        library = self.shelf.library(library_name)
+        library = self.session.library(library_name)
         latents = library.gallery.latents
         items = [card(library_name, item) for item in library.gallery]
         groups, names = _groups(library)
@@ -164,28 +164,28 @@ class Actions:
         if not source.is_dir():
             raise InputError(f"there is no folder {source} on this computer")
         name = source.resolve().name
-        if name in (UPLOADS, self.shelf.main.source.name):
+        if name in (UPLOADS, self.session.main.source.name):
             raise InputError(f"the name {name!r} is taken; rename the folder")
-        cache = self.shelf.cache / name
-        library = Library.of_folder(self.shelf.model, source, cache, progress)
+        cache = self.session.cache / name
+        library = Library.of_folder(self.session.model, source, cache, progress)
         _ = library.gallery  # encoded now, while the progress is shown
-        self.shelf.add_library(library)
+        self.session.add_library(library)
         return library
 
     def _whole(self, motion_id: str, frames: int) -> Value:
         """The card of a motion from its first to its last frame."""
-        upload = self.shelf.upload(motion_id)
+        upload = self.session.upload(motion_id)
         if upload:
             return upload_card(motion_id, upload.name, frames)
-        library, key = self.shelf.find(motion_id)
+        library, key = self.session.find(motion_id)
         return card(motion_id.partition("/")[0], library.item(key))
 
     def _find(self, query, limits: Limits, without: Sequence[str] = ()) -> list[Hit]:
-        library = self.shelf.library(limits.library)
+        library = self.session.library(limits.library)
         return library.search(query, **limits.arguments(), without=without)
 
     def _like_upload(self, motion_id: str, limits: Limits) -> Value:
-        upload = self.shelf.upload(motion_id)
+        upload = self.session.upload(motion_id)
         assert upload is not None
         value = self._hits(f"Like {upload.name}", self._find(upload.latent, limits), limits)
         value["items"].insert(0, upload_card(motion_id, upload.name, len(upload.features)))

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from tmr.errors import InputError
-from tmr.motion.guofeats import NUM_FEATURES
+from tmr.motion.features import NUM_FEATURES
 
 
 def read_features(path: Path) -> Float[np.ndarray, "frames feat"]:

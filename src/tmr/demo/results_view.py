@@ -1,4 +1,4 @@
-"""The stage: the part of the page that shows what was found, and the values it takes.
+"""The results view: the part of the page that shows what was found, and the values it takes.
 
 A value is plain JSON: ``kind`` ("cards", "map" or "moments"), ``heading``, ``note``, and ``items``,
 the motions. An item has no field "path": Gradio's clients would download what it names. The
@@ -14,18 +14,19 @@ import gradio as gr
 from tmr.motion.skeleton import FPS, JOINTS, PARENTS
 from tmr.search.gallery import Item
 
-STATIC_URL = "/stage"
+STATIC_URL = "/viewer"
 MOTIONS_URL = "/motions"
 Value = dict[str, Any]
 
 _MOUNT = f"""
 const more = (id) => trigger('more', {{ id }});
 const ready = () => trigger('ready', {{}});
-import('{STATIC_URL}/stage.js').then((s) => s.mount({{ element, props, watch, more, ready }}));
+import('{STATIC_URL}/results_view.js')
+  .then((view) => view.mount({{ element, props, watch, more, ready }}));
 """
 # Fetched beside Gradio's own files, not after them.
 MODULES = (
-    "stage.js",
+    "results_view.js",
     "clip.js",
     "map.js",
     "preview.js",
@@ -51,7 +52,7 @@ SKELETON = {
 }
 
 
-def stage(value: Value) -> gr.HTML:
+def results_view(value: Value) -> gr.HTML:
     """The Gradio component, and what it shows first.
 
     Its event ``more`` carries the ``id`` of a motion; ``ready`` comes once that is drawn.
@@ -61,7 +62,7 @@ def stage(value: Value) -> gr.HTML:
         html_template="",
         js_on_load=_MOUNT,
         apply_default_css=False,
-        elem_id="stage",
+        elem_id="results-view",
         skeleton=SKELETON,
     )
 
@@ -72,7 +73,7 @@ def cards(heading: str, note: str, items: Sequence[Value]) -> Value:
 
 
 def card(library: str, item: Item, score: float | None = None) -> Value:
-    """A motion of a library as the stage takes it."""
+    """A motion of a library as the results view takes it."""
     return {
         **_motion(f"{library}/{item.key}", item.key, score),
         "captions": list(item.captions),
@@ -83,7 +84,7 @@ def card(library: str, item: Item, score: float | None = None) -> Value:
 
 
 def upload_card(motion_id: str, name: str, frames: int) -> Value:
-    """An uploaded motion as the stage takes it."""
+    """An uploaded motion as the results view takes it."""
     return {
         **_motion(motion_id, name, None),
         "captions": [],

@@ -1,0 +1,136 @@
+"""The page's handlers as library calls, on a small library."""
+
+import hashlib
+import re
+import socket
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tmr.demo import Handlers, serve, session
+from tmr.demo.export import millimeters
+from tmr.demo.handlers import Limits
+from tmr.demo.results_view import SKELETON
+from tmr.errors import InputError
+from tmr.motion.writers import write_bvh
+
+LIMITS = Limits("synthetic", top=6)
+STATIC = Path(session.__file__).parent / "static"
+
+
+def ids(value: dict) -> list[str]:
+    return [item["id"] for item in value["items"]]
+
+
+def test_a_search_shows_what_the_library_finds(handlers: Handlers):
+    value = handlers.search("a person waves", LIMITS)
+    hits = handlers.session.main.search("a person waves", top=6)
+    assert ids(value) == [f"synthetic/{hit.item.key}" for hit in hits]
+    assert [item["score"] for item in value["items"]] == [round(hit.score, 4) for hit in hits]
+
+
+def test_one_sentence_combined_is_a_search(handlers: Handlers):
+    one = handlers.combine(["a person waves", "", "no"], [0.5, 1.0, 0.0], LIMITS)
+    assert ids(one) == ids(handlers.search("a person waves", LIMITS))
+
+
+def test_a_mix_that_only_forbids_is_refused(handlers: Handlers):
+    with pytest.raises(InputError, match="weight above 0"):
+        handlers.combine(["a person waves", "", ""], [-1.0, 1.0, 1.0], LIMITS)
+
+
+def test_an_uploaded_copy_finds_its_original_first(handlers: Handlers, tmp_path: Path):
+    motion = ids(handlers.browse(LIMITS))[2]
+    np.save(tmp_path / "copy.npy", handlers.session.features(motion))
+    value = handlers.search_by_file(tmp_path / "copy.npy", LIMITS)
+    upload, original = value["items"][:2]
+    assert upload["badge"] == "your file"
+    assert original["id"] == motion
+    assert original["score"] == pytest.approx(1, abs=1e-4)
+    assert handlers.sentences(upload["id"]) == handlers.sentences(motion)
+    assert upload["id"] not in ids(handlers.more_like_this(motion, LIMITS))
+
+
+def test_a_file_that_is_no_motion_is_named_without_its_folder(handlers: Handlers, tmp_path: Path):
+    for name, content in {"a.bvh": b"HIERARCHY", "b.npy": b"nothing", "c.txt": b""}.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(InputError, match=f"^{name}: ") as error:
+            handlers.search_by_file(tmp_path / name, LIMITS)
+        assert str(tmp_path) not in str(error.value)
+
+
+def test_old_uploads_are_forgotten_first(
+    handlers: Handlers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(session, "REMEMBERED", 2)
+    motions = ids(handlers.browse(LIMITS))[:3]
+    uploads = []
+    for motion in motions:
+        np.save(tmp_path / "motion.npy", handlers.session.features(motion))
+        uploads.append(handlers.session.add_upload(tmp_path / "motion.npy"))
+    with pytest.raises(InputError, match="give the file again"):
+        handlers.session.joints(uploads[0])
+    assert len(handlers.session.joints(uploads[2]))
+
+
+def test_moments_lie_inside_the_motion_and_the_curve_has_every_frame(handlers: Handlers):
+    motion = ids(handlers.search("a person walks", Limits("synthetic", min_seconds=5.0)))[0]
+    value = handlers.find_moments(motion, "a person turns")
+    seconds = len(handlers.session.features(motion)) / SKELETON["fps"]
+    assert len(value["curve"]) == len(handlers.session.features(motion))
+    assert all(0 <= m["start"] < m["end"] <= seconds for m in value["moments"])
+
+
+def test_the_map_has_every_motion_in_a_named_group_or_with_its_score(handlers: Handlers):
+    plain = handlers.latent_map("synthetic")
+    assert len(plain["items"]) == len(handlers.session.main.gallery)
+    assert {item["group"] for item in plain["items"]} == set(range(len(plain["groups"])))
+    scored = handlers.latent_map("synthetic", "a person jumps")
+    best = max(scored["items"], key=lambda item: item["score"])
+    assert best["id"] == ids(handlers.search("a person jumps", LIMITS))[0]
+
+
+def test_a_folder_is_imported_with_progress_and_searched(handlers: Handlers, tmp_path: Path):
+    motions = ids(handlers.browse(LIMITS))[:3]
+    for number, motion in enumerate(motions):
+        write_bvh(tmp_path / "mine" / f"take{number}.bvh", handlers.session.joints(motion))
+    seen = []
+    library = handlers.import_folder(str(tmp_path / "mine"), lambda *done: seen.append(done))
+    assert seen[-1] == (3, 3)
+    value = handlers.search("a person walks", Limits(library.source.name))
+    assert sorted(ids(value)) == ["mine/take0", "mine/take1", "mine/take2"]
+    # It has no captions of its own: those of the main library describe it.
+    assert len(handlers.sentences("mine/take0", 3)) == 3
+
+
+def test_a_folder_that_is_missing_is_named(handlers: Handlers, tmp_path: Path):
+    with pytest.raises(InputError, match=r"no folder .*nowhere on this computer"):
+        handlers.import_folder(str(tmp_path / "nowhere"), lambda *_: None)
+
+
+def test_a_folder_cannot_take_the_name_of_the_main_library(handlers: Handlers, tmp_path: Path):
+    (tmp_path / "synthetic").mkdir()
+    with pytest.raises(InputError, match="taken"):
+        handlers.import_folder(str(tmp_path / "synthetic"), lambda *_: None)
+
+
+def test_the_viewer_gets_joints_to_the_millimeter(handlers: Handlers):
+    motion = ids(handlers.browse(LIMITS))[0]
+    sent = np.frombuffer(millimeters(handlers.session, motion), "<i2").reshape(-1, 22, 3)
+    np.testing.assert_allclose(sent / 1000, handlers.session.joints(motion), atol=5.1e-4)
+
+
+def test_a_taken_port_is_refused(handlers: Handlers):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(InputError, match=f"try port={port + 1}"):
+            serve(handlers, "127.0.0.1", port)
+
+
+def test_vendored_files_are_those_of_the_package():
+    folder = STATIC / "vendor"
+    listed = re.findall(r"`([\w.]+)` \|.*`([0-9a-f]{64})`", (folder / "README.md").read_text())
+    assert {name for name, _ in listed} == {p.name for p in folder.iterdir()} - {"README.md"}
+    for name, digest in listed:
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
