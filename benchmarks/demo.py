@@ -26,9 +26,8 @@ from gradio_client import Client
 from playwright.sync_api import Page, sync_playwright
 
 import tmr
+from tmr.commands.library import library_of_data
 from tmr.runs.build import data_of
-from tmr.search.gallery import Gallery
-from tmr.search.library import DatasetSource, Library
 
 MOTIONS = 23_000
 QUERIES = 100
@@ -85,18 +84,10 @@ def repeat(source: Path, target: Path, count: int) -> None:
 
 
 def encode(run: Path, annotations: Path) -> None:
-    """The galleries of the repeated motions, each motion and caption encoded once."""
+    """The library of the repeated motions."""
     model = tmr.load(run)
-    data = data_of(model.config)
-    single = Library.of_data(model, data)
-    row_of = {item.path: row for row, item in enumerate(single.gallery)}
-    large = dataclasses.replace(data, name="large", annotations=str(annotations))
-    items = DatasetSource(large).items()
-    latents = single.gallery.latents[[row_of[item.path] for item in items]]
-    gallery = Gallery.of(items, latents, model.fingerprint)
-    gallery.save(single.folder / "large_motions.safetensors")
-    single.captions.save(single.folder / "large_captions.safetensors")
-    _ = Library.of_data(model, large).captions  # leaves both in step with the files
+    large = dataclasses.replace(data_of(model.config), name="large", annotations=str(annotations))
+    _ = library_of_data(model, large).captions
 
 
 @contextmanager

@@ -12,15 +12,41 @@ classes alone.
 """
 
 import math
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
+from tmr.data import Batch
 from tmr.model import SINGLE_PROCESS, TMR, ActorEncoder, ProcessGroup, Step
 from tmr.model.transformer import EncoderLayer
-from tmr.sequences import Padded
+from tmr.sequences import Packed
+
+
+@dataclass(frozen=True)
+class Padded:
+    """Sequences padded with zeros to the longest; ``mask`` is True on real frames."""
+
+    x: Tensor
+    mask: Tensor
+
+    def to(self, device: str, non_blocking: bool = False) -> "Padded":
+        """The same sequences on ``device``."""
+        x, mask = (part.to(device, non_blocking=non_blocking) for part in (self.x, self.mask))
+        return replace(self, x=x, mask=mask)
+
+    def pin_memory(self) -> "Padded":
+        """The same sequences in page-locked memory."""
+        return Padded(self.x.pin_memory(), self.mask.pin_memory())
+
+
+def pad(sequences: Packed) -> Padded:
+    """Sequences as most code has them."""
+    x = torch.nn.utils.rnn.pad_sequence(list(sequences.unpack()), batch_first=True)
+    lengths = torch.tensor(sequences.lengths)[:, None]
+    return Padded(x, (torch.arange(x.shape[1]) < lengths).to(x.device))
 
 
 class PlainEncoder(nn.Module):
@@ -36,7 +62,7 @@ class PlainEncoder(nn.Module):
 
     def forward(self, sequence: Padded) -> tuple[Tensor, Tensor]:
         """Means and log variances."""
-        batch = len(sequence)
+        batch = len(sequence.x)
         x = torch.cat([self.tokens.expand(batch, -1, -1), self.projection(sequence.x)], dim=1)
         mask = torch.cat([sequence.mask.new_ones(batch, 2), sequence.mask], dim=1)
         x = self.dropout(x + positions(x.shape[1], x.shape[2]).to(x))
@@ -138,16 +164,15 @@ class Trained(TMR):
 
     def forward(
         self,
-        motion: Padded,
-        text: Padded,
-        sentences: Tensor,
+        batch: Batch,
         generator: Generator | None = None,
-        ranks: ProcessGroup = SINGLE_PROCESS,
+        group: ProcessGroup = SINGLE_PROCESS,
     ) -> Step:
         """As plain torch in training; evaluation is the model's own."""
         if self.training:
-            return self.plain[0].step(motion, text, sentences, generator)
-        return super().forward(motion, text, sentences, generator, ranks)
+            motion, text = pad(batch.motion), pad(batch.text)
+            return self.plain[0].step(motion, text, batch.sentences, generator)
+        return super().forward(batch, generator, group)
 
 
 def positions(time: int, dim: int) -> Tensor:

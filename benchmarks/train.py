@@ -30,14 +30,15 @@ from statistics import median
 import numpy as np
 import torch
 import torch.distributed as dist
-from plain import PlainTMR
+from plain import Padded, PlainTMR, pad
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
-from tmr.data.device_dataset import gather, moved
+from tmr.data import Batch
+from tmr.data.device_dataset import concatenate_on_device, gather
 from tmr.model import SINGLE_PROCESS, TMR, ActorDecoder, ActorEncoder, DistributedProcessGroup
-from tmr.sequences import Padded, pad, starts
+from tmr.sequences import Packed, pack, starts
 from tmr.training.allocator import keep_freed_memory
 
 DIM, FF_SIZE, LAYERS, HEADS, DROPOUT = 256, 1024, 6, 4, 0.1
@@ -48,7 +49,7 @@ HEADING = (
     f"{'forward':>9}{'backward':>9}{'optimizer':>10}{'CPU s':>8}{'ratio':>7}{'peak MB':>9}"
     f"{'TFLOP/s':>9}{'of peak':>9}"
 )
-Arguments = tuple[Padded, Padded, Tensor]
+PaddedBatch = tuple[Padded, Padded, Tensor]
 
 
 @dataclass(frozen=True)
@@ -175,17 +176,21 @@ def train(
     batches = make(sizes.share(rank, world), batch_size // world, device)
     for number in range(len(sizes.frames) // batch_size):
         clock, processor = Clock(device), time.process_time()
-        motion, text, sentences = next(batches)
-        batch = motion.to(device, True), text.to(device, True), sentences.to(device)
+        batch = next(batches)
+        batch = (
+            batch.to(device, non_blocking=True)
+            if isinstance(batch, Batch)
+            else [part.to(device, non_blocking=True) for part in batch]
+        )
         frames = max(sizes.frames[number * batch_size : (number + 1) * batch_size])
-        ranks = (
+        group = (
             DistributedProcessGroup(rank, [batch_size // world] * world, frames)
             if world > 1
             else SINGLE_PROCESS
         )
         clock.lap()
         with precision(setting, device):
-            loss = model(*batch) if setting.plain else model(*batch, ranks=ranks).losses["loss"]
+            loss = model(*batch) if setting.plain else model(batch, group=group).losses["loss"]
         clock.lap()
         loss.backward()
         clock.lap()
@@ -257,13 +262,25 @@ def samples(sizes: Sizes) -> list[tuple[Tensor, Tensor, Tensor]]:
     return [(torch.randn(n, FEATURES), torch.randn(w, WORDS), torch.randn(WORDS)) for n, w in pairs]
 
 
-def collate(batch: list[tuple[Tensor, Tensor, Tensor]]) -> Arguments:
+def collate(samples: list[tuple[Tensor, Tensor, Tensor]]) -> Batch:
+    """Samples as a batch."""
+    motions, texts, sentences = zip(*samples, strict=True)
+    return batch_of(pack(motions), pack(texts), torch.stack(sentences))
+
+
+def batch_of(motion: Packed, text: Packed, sentences: Tensor) -> Batch:
+    """A batch without keys and captions."""
+    nameless = ("",) * len(motion)
+    return Batch(nameless, nameless, motion, text, sentences)
+
+
+def collate_padded(samples: list[tuple[Tensor, Tensor, Tensor]]) -> PaddedBatch:
     """Samples as padded batches."""
-    motions, texts, sentences = zip(*batch, strict=True)
-    return pad(motions), pad(texts), torch.stack(sentences)
+    packed = collate(samples)
+    return pad(packed.motion), pad(packed.text), packed.sentences
 
 
-def plain_batches(sizes: Sizes, batch_size: int, device: str) -> Iterator[Arguments]:
+def plain_batches(sizes: Sizes, batch_size: int, device: str) -> Iterator[PaddedBatch]:
     """Batches by a DataLoader with two worker processes."""
     data = samples(sizes)
     loader = DataLoader(
@@ -271,13 +288,13 @@ def plain_batches(sizes: Sizes, batch_size: int, device: str) -> Iterator[Argume
         batch_size,
         shuffle=True,
         num_workers=2,
-        collate_fn=collate,
+        collate_fn=collate_padded,
         pin_memory=device == "cuda",
     )
     return iter(loader)
 
 
-def own_batches(sizes: Sizes, batch_size: int, device: str) -> Iterator[Arguments]:
+def own_batches(sizes: Sizes, batch_size: int, device: str) -> Iterator[Batch]:
     """Batches as ``train.py`` makes them, from data in memory, or on a GPU gathered there."""
     data = samples(sizes)
     if device == "cpu":
@@ -285,17 +302,17 @@ def own_batches(sizes: Sizes, batch_size: int, device: str) -> Iterator[Argument
             yield collate(data[start : start + batch_size])
         return
     motions, texts, sentences = zip(*data, strict=True)
-    there = [moved(part, torch.device(device)) for part in (motions, texts)]
+    there = [concatenate_on_device(part, torch.device(device)) for part in (motions, texts)]
     vectors = torch.stack(sentences).to(device)
     counts = [sizes.frames, sizes.words]
     begins = [starts(lengths) for lengths in counts]
     for start in range(0, len(data), batch_size):
         batch = slice(start, start + batch_size)
-        padded = []
+        parts = []
         for packed, lengths, first in zip(there, counts, begins, strict=True):
-            table = torch.tensor([first[batch], lengths[batch]]).to(device, non_blocking=True)
-            padded.append(gather(packed, table[0], table[1], tuple(lengths[batch])))
-        yield padded[0], padded[1], vectors[batch]
+            begin = torch.tensor(first[batch]).to(device, non_blocking=True)
+            parts.append(gather(packed, begin, tuple(lengths[batch])))
+        yield batch_of(parts[0], parts[1], vectors[batch])
 
 
 def precision(setting: Setting, device: str) -> AbstractContextManager:

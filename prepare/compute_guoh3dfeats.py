@@ -11,7 +11,14 @@ from tmr.motion.preprocessing import compute_features
 @hydra.main(config_path="../configs", config_name="compute_guoh3dfeats", version_base="1.3")
 def main(cfg: DictConfig) -> None:
     """Compute the features of every joint file below the base folder."""
-    compute_features(cfg.base_folder, cfg.output_folder, cfg.name, cfg.x_negated, cfg.processes)
+    compute_features(
+        cfg.base_folder,
+        cfg.output_folder,
+        cfg.name,
+        cfg.x_negated,
+        cfg.processes,
+        cfg.overwrite,
+    )
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ from tmr.motion.preprocessing import import_folder
 def main(cfg: DictConfig) -> None:
     """Import every motion file below the source folder."""
     overrides = Overrides(cfg.profile, cfg.fps, cfg.unit, cfg.up, cfg.handedness, cfg.body_models)
-    import_folder(cfg.source, Path(cfg.base_folder, cfg.name), overrides, cfg.processes)
+    target = Path(cfg.base_folder, cfg.name)
+    import_folder(cfg.source, target, overrides, cfg.processes, cfg.flat, cfg.overwrite)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 
 import tmr
-from tmr.data import Normalizer
+from tmr.data import Batch, Normalizer
 from tmr.errors import InputError
-from tmr.sequences import pad
-from tmr.text import TextEmbedding, TextModel
+from tmr.sequences import pack
+from tmr.text import TextModel
 
 CAPTIONS = [
     f"a person {verb} {how}"
@@ -32,11 +32,9 @@ MOTIONS = [RNG.normal(size=(length, 263)).astype(np.float32) for length in (40, 
 class Cached(TextModel):
     """Token states that were computed elsewhere, by caption."""
 
-    def embed(
-        self, captions: Sequence[str], on_batch: Callable[[int], object] | None = None
-    ) -> list[TextEmbedding]:
+    def tokens(self, captions: Sequence[str]) -> list[np.ndarray]:
         golden = dict(np.load(self.token_model))
-        return [TextEmbedding(golden[caption], np.zeros(3, np.float32)) for caption in captions]
+        return [golden[caption] for caption in captions]
 
 
 @pytest.fixture(scope="module")
@@ -85,11 +83,14 @@ def test_golden_motions_and_losses_come_from_the_api(
     decoded = golden_model.decode(torch.from_numpy(golden["text_mu"]), lengths)
     for i, motion in enumerate(decoded):
         assert close(motion, golden["decoded_from_text"][i, : lengths[i]])
-    losses = golden_model.network.losses(
-        pad([torch.from_numpy(motion) for motion in motions]),
-        pad([torch.from_numpy(golden[f"tokens_{i}"]) for i in range(4)]),
-        torch.from_numpy(golden["sent_emb"]),
+    batch = Batch(
+        keys=tuple("0123"),
+        captions=tuple("0123"),
+        motion=pack([torch.from_numpy(motion) for motion in motions]),
+        text=pack([torch.from_numpy(golden[f"tokens_{i}"]) for i in range(4)]),
+        sentences=torch.from_numpy(golden["sent_emb"]),
     )
+    losses = golden_model.network(batch).losses
     assert {f"loss_{name}" for name in losses} == {n for n in golden if n.startswith("loss_")}
     for name, loss in losses.items():
         assert loss.item() == pytest.approx(golden[f"loss_{name}"].item(), rel=1e-5)
@@ -130,7 +131,7 @@ def test_latents_do_not_depend_on_their_neighbors(model: "tmr.Model", batch_size
 def test_motions_are_normalized_with_the_statistics_of_the_run(model: "tmr.Model") -> None:
     mean, std = model.normalizer.mean, model.normalizer.std
     motion = torch.from_numpy(MOTIONS[0])
-    expected = model.network.encode_motion(pad([(motion - mean) / (std + 1e-12)])).mu
+    expected = model.network.encode_motion(pack([(motion - mean) / (std + 1e-12)])).mu
     assert torch.allclose(model.encode_motions([MOTIONS[0]]), expected, atol=1e-6)
 
 

@@ -26,7 +26,7 @@ from tmr.runs.build import data_of, device_of, text_model_of
 from tmr.runs.folder import RunDir
 from tmr.runs.hub import publish, run_at
 from tmr.runs.weights import load_model
-from tmr.sequences import Padded, mask_of
+from tmr.sequences import Packed
 from tmr.text import EmbeddingCache, TextModel
 
 Motion = np.ndarray | Tensor
@@ -80,9 +80,13 @@ class Model:
         """
         return self.run.normalizer(data_of(self.config))
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
         """Stands for what latents depend on: the encoders, the statistics, the precision."""
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:
         digest = hashlib.sha256(self.precision.encode())
         for encoder in (self.network.motion_encoder, self.network.text_encoder):
             for name, tensor in sorted(encoder.state_dict().items()):
@@ -91,6 +95,17 @@ class Model:
         for tensor in (self.normalizer.mean, self.normalizer.std):
             digest.update(tensor.numpy().tobytes())
         return digest.hexdigest()
+
+    @property
+    def name(self) -> str:
+        """What people call the model: the name of its run folder, and of weights but the last."""
+        run = self.run.root.resolve().name
+        return run if self.ckpt == "last" else f"{run} ({self.ckpt})"
+
+    @property
+    def dim(self) -> int:
+        """Length of a latent."""
+        return self.network.motion_encoder.get_parameter("tokens").shape[-1]
 
     @property
     def device(self) -> torch.device:
@@ -121,7 +136,7 @@ class Model:
             InputError: no texts, an empty one, or one string in place of a list.
         """
 
-        def both(tokens: Padded) -> Gaussian:
+        def both(tokens: Packed) -> Gaussian:
             found = self.network.encode_text(tokens)
             # Means are what comes back from encoding, so the variances travel beside them.
             side_by_side = torch.cat([found.mu, found.logvar], dim=-1)
@@ -171,10 +186,10 @@ class Model:
         with evaluating(self.network), computing(self.device, self.precision):
             for start in range(0, len(order), batch_size):
                 rows = order[start : start + batch_size]
-                mask = mask_of([frames[i] for i in rows]).to(self.device)
-                decoded = self.network.decode(latents[rows].to(self.device), mask).float().cpu()
-                for i, motion in zip(rows, decoded, strict=True):
-                    motions[i] = self.normalizer.inverse(motion[: frames[i]])
+                lengths = tuple(frames[i] for i in rows)
+                decoded = self.network.decode(latents[rows].to(self.device), lengths)
+                for i, motion in zip(rows, decoded.unpack(), strict=True):
+                    motions[i] = self.normalizer.inverse(motion.float().cpu())
         return [motions[i] for i in range(len(frames))]
 
     def generate(
@@ -247,7 +262,7 @@ class Model:
 
     def _encode_texts(
         self,
-        encoder: Callable[[Padded], Gaussian],
+        encoder: Callable[[Packed], Gaussian],
         texts: Sequence[str],
         batch_size: int,
         embeddings: EmbeddingCache | None = None,
@@ -255,8 +270,12 @@ class Model:
         if isinstance(texts, str) or not texts:
             raise InputError(f"expected a list of at least one text, found {texts!r}")
         unique = list(dict.fromkeys(texts))
-        found = (self.text_model if embeddings is None else embeddings).embed(unique)
-        tokens = [torch.as_tensor(embedding.tokens) for embedding in found]
+        found = (
+            self.text_model.tokens(unique)
+            if embeddings is None
+            else embeddings.token_states(unique)
+        )
+        tokens = [torch.as_tensor(states) for states in found]
         width, expected = tokens[0].shape[-1], self.config["model"]["text_encoder"]["nfeats"]
         if width != expected:
             raise InputError(
@@ -270,7 +289,7 @@ class Model:
 
     def _encode(
         self,
-        encoder: Callable[[Padded], Gaussian],
+        encoder: Callable[[Packed], Gaussian],
         sequences: Sequence[Float[Tensor, "_ feat"]],
         batch_size: int,
     ) -> Float[Tensor, "n dim"]:

@@ -3,59 +3,209 @@
 import errno
 import os
 import re
+import shutil
+import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import orjson
 
-# The names that atomic_path gives: a dot, the stem, eight random characters, the suffix.
-LEFTOVER = re.compile(r"\..*-[a-z0-9_]{8}(\.\w+)?")
+from tmr.errors import InputError
+
+# A file is written in a folder of this name beside its place. Some writers, safetensors for one,
+# make temporary files of their own: those lie in there too.
+PARTIAL = ".tmr-partial-"
+_YOUNG = 2  # seconds in which a writer has locked the partial folder it made
+_ABANDONED = 24 * 3600  # seconds after which one is litter where the file system has no locks
 # No space left, no quota left, or more than a file may have.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# What libraries that drop the number of an error put into its message.
+_FULL_MESSAGE = re.compile(
+    rf"\bos error ({'|'.join(map(str, FULL))})\b|\d+ requested and \d+ written"
+)
+
+
+class WriteError(InputError):
+    """A file cannot be written: no permission, or a read-only or full disk."""
 
 
 @contextmanager
-def atomic_path(path: Path | str, durable: bool = False) -> Iterator[Path]:
-    """A temporary path beside ``path``, renamed to it on success and deleted on failure.
+def atomic_path(path: Path | str, durable: bool = False, size: int | None = None) -> Iterator[Path]:
+    """A temporary path, renamed to ``path`` on success and deleted on failure.
 
-    Parent folders are made. The temporary name starts with a dot and keeps the suffix, because
-    writers such as ``np.save`` choose the format, or add a suffix, by it. With ``durable``, the
-    content is on the disk before the old file goes, for a machine that may lose power.
+    Parent folders are made. The temporary file has the name of the final one, in a folder beside
+    it. With ``durable``, the content is on the disk before the old file goes, for a machine that
+    may lose power. ``size`` is how many bytes will be written, where that is known.
+
+    Raises:
+        WriteError: the folder cannot be written to, or the disk is full.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
-    os.close(handle)
-    temporary = Path(name)
+    with _writing(path, size):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=PARTIAL))
+    temporary = folder / path.name
     try:
-        yield temporary
-        temporary.chmod(0o666 & ~_umask())
-        if durable:
-            _flush(temporary)
-        temporary.replace(path)
-        if durable:
+        with _locked(folder):
+            try:
+                yield temporary
+            except Exception as error:
+                if disk_is_full(error):
+                    raise _full(path, size or _size(temporary)) from error
+                raise
+            with _writing(path, size):
+                if durable:
+                    _flush(temporary)
+                temporary.replace(path)
+        if durable and sys.platform != "win32":  # which opens no folders
             _flush(path.parent)
     finally:
-        temporary.unlink(missing_ok=True)
+        try:
+            folder.rmdir()
+        except OSError:  # not empty: the write failed
+            shutil.rmtree(folder, ignore_errors=True)
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Delete temporary files below ``folder`` of writers that were killed; none may be at work."""
-    for path in folder.rglob(".*"):
-        if LEFTOVER.fullmatch(path.name) and path.is_file():
-            path.unlink(missing_ok=True)
+def remove_leftovers(folder: Path | str, recursive: bool = False) -> None:
+    """Delete what killed writers left in ``folder``; what a living one works on stays."""
+    folder = Path(folder)
+    found = folder.rglob(f"{PARTIAL}*") if recursive else folder.glob(f"{PARTIAL}*")
+    for partial in list(found):
+        if _is_abandoned(partial):
+            shutil.rmtree(partial, ignore_errors=True)
 
 
 def disk_is_full(error: BaseException | None) -> bool:
-    """Whether an error comes from a full disk; torch wraps those of a file that it writes to."""
+    """Whether an error comes from a full disk; libraries wrap those of a file they write to."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in FULL:
             return True
+        if _FULL_MESSAGE.search(str(error)):
+            return True
         error = error.__cause__ or error.__context__
     return False
+
+
+def save_array(path: Path | str, array: np.ndarray) -> None:
+    """Write ``array`` as ``.npy``, atomically."""
+    with atomic_path(path, size=array.nbytes) as temporary:
+        np.save(temporary, array)
+
+
+def save_tensors(
+    path: Path | str, tensors: Mapping[str, object], metadata: Mapping[str, str] | None = None
+) -> None:
+    """Write torch tensors by name as ``.safetensors``, atomically."""
+    from safetensors.torch import save_file  # noqa: PLC0415  imports torch
+
+    size = sum(tensor.nbytes for tensor in tensors.values())  # pyright: ignore
+    with atomic_path(path, size=size) as temporary:
+        save_file(dict(tensors), temporary, dict(metadata or {}))  # pyright: ignore
+        temporary.chmod(0o666 & ~_umask())  # safetensors lets the owner alone read it
+
+
+def save_pickle(path: Path | str, content: object, durable: bool = False) -> None:
+    """Write what ``torch.load`` reads (``.pt``, ``.ckpt``), atomically."""
+    import torch  # noqa: PLC0415  takes a second
+
+    # Given a path instead of a file, torch does not say why it could not write.
+    with atomic_path(path, durable) as temporary, temporary.open("wb") as file:
+        torch.save(content, file)
+
+
+def write_text(path: Path | str, text: str) -> None:
+    """Write UTF-8 text, atomically."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: Path | str, value: object) -> None:
+    """Write indented JSON, atomically; NumPy arrays and numbers are allowed."""
+    options = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY
+    write_bytes(path, orjson.dumps(value, option=options))
+
+
+def write_bytes(path: Path | str, content: bytes) -> None:
+    """Write a whole file, atomically."""
+    with atomic_path(path, size=len(content)) as temporary:
+        temporary.write_bytes(content)
+
+
+@contextmanager
+def _writing(path: Path, size: int | None) -> Iterator[None]:
+    """Turn errors of the file system into one that names the file."""
+    try:
+        yield
+    except OSError as error:
+        if disk_is_full(error):
+            raise _full(path, size or 0) from error
+        reason = (error.strerror or type(error).__name__).lower()
+        raise WriteError(
+            f"cannot write {path}: {reason}; choose a folder that can be written to"
+        ) from error
+
+
+def _full(path: Path, size: int) -> WriteError:
+    try:
+        free = shutil.disk_usage(path.parent).free
+    except OSError:  # the folder could not be made
+        free = 0
+    return WriteError(
+        f"cannot write {path}: the disk is full or the file larger than allowed "
+        f"({size:,} bytes wanted, {free:,} free); make space and run the command again"
+    )
+
+
+def _size(temporary: Path) -> int:
+    return sum(file.stat().st_size for file in temporary.parent.iterdir() if file.is_file())
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold a lock on a partial folder; the system lets it go when the process ends."""
+    try:
+        descriptor = _lock(folder)
+    except OSError:  # no locks on this file system
+        descriptor = None
+    try:
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _lock(folder: Path) -> int | None:
+    if sys.platform == "win32":
+        return None
+    import fcntl  # noqa: PLC0415  not on Windows
+
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _is_abandoned(partial: Path) -> bool:
+    try:
+        age = time.time() - partial.stat().st_mtime
+    except OSError:  # its writer has finished
+        return False
+    try:
+        descriptor = _lock(partial)
+    except BlockingIOError:
+        return False
+    except OSError:
+        descriptor = None
+    if descriptor is None:
+        return age > _ABANDONED
+    os.close(descriptor)
+    return age > _YOUNG
 
 
 def _flush(path: Path) -> None:
@@ -70,22 +220,3 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
-
-
-def save_array(path: Path | str, array: np.ndarray) -> None:
-    """Write ``array`` as ``.npy``, atomically."""
-    with atomic_path(path) as temporary:
-        np.save(temporary, array)
-
-
-def write_text(path: Path | str, text: str) -> None:
-    """Write UTF-8 text, atomically."""
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-
-
-def write_json(path: Path | str, value: object) -> None:
-    """Write indented JSON, atomically; NumPy arrays and numbers are allowed."""
-    options = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(orjson.dumps(value, option=options))

@@ -1,117 +1,60 @@
-"""Sequences of different lengths in one tensor."""
+"""Sequences of different lengths in one matrix."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True)
-class Padded:
-    """Variable-length sequences padded with zeros to the longest; ``mask`` is True on real frames.
-
-    The mask is a prefix: real frames first, padding behind them. ``known`` are the lengths as
-    Python numbers, where they are at hand: to read them from a GPU is to wait for it.
-    """
-
-    x: Float[Tensor, "batch time feat"]
-    mask: Bool[Tensor, "batch time"]
-    known: tuple[int, ...] | None = None
-
-    @property
-    def lengths(self) -> Int[Tensor, " batch"]:
-        """Number of real frames of each sequence."""
-        return self.mask.sum(dim=1)
-
-    def counts(self) -> tuple[int, ...]:
-        """``lengths`` as Python numbers."""
-        return tuple(self.lengths.tolist()) if self.known is None else self.known
-
-    def __len__(self) -> int:
-        """Number of sequences."""
-        return len(self.x)
-
-    def to(self, device: torch.device | str, non_blocking: bool = False) -> "Padded":
-        """The same sequences on ``device``."""
-        return replace(
-            self,
-            x=self.x.to(device, non_blocking=non_blocking),
-            mask=self.mask.to(device, non_blocking=non_blocking),
-        )
-
-    def pin_memory(self) -> "Padded":
-        """The same sequences in page-locked memory, for asynchronous copies to a GPU."""
-        return replace(self, x=self.x.pin_memory(), mask=self.mask.pin_memory())
-
-
-def mask_of(lengths: Sequence[int] | Int[Tensor, " batch"]) -> Bool[Tensor, "batch time"]:
-    """True on the first ``lengths[i]`` positions of row i; as wide as the longest."""
-    lengths = torch.as_tensor(lengths)
-    return torch.arange(int(lengths.max()), device=lengths.device) < lengths[:, None]
-
-
-def pad(sequences: Sequence[Float[Tensor, "_ feat"]]) -> Padded:
-    """Sequences stacked into one padded batch."""
-    x = torch.nn.utils.rnn.pad_sequence(list(sequences), batch_first=True)
-    lengths = tuple(len(sequence) for sequence in sequences)
-    return Padded(x, mask_of(lengths).to(x.device), lengths)
-
-
-def pieces(sequences: Padded, size: int) -> list[tuple[Int[Tensor, " piece"], Padded]]:
-    """The sequences from long to short in groups of ``size``, each cut to its own longest.
-
-    With each group come the rows that its sequences have in the batch.
-    """
-    rows = sequences.lengths.argsort(descending=True, stable=True).split(size)
-    groups = []
-    for index in rows:
-        longest = int(sequences.lengths[index[0]])
-        group = Padded(sequences.x[index, :longest], sequences.mask[index, :longest])
-        groups.append((index, group))
-    return groups
-
-
-@dataclass(frozen=True, slots=True)
 class Packed:
-    """Variable-length sequences one behind the other, a row a frame, without padding."""
+    """Variable-length sequences concatenated without padding, a row for each frame or word.
 
-    x: Float[Tensor, "rows feat"]
+    ``lengths`` are Python numbers, because to read them from a GPU is to wait for it.
+    """
+
+    x: Float[Tensor, "tokens feat"]
     lengths: tuple[int, ...]
-
-    @staticmethod
-    def of(sequences: Padded) -> "Packed":
-        """The real frames of padded sequences; no GPU is waited for where lengths are known."""
-        lengths = sequences.counts()
-        owner, position = owners(lengths, sequences.x.device)
-        return Packed(sequences.x[owner, position], lengths)
 
     def __len__(self) -> int:
         """Number of sequences."""
         return len(self.lengths)
 
+    def unpack(self) -> tuple[Float[Tensor, "_ feat"], ...]:
+        """Each sequence on its own; the inverse of ``pack``."""
+        return self.x.split(self.lengths)
 
-def owners(
-    lengths: Sequence[int], device: torch.device | str
-) -> tuple[Int[Tensor, " rows"], Int[Tensor, " rows"]]:
-    """The sequence that each packed row belongs to, and its place there."""
-    counts = torch.tensor(lengths)
-    starts = counts.cumsum(dim=0) - counts
-    on_device = torch.stack([counts, starts]).to(device, non_blocking=True)
-    sequences = torch.arange(len(lengths), device=device)
-    owner = sequences.repeat_interleave(on_device[0], output_size=sum(lengths))
-    return owner, torch.arange(len(owner), device=device) - on_device[1][owner]
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> "Packed":
+        """The same sequences on ``device``."""
+        return replace(self, x=self.x.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> "Packed":
+        """The same sequences in page-locked memory, for asynchronous copies to a GPU."""
+        return replace(self, x=self.x.pin_memory())
 
 
-def spans(lengths: Sequence[int]) -> Iterator[slice]:
-    """The rows of each packed sequence."""
-    end = 0
-    for length in lengths:
-        yield slice(end, end + length)
-        end += length
+def pack(sequences: Sequence[Float[Tensor, "_ feat"]]) -> Packed:
+    """Sequences concatenated into one batch."""
+    return Packed(torch.cat(list(sequences)), tuple(len(sequence) for sequence in sequences))
 
 
 def starts(lengths: Sequence[int]) -> list[int]:
     """The first row of each packed sequence."""
-    return [span.start for span in spans(lengths)]
+    return list(accumulate(lengths, initial=0))[:-1]
+
+
+def sequence_and_position(
+    lengths: Sequence[int], device: torch.device | str
+) -> tuple[Int[Tensor, " tokens"], Int[Tensor, " tokens"]]:
+    """The sequence that each packed row belongs to, and its position there, from zero.
+
+    No GPU is waited for.
+    """
+    table = torch.tensor([list(lengths), starts(lengths)]).to(device, non_blocking=True)
+    count, first = table
+    numbers = torch.arange(len(lengths), device=device)
+    sequence = numbers.repeat_interleave(count, output_size=sum(lengths))
+    return sequence, torch.arange(len(sequence), device=device) - first[sequence]

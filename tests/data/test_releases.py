@@ -124,6 +124,40 @@ def test_a_caption_of_a_part_lies_within_the_window(release):
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("line", ["he turns#x/X#2.0#2.0", "he turns.#x/X#10.0#4.5"])
+def test_an_empty_span_is_the_whole_clip_and_repeated_captions_count_once(release, line, caplog):
+    (release / "texts" / "000000.txt").write_text(f"{line}\nhe turns#x/X#0.0#0.0\n")
+    (caption,) = read_humanml3d(release).annotations["000000"].captions
+    assert (caption.text, caption.start, caption.end) == ("he turns", 0.0, 5.85)
+    assert "000000.txt, line 1: the span" in caplog.text
+
+
+def test_windows_to_the_end_of_a_file_that_is_not_there_are_left_out(release, caplog):
+    windows = [("KIT/a", 1.0, 5.0, "000000"), ("humanact12/humanact12/P1", 0.0, -0.05, "000001")]
+    write_index(release / "index.csv", windows)
+    for key in ("000001", "M000001"):
+        (release / "texts" / f"{key}.txt").write_text("he waves#x/X#0.0#0.0\n")
+    data = read_humanml3d(release)
+    assert list(data.annotations) == ["000000"]
+    assert "2 of 3 text files left out: they describe motions to the end of a file" in caplog.text
+    lengths = {"humanact12/humanact12/P1": 3.5}
+    data = read_humanml3d(release, seconds_of=lengths.get)
+    assert list(data.annotations) == ["000000", "000001", "M000001"]
+    mirrored = data.annotations["M000001"]
+    assert (mirrored.path, mirrored.duration) == ("M/humanact12/humanact12/P1", 3.5)
+    assert mirrored.captions[0].end == 3.5
+
+
+def test_the_official_release_comes_in_as_it_is(shared):
+    data = read_humanml3d(shared / "data" / "humanml3d_release", seconds_of=lambda path: 4.0)
+    # All 29,232 texts; 42 ids repeat a caption, as do their mirrored copies.
+    assert len(data.annotations) == 29_232
+    assert sum(a.path.startswith("M/") for a in data.annotations.values()) == 14_616
+    of_humanact12 = [a for a in data.annotations.values() if "humanact12" in a.path]
+    assert len(of_humanact12) == 2 * 1_191
+    assert len(data.splits["test"]) == 4_384
+
+
 def test_windows_of_trimmed_recordings_move_when_asked(release):
     windows = [("TotalCapture/s1/a", 1.0, 5.0, "000000")]
     write_index(release / "index.csv", windows)
@@ -145,13 +179,14 @@ def test_mirrored_copies_are_made_where_the_release_has_none(release):
     ("name", "content", "message"),
     [
         ("texts/000000.txt", "no separators", r"000000.txt, line 1: expected caption#words#start"),
-        ("texts/000000.txt", "a#b#3.0#2.0", r"000000.txt, line 1"),
+        ("texts/000000.txt", "a#b#-3.0#2.0", r"000000.txt, line 1"),
         ("texts/000000.txt", b"\xff\xfe", "not UTF-8"),
         ("index.csv", "source,start_frame\n", "has no rows"),
         ("index.csv", "source,start,end,key\na,0,1,000000\n", "no field 'path'"),
         ("index.csv", "key,path,start,end\n000000,a,5,5\n", "line 2: the window ends at 5.0 s"),
         ("index.csv", "key,path,start,end\n000000,a,x,5\n", "line 2: 'x' is not a number of sec"),
         ("index.csv", "key,path,start,end\n000009,a,0,5\n", "are they of the same release"),
+        ("index.csv", "key,path,start,end\n1,a,0,5\n1,b,0,5\n", "line 3: a second window of '1'"),
         ("train.txt", None, "no train.txt in"),
         ("index.csv", None, r"no index\.csv in"),
         ("texts", None, "no texts/ or texts.zip in"),
@@ -395,6 +430,52 @@ def test_a_broken_table_is_refused_with_its_line(tmp_path, rows, message):
     table = write_csv(tmp_path / "t.csv", rows)
     with pytest.raises(InputError, match=message):
         read_table(table, no_motion, {"val": 0.1, "test": 0.1})
+
+
+CUSTOM = {"val": 0.0, "test": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (
+            [["a/b", "x", ""], ["a_b", "y", ""]],
+            "line 3: the key 'a_b' of 'a_b' is that of 'a/b' .*2",
+        ),
+        ([["a b", "x", ""], ["a_b", "y", ""]], "line 3: the key 'a_b' of 'a_b' is that of 'a b'"),
+        ([["a", "x", "k"], ["b", "y", "k"]], "line 3: the key 'k' of 'b' is that of 'a'"),
+        ([["01", "x", ""], ["M01", "y", ""]], "line 3: the key 'M01' is that of the mirrored copy"),
+    ],
+)
+def test_a_key_for_two_motions_is_refused_with_both_rows(tmp_path, rows, message):
+    rows = [[path, caption, key, "2"] for path, caption, key in rows]
+    table = write_csv(tmp_path / "t.csv", [["path", "caption", "key", "end"], *rows])
+    with pytest.raises(InputError, match=message):
+        read_table(table, no_motion, CUSTOM)
+
+
+def test_parts_of_a_motion_may_have_keys_of_their_own(tmp_path):
+    rows = [["a", "walks", "a1", "0", "2"], ["a", "sits", "a2", "2", "4"]]
+    table = write_csv(tmp_path / "t.csv", [["path", "caption", "key", "start", "end"], *rows])
+    assert list(read_table(table, no_motion, CUSTOM, mirror=False).annotations) == ["a1", "a2"]
+
+
+def test_a_list_of_captions_is_several_captions(tmp_path):
+    table = tmp_path / "t.json"
+    entries = [{"path": "a", "caption": [" he walks", "he strolls"], "end": 2.5}]
+    table.write_bytes(b"\xef\xbb\xbf" + json.dumps(entries).encode())
+    (annotation,) = read_table(table, no_motion, CUSTOM, mirror=False).annotations.values()
+    assert [(c.text, c.end) for c in annotation.captions] == [
+        ("he walks", 2.5),
+        ("he strolls", 2.5),
+    ]
+    for caption in ([["he walks"]], {"text": "he walks"}, 3, [None]):
+        table.write_text(json.dumps([{"path": "a", "caption": caption, "end": 2.5}]))
+        with pytest.raises(InputError, match="entry 1: expected a caption or a list of captions"):
+            read_table(table, no_motion, CUSTOM)
+    table.write_text(json.dumps([{"path": ["a"], "caption": "he walks", "end": 2.5}]))
+    with pytest.raises(InputError, match=r"expected text or a number as path, got \['a'\]"):
+        read_table(table, no_motion, CUSTOM)
 
 
 def test_shares_must_leave_something_to_train_on(tmp_path):

@@ -26,7 +26,7 @@ def ids(value: dict) -> list[str]:
 def test_a_search_shows_what_the_library_finds(handlers: Handlers):
     value = handlers.search("a person waves", LIMITS)
     hits = handlers.session.main.search("a person waves", top=6)
-    assert ids(value) == [f"synthetic/{hit.item.key}" for hit in hits]
+    assert ids(value) == [f"synthetic/{hit.entry.key}" for hit in hits]
     assert [item["score"] for item in value["items"]] == [round(hit.score, 4) for hit in hits]
 
 
@@ -84,7 +84,7 @@ def test_moments_lie_inside_the_motion_and_the_curve_has_every_frame(handlers: H
 
 def test_the_map_has_every_motion_in_a_named_group_or_with_its_score(handlers: Handlers):
     plain = handlers.latent_map("synthetic")
-    assert len(plain["items"]) == len(handlers.session.main.gallery)
+    assert len(plain["items"]) == len(handlers.session.main)
     assert {item["group"] for item in plain["items"]} == set(range(len(plain["groups"])))
     scored = handlers.latent_map("synthetic", "a person jumps")
     best = max(scored["items"], key=lambda item: item["score"])

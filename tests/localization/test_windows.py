@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tmr.errors import InputError
 from tmr.localization import WindowPlan, encode_motions, store
 from tmr.model import ActorEncoder
-from tmr.sequences import pad
+from tmr.sequences import pack
 
 PLAN = WindowPlan([0.5, 1.0, 2.3], 0.3, 100)
 
@@ -62,7 +62,7 @@ def test_latents_are_those_of_the_windows_one_by_one(encoder):
     for (start, end), owner, latent in zip(windows.spans, owners, windows.latents, strict=True):
         assert windows.offsets[owner] <= start < end <= windows.offsets[owner + 1]
         with torch.no_grad():
-            (alone,) = encoder(pad([joined[start:end]])).mu
+            (alone,) = encoder(pack([joined[start:end]])).mu
         torch.testing.assert_close(latent, alone / alone.norm(), rtol=1e-5, atol=1e-5)
     second = windows.of(1)
     np.testing.assert_array_equal(second.spans, PLAN.spans(12))

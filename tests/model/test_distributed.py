@@ -5,35 +5,29 @@ import torch
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
-from tests.model.test_models import sequences, temos, tmr
+from tests.model.toy import batch_of, sequences, temos, tmr
 from tests.processes import together
-from tmr.data import DistributedBatchSampler
+from tmr.data import Batch, DistributedBatchSampler
 from tmr.model import TEMOS, DistributedProcessGroup
-from tmr.sequences import Padded
+from tmr.sequences import pack
 
 MODELS = {"temos": temos, "tmr": tmr}
-Arguments = tuple[Padded, Padded, Tensor]
 
 
-def whole_batch(size: int) -> Arguments:
+def whole_batch(size: int) -> Batch:
     """Motions of 4 to 12 frames; some captions mean the same, so that negatives are left out."""
     torch.manual_seed(1)
     lengths = torch.randint(4, 13, (size,)).tolist()
     sentences = torch.randn(size, 12)
     sentences[size // 2 :] = sentences[: size - size // 2] + 0.05
-    return sequences(lengths, 10), sequences([n // 2 for n in lengths], 7), sentences
+    return batch_of(sequences(lengths, 10), sequences([n // 2 for n in lengths], 7), sentences)
 
 
-def taken(batch: Arguments, rows: list[int]) -> Arguments:
-    """Some rows of a batch, padded to the longest among them."""
-    motion, text, sentences = batch
-    cut = [
-        Padded(
-            part.x[rows, : part.lengths[rows].max()], part.mask[rows, : part.lengths[rows].max()]
-        )
-        for part in (motion, text)
-    ]
-    return cut[0], cut[1], sentences[rows]
+def taken(batch: Batch, rows: list[int]) -> Batch:
+    """Some samples of a batch."""
+    motions, texts = batch.motion.unpack(), batch.text.unpack()
+    motion, text = pack([motions[i] for i in rows]), pack([texts[i] for i in rows])
+    return batch_of(motion, text, batch.sentences[rows])
 
 
 def model_named(name: str) -> TEMOS:
@@ -48,24 +42,24 @@ def outcome(losses: dict[str, Tensor], model: TEMOS) -> tuple[dict[str, float], 
     return {name: value.item() for name, value in losses.items()}, gradients
 
 
-def share_of(rank: int, world: int, name: str, size: int) -> tuple[dict, dict]:
+def outcome_of_process(rank: int, world: int, name: str, size: int) -> tuple[dict, dict]:
     """What one process finds, with gradients averaged by DistributedDataParallel."""
     model = model_named(name)
     batch = whole_batch(size)
     shares = [DistributedBatchSampler([list(range(size))], r, world) for r in range(world)]
     rows = [next(iter(share)) for share in shares]
     counts = [0 if s.placeholder_batches else len(r) for s, r in zip(shares, rows, strict=True)]
-    ranks = DistributedProcessGroup(rank, counts, batch[0].x.shape[1])
+    group = DistributedProcessGroup(rank, counts, max(batch.motion.lengths))
     wrapped = DistributedDataParallel(model, broadcast_buffers=False)
-    return outcome(wrapped(*taken(batch, rows[rank]), ranks=ranks).losses, model)
+    return outcome(wrapped(taken(batch, rows[rank]), group=group).losses, model)
 
 
 @pytest.mark.parametrize(("name", "size"), [("temos", 32), ("tmr", 32), ("tmr", 5), ("tmr", 1)])
 def test_two_processes_find_the_losses_and_gradients_of_one(name, size):
     """Also with shares of different size, and with one process without a share."""
     alone = model_named(name)
-    losses, gradients = outcome(alone(*whole_batch(size)).losses, alone)
-    results = together(2, share_of, name, size)
+    losses, gradients = outcome(alone(whole_batch(size)).losses, alone)
+    results = together(2, outcome_of_process, name, size)
     for term, value in losses.items():
         mean = sum(found[term] for found, _ in results) / 2
         assert mean == pytest.approx(value, rel=1e-5, abs=1e-7), term

@@ -5,13 +5,14 @@ import copy
 import pytest
 import torch
 
+from tests.model.toy import batch_of
 from tmr.model import TEMOS, ActorDecoder, ActorEncoder
 from tmr.model.losses import kl_terms
-from tmr.sequences import pad
+from tmr.sequences import pack
 
 SIZES = {"latent_dim": 16, "ff_size": 24, "num_layers": 2, "num_heads": 4, "dropout": 0.0}
-MOTION = pad([torch.randn(n, 10, generator=torch.Generator().manual_seed(n)) for n in (9, 4, 6)])
-TEXT = pad([torch.randn(n, 7, generator=torch.Generator().manual_seed(n)) for n in (5, 2, 3)])
+MOTION = pack([torch.randn(n, 10, generator=torch.Generator().manual_seed(n)) for n in (9, 4, 6)])
+TEXT = pack([torch.randn(n, 7, generator=torch.Generator().manual_seed(n)) for n in (5, 2, 3)])
 
 
 @pytest.fixture
@@ -39,5 +40,5 @@ def test_it_shifts_the_logarithm_of_the_variance_and_nothing_else(model: TEMOS) 
 def test_training_sees_it_as_evaluation_does(model: TEMOS) -> None:
     expected = kl_terms(model.encode_motion(MOTION), model.encode_text(TEXT))
     for mode in (True, False):
-        losses = model.train(mode).losses(MOTION, TEXT, torch.zeros(3, 4))
+        losses = model.train(mode)(batch_of(MOTION, TEXT, torch.zeros(3, 4))).losses
         torch.testing.assert_close(losses["kl"], expected, rtol=1e-4, atol=1e-4)

@@ -6,48 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
+from tests.model.toy import SIZES, batch_of, modules, sequences, temos, tmr
+from tmr.data import Batch
 from tmr.errors import InputError
-from tmr.model import TEMOS, TMR, ActorDecoder, ActorEncoder
-from tmr.sequences import Padded, mask_of, pad
+from tmr.model import TEMOS, TMR
+from tmr.sequences import pack
 
-SIZES = {"latent_dim": 16, "ff_size": 24, "num_layers": 2, "num_heads": 4, "dropout": 0.1}
 PAPER = {"latent_dim": 256, "ff_size": 1024, "num_layers": 6, "num_heads": 4, "dropout": 0.1}
-WEIGHTS = {"recons": 1.0, "kl": 1e-5, "latent": 1e-5}
-
-
-def modules(motion: int, text: int, sizes: dict) -> dict[str, Any]:
-    return {
-        "motion_encoder": ActorEncoder(nfeats=motion, **sizes),
-        "text_encoder": ActorEncoder(nfeats=text, **sizes),
-        "motion_decoder": ActorDecoder(nfeats=motion, **sizes),
-    }
-
-
-def temos(sizes: dict = SIZES, motion: int = 10, text: int = 7) -> TEMOS:
-    return TEMOS(**modules(motion, text, sizes), loss_weights=WEIGHTS)
-
-
-def tmr(sizes: dict = SIZES, motion: int = 10, text: int = 7) -> TMR:
-    return TMR(
-        **modules(motion, text, sizes),
-        loss_weights=WEIGHTS | {"contrastive": 0.1},
-        temperature=0.1,
-        threshold_selfsim=0.8,
-    )
-
-
-def sequences(lengths: list[int], features: int) -> Padded:
-    return pad([torch.randn(length, features) for length in lengths])
-
-
-def stretched(sequence: Padded, extra: int) -> Padded:
-    """The same sequences with more padding, and rubbish in all of it."""
-    batch, _, feat = sequence.x.shape
-    x = torch.cat([sequence.x, torch.zeros(batch, extra, feat)], dim=1)
-    mask = torch.cat([sequence.mask, torch.zeros(batch, extra, dtype=torch.bool)], dim=1)
-    return Padded(torch.where(mask[..., None], x, 100 * torch.randn_like(x)), mask)
 
 
 class ModelContract:
@@ -61,52 +27,50 @@ class ModelContract:
         return self.make().eval()
 
     @pytest.fixture
-    def batch(self) -> tuple[Padded, Padded, Tensor]:
+    def batch(self) -> Batch:
         torch.manual_seed(1)
-        return sequences([9, 4, 6], 10), sequences([5, 2, 3], 7), torch.randn(3, 12)
+        return batch_of(sequences([9, 4, 6], 10), sequences([5, 2, 3], 7), torch.randn(3, 12))
 
     def test_the_loss_is_the_weighted_sum_of_its_named_terms(self, model, batch) -> None:
-        losses = model.losses(*batch)
+        losses = model(batch).losses
         assert set(losses) == {*model.terms, "loss"}
         total = sum(model.loss_weights[name] * losses[name] for name in model.terms)
         torch.testing.assert_close(losses["loss"], total)
 
-    def test_padding_changes_nothing(self, model, batch) -> None:
-        motion, text, _ = batch
-        more_motion, more_text = stretched(motion, 5), stretched(text, 3)
-        for first, second in [
-            (model.encode_motion(motion), model.encode_motion(more_motion)),
-            (model.encode_text(text), model.encode_text(more_text)),
-        ]:
-            torch.testing.assert_close(first.mu, second.mu)
-            torch.testing.assert_close(first.logvar, second.logvar)
+    def test_a_sequence_alone_is_encoded_and_decoded_as_in_a_batch(self, model, batch) -> None:
         latents = torch.randn(3, SIZES["latent_dim"])
-        decoded, longer = (
-            model.decode(latents, motion.mask),
-            model.decode(latents, more_motion.mask),
-        )
-        torch.testing.assert_close(decoded, longer[:, :9])
-        assert not longer[~more_motion.mask].any()
-
-    def test_rubbish_in_the_padding_changes_no_loss(self, model, batch) -> None:
-        motion, text, sentences = batch
-        rubbish = model.losses(stretched(motion, 0), stretched(text, 0), sentences)
-        for name, value in model.losses(*batch).items():
-            torch.testing.assert_close(rubbish[name], value, msg=name)
-
-    def test_a_sequence_alone_is_encoded_as_in_a_batch(self, model, batch) -> None:
-        motion, text, _ = batch
-        together = model.encode_motion(motion).mu, model.encode_text(text).mu
+        together = [model.encode_motion(batch.motion), model.encode_text(batch.text)]
+        decoded = model.decode(latents, (9, 4, 6)).unpack()
         for i in range(3):
-            one_motion = pad([motion.x[i, motion.mask[i]]])
-            one_text = pad([text.x[i, text.mask[i]]])
-            torch.testing.assert_close(model.encode_motion(one_motion).mu[0], together[0][i])
-            torch.testing.assert_close(model.encode_text(one_text).mu[0], together[1][i])
+            motion, text = batch.motion.unpack()[i], batch.text.unpack()[i]
+            alone = [model.encode_motion(pack([motion])), model.encode_text(pack([text]))]
+            for one, all_of_them in zip(alone, together, strict=True):
+                torch.testing.assert_close(one.mu[0], all_of_them.mu[i])
+                torch.testing.assert_close(one.logvar[0], all_of_them.logvar[i])
+            one = model.decode(latents[i : i + 1], (len(motion),))
+            torch.testing.assert_close(one.x, decoded[i])
+
+    def test_the_order_of_a_batch_changes_no_loss(self, model, batch) -> None:
+        order = [2, 0, 1]
+        motion, text = ([part.unpack()[i] for i in order] for part in (batch.motion, batch.text))
+        other = batch_of(pack(motion), pack(text), batch.sentences[order])
+        for name, value in model(batch).losses.items():
+            torch.testing.assert_close(model(other).losses[name], value, msg=name)
+
+    def test_reconstruction_is_the_mean_over_padded_entries(self, model, batch) -> None:
+        """By a loop over numbers: padding adds to the count alone."""
+        total = 0.0
+        for latents in (model.encode_text(batch.text).mu, model.encode_motion(batch.motion).mu):
+            decoded = model.decode(latents, batch.motion.lengths).x
+            for error in (decoded - batch.motion.x).abs().flatten().tolist():
+                total += 0.5 * error**2 if error < 1 else error - 0.5
+        recons = model(batch).losses["recons"].item()
+        assert recons == pytest.approx(total / (3 * 9 * 10), rel=1e-5)
 
     def test_evaluation_repeats_and_training_samples(self, model, batch) -> None:
-        assert torch.equal(model.losses(*batch)["loss"], model.losses(*batch)["loss"])
+        assert torch.equal(model(batch).losses["loss"], model(batch).losses["loss"])
         model.train()
-        assert not torch.equal(model.losses(*batch)["loss"], model.losses(*batch)["loss"])
+        assert not torch.equal(model(batch).losses["loss"], model(batch).losses["loss"])
 
     def test_training_repeats_with_the_seed(self, model, batch) -> None:
         model.train()
@@ -114,17 +78,17 @@ class ModelContract:
         for _ in range(2):
             torch.manual_seed(5)
             generator = torch.Generator().manual_seed(6)
-            totals.append(model.losses(*batch, generator)["loss"])
+            totals.append(model(batch, generator).losses["loss"])
         assert torch.equal(*totals)
 
     def test_the_latents_of_a_step_are_the_means(self, model, batch) -> None:
-        step = model(*batch)
-        torch.testing.assert_close(step.motion, model.encode_motion(batch[0]).mu)
-        torch.testing.assert_close(step.text, model.encode_text(batch[1]).mu)
+        step = model(batch)
+        torch.testing.assert_close(step.motion, model.encode_motion(batch.motion).mu)
+        torch.testing.assert_close(step.text, model.encode_text(batch.text).mu)
 
     def test_every_weight_learns(self, model, batch) -> None:
         model.train()
-        model.losses(*batch)["loss"].backward()
+        model(batch).losses["loss"].backward()
         for name, parameter in model.named_parameters():
             assert parameter.grad is not None, name
             assert parameter.grad.isfinite().all(), name
@@ -135,7 +99,7 @@ class ModelContract:
         totals = []
         for _ in range(60):
             optimizer.zero_grad()
-            loss = model.losses(*batch)["loss"]
+            loss = model(batch).losses["loss"]
             loss.backward()
             optimizer.step()
             totals.append(loss.item())
@@ -152,9 +116,9 @@ class ModelContract:
             type(model)(**parts, loss_weights=wrong, **extra)
 
     def test_autocast_to_bfloat16_stays_near(self, model, batch) -> None:
-        exact = model.losses(*batch)
+        exact = model(batch).losses
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            rough = model.losses(*batch)
+            rough = model(batch).losses
         for name, value in exact.items():
             torch.testing.assert_close(rough[name].float(), value, rtol=0.1, atol=0.02, msg=name)
 
@@ -181,8 +145,8 @@ class TestTMR(ModelContract):
     def test_without_its_own_term_it_is_temos(self, model, batch) -> None:
         plain = temos().eval()
         plain.load_state_dict(model.state_dict())
-        expected = plain.losses(*batch)
-        for name, value in model.losses(*batch).items():
+        expected = plain(batch).losses
+        for name, value in model(batch).losses.items():
             if name in plain.terms:
                 torch.testing.assert_close(value, expected[name])
 
@@ -204,22 +168,23 @@ def original(shared: Path) -> TMR:
     return model.eval()
 
 
-def golden_batch(golden: dict[str, np.ndarray]) -> tuple[Padded, Padded, Tensor]:
-    motion = pad([torch.from_numpy(golden[f"motion_{i}"]) for i in range(4)])
-    text = pad([torch.from_numpy(golden[f"tokens_{i}"]) for i in range(4)])
-    return motion, text, torch.from_numpy(golden["sent_emb"])
+def golden_batch(golden: dict[str, np.ndarray]) -> Batch:
+    motion = pack([torch.from_numpy(golden[f"motion_{i}"]) for i in range(4)])
+    text = pack([torch.from_numpy(golden[f"tokens_{i}"]) for i in range(4)])
+    return batch_of(motion, text, torch.from_numpy(golden["sent_emb"]))
 
 
 @torch.inference_mode()
 def test_latents_and_decoded_motions_are_the_golden_ones(original, golden) -> None:
-    motion, text, _ = golden_batch(golden)
-    from_motion, from_text = original.encode_motion(motion), original.encode_text(text)
+    batch = golden_batch(golden)
+    from_motion, from_text = original.encode_motion(batch.motion), original.encode_text(batch.text)
+    decoded = original.decode(from_text.mu, batch.motion.lengths).unpack()
     measured = {
         "motion_mu": from_motion.mu,
         "motion_logvar": from_motion.logvar,
         "text_mu": from_text.mu,
         "text_logvar": from_text.logvar,
-        "decoded_from_text": original.decode(from_text.mu, motion.mask),
+        "decoded_from_text": torch.nn.utils.rnn.pad_sequence(list(decoded), batch_first=True),
     }
     for name, value in measured.items():
         scale = np.abs(golden[name]).max()
@@ -228,16 +193,65 @@ def test_latents_and_decoded_motions_are_the_golden_ones(original, golden) -> No
 
 @torch.inference_mode()
 def test_each_loss_is_the_golden_one(original, golden) -> None:
-    losses = original.losses(*golden_batch(golden))
+    losses = original(golden_batch(golden)).losses
     for name, value in losses.items():
         assert float(value) == pytest.approx(float(golden[f"loss_{name}"]), rel=1e-5), name
 
 
-def test_a_mask_without_padding_and_one_with_agree() -> None:
-    """The path that skips the mask gives what the masked path gives."""
-    torch.manual_seed(0)
-    model = tmr().eval()
-    x = torch.randn(2, 6, 10)
-    longer = Padded(torch.cat([x, torch.zeros(2, 1, 10)], dim=1), mask_of([6, 6, 7])[:2])
-    short = model.encode_motion(Padded(x, mask_of([6, 6])))
-    torch.testing.assert_close(short.mu, model.encode_motion(longer).mu)
+class TestWithoutDecoder:
+    """A model of both encoders alone, trained on means: for retrieval."""
+
+    @pytest.fixture
+    def model(self) -> TMR:
+        torch.manual_seed(0)
+        weights = {"recons": 0, "kl": 0, "latent": 0, "contrastive": 1.0}
+        parts: dict[str, Any] = {**modules(10, 7, SIZES), "motion_decoder": None}
+        return TMR(
+            **parts,
+            loss_weights=weights,
+            temperature=0.1,
+            threshold_selfsim=0.8,
+            sample_latents=False,
+        )
+
+    @pytest.fixture
+    def batch(self) -> Batch:
+        torch.manual_seed(1)
+        return batch_of(sequences([9, 4, 6], 10), sequences([5, 2, 3], 7), torch.randn(3, 12))
+
+    def test_only_terms_with_a_weight_are_computed_and_every_weight_learns(self, model, batch):
+        losses = model.train()(batch).losses
+        assert set(losses) == {"contrastive", "loss"}
+        assert torch.equal(losses["contrastive"], losses["loss"])
+        losses["loss"].backward()
+        for name, parameter in model.named_parameters():
+            assert parameter.grad is not None, name
+
+    def test_latents_are_means_in_training_too(self, batch) -> None:
+        torch.manual_seed(0)
+        sizes = SIZES | {"dropout": 0.0}
+        model = TEMOS(
+            **modules(10, 7, sizes),
+            loss_weights={"recons": 1.0, "kl": 0, "latent": 1.0},
+            sample_latents=False,
+        )
+        losses = model.train()(batch).losses
+        for name, value in model.eval()(batch).losses.items():
+            torch.testing.assert_close(losses[name], value)
+
+    def test_it_cannot_decode(self, model) -> None:
+        with pytest.raises(InputError, match="no motion decoder"):
+            model.decode(torch.randn(1, 16), (4,))
+
+    def test_a_decoder_goes_with_reconstruction(self) -> None:
+        weights = {"recons": 1.0, "kl": 0, "latent": 0}
+        parts = modules(10, 7, SIZES)
+        without: dict[str, Any] = {**parts, "motion_decoder": None}
+        with pytest.raises(InputError, match="recons is 1 without a motion_decoder"):
+            TEMOS(**without, loss_weights=weights)
+        with pytest.raises(InputError, match="recons is 0, with a motion_decoder"):
+            TEMOS(**parts, loss_weights={"recons": 0, "kl": 1.0, "latent": 1.0})
+
+    def test_something_must_be_learned(self) -> None:
+        with pytest.raises(InputError, match="every weight of loss_weights is 0"):
+            TEMOS(**modules(10, 7, SIZES), loss_weights={"recons": 0, "kl": 0, "latent": 0})

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from tmr.model.actor import ActorDecoder, ActorEncoder
-from tmr.model.transformer import MemoryAttention, Positions, dropout, padding_bias, sinusoids
-from tmr.sequences import Padded, mask_of
+from tmr.model.packed_attention import PaddedGroups, dropout
+from tmr.model.transformer import DecoderLayer, EncoderLayer, MemoryAttention, Positions, sinusoids
+from tmr.sequences import pack
 
 DIM, FF, LAYERS, HEADS = 32, 48, 3, 4
 SHAPES = {"latent_dim": DIM, "ff_size": FF, "num_layers": LAYERS, "num_heads": HEADS}
@@ -18,7 +19,7 @@ LENGTHS = {"ragged": [11, 3, 7, 1], "full": [9, 9, 9, 9]}
 @pytest.fixture(params=LENGTHS.values(), ids=list(LENGTHS))
 def mask(request: pytest.FixtureRequest) -> Tensor:
     torch.manual_seed(0)
-    return mask_of(request.param)
+    return torch.arange(max(request.param)) < torch.tensor(request.param)[:, None]
 
 
 def twin(layers: nn.ModuleList, layer: nn.Module, stack: type[nn.Module], **options: bool):
@@ -80,7 +81,7 @@ def test_the_encoder_and_its_gradients_are_those_of_torch(mask: Tensor, training
     ours.train(training)
     theirs.train(training)
     x = torch.randn(*mask.shape, 6) * mask[..., None]
-    gaussian = ours(Padded(x, mask))
+    gaussian = ours(pack([row[real] for row, real in zip(x, mask, strict=True)]))
 
     front = ours.tokens.detach().expand(len(x), 2, DIM)
     row = torch.cat([front, ours.projection(x).detach()], dim=1)
@@ -105,11 +106,11 @@ def test_the_decoder_and_its_gradients_are_those_of_torch(mask: Tensor, training
     ours.train(training)
     theirs.train(training)
     latent = torch.randn(len(mask), DIM)
-    decoded = ours(latent, mask)
+    decoded = ours(latent, tuple(mask.sum(dim=1).tolist())).x
 
     queries = sinusoids(mask.shape[1], DIM).expand(len(mask), -1, -1)
     states = theirs(queries, latent[:, None], tgt_key_padding_mask=~mask)
-    expected = ours.final_layer(states) * mask[..., None]
+    expected = ours.final_layer(states)[mask]
 
     torch.testing.assert_close(decoded, expected, rtol=1e-5, atol=1e-5)
     pull = torch.randn_like(decoded)
@@ -126,13 +127,38 @@ def test_dropout_on_one_memory_item_has_the_distribution_of_torch() -> None:
     theirs = nn.MultiheadAttention(8, 4, dropout=0.5, batch_first=True)
     theirs.load_state_dict(ours.state_dict())
     memory, frames = torch.randn(1, 8), 40_000
-    mine = ours(memory, frames)[0]
+    groups = PaddedGroups.of((frames,), memory.device)
+    mine = ours(memory, groups)
     torchs = theirs(torch.randn(1, frames, 8), memory[:, None], memory[:, None])[0][0]
     torch.testing.assert_close(mine.mean(dim=0), torchs.mean(dim=0), rtol=0, atol=0.05)
     torch.testing.assert_close(mine.T.cov(), torchs.T.cov(), rtol=0.05, atol=0.05)
     assert len(mine.detach().round(decimals=4).unique(dim=0)) == 2**4, "each head on its own"
     ours.eval()
-    torch.testing.assert_close(ours(memory, 1)[0, 0], torchs.mean(dim=0), rtol=0, atol=0.05)
+    torch.testing.assert_close(ours(memory, groups)[0], torchs.mean(dim=0), rtol=0, atol=0.05)
+
+
+@pytest.mark.parametrize("kind", [EncoderLayer, DecoderLayer])
+def test_dropout_of_a_layer_has_the_distribution_of_torch(kind: type) -> None:
+    """Mean and deviation of each output, over many copies of one sequence."""
+    torch.manual_seed(0)
+    copies, time = 4000, 3
+    ours = kind(8, 16, 2, 0.25).train()
+    reference = nn.TransformerEncoderLayer if kind is EncoderLayer else nn.TransformerDecoderLayer
+    theirs = reference(8, 2, 16, 0.25, "gelu", batch_first=True).train()
+    theirs.load_state_dict(ours.state_dict())
+    x = torch.randn(time, 8).expand(copies, time, 8)
+    memory = torch.randn(8).expand(copies, 8)
+    groups = PaddedGroups.of((time,) * copies, x.device)
+    with torch.no_grad():
+        if kind is EncoderLayer:
+            expected, found = theirs(x), ours(x.flatten(0, 1), groups)
+        else:
+            expected = theirs(x, memory[:, None])
+            found = ours(x.flatten(0, 1), memory, groups)
+    found = found.view(copies, time, 8)
+    noise = expected.std(dim=0) / copies**0.5
+    assert ((found.mean(dim=0) - expected.mean(dim=0)).abs() < 6 * noise).all()
+    torch.testing.assert_close(found.std(dim=0), expected.std(dim=0), rtol=0.1, atol=0)
 
 
 def test_dropout_zeroes_one_entry_in_ten_everywhere_and_keeps_the_mean() -> None:
@@ -161,18 +187,13 @@ def test_dropout_repeats_with_the_seed_and_fits_any_size() -> None:
 def test_positions_are_sines_and_cosines_of_base_10000_at_any_length() -> None:
     positions = Positions(6)
     assert not positions.state_dict()
+    cpu = torch.device("cpu")
+    assert torch.equal(positions((2, 3), cpu), positions((3,), cpu)[[0, 1, 0, 1, 2]])
     for time in (4, 1000, 3):
-        table = positions(time)
+        table = positions((time,), cpu)
         assert table.shape == (time, 6)
         for t in (0, time - 1):
             for i in range(3):
                 angle = torch.tensor(t / 10000 ** (2 * i / 6), dtype=torch.float64)
                 assert float(table[t, 2 * i]) == pytest.approx(float(angle.sin()), abs=1e-6)
                 assert float(table[t, 2 * i + 1]) == pytest.approx(float(angle.cos()), abs=1e-6)
-
-
-def test_a_batch_without_padding_needs_no_mask() -> None:
-    assert padding_bias(mask_of([4, 4])) is None
-    bias = padding_bias(mask_of([2, 1]))
-    assert bias is not None
-    assert bias.flatten().tolist() == [0, 0, 0, -torch.inf]

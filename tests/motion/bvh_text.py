@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tmr.motion.skeleton import JOINTS, PARENTS, joint
 from tmr.motion.skeleton_maps import Profile
 
 # A person of straight limbs in the joints that the Bandai profile needs: (name, offset in
@@ -93,10 +94,13 @@ STANDING = {
 }  # fmt: skip
 
 
-def standing_bvh(profile: Profile, frames: int, unit: float = 0.01, up: str = "y") -> str:
+def standing_bvh(
+    profile: Profile, frames: int, unit: float = 0.01, up: str = "y", rename: dict | None = None
+) -> str:
     """A file of the profile's joints in which the standing person does not move, at 20 fps.
 
-    Every joint hangs on the first one. Joints of a spine are spread over the line to the neck.
+    Joints of a spine are spread over the line to the neck. ``rename`` replaces names; a name of
+    None leaves the joint out, with all that hang on it.
     """
     pelvis, neck = np.array(STANDING["pelvis"]), np.array(STANDING["neck"])
     along = np.linspace(pelvis, neck, len(profile.spine))
@@ -104,24 +108,48 @@ def standing_bvh(profile: Profile, frames: int, unit: float = 0.01, up: str = "y
     places |= {theirs: np.array(STANDING[ours]) for ours, theirs in profile.joints.items()}
     if up == "z":
         places = {name: np.array([x, -z, y]) for name, (x, y, z) in places.items()}
+    children: dict[str, list[str]] = {name: [] for name in places}
+    for name, parent in _hierarchy(profile).items():
+        children[parent].append(name)
 
     def numbers(place: np.ndarray) -> str:
         return " ".join(f"{number / unit:.6f}" for number in place)
 
-    root, *others = places
-    hierarchy = [
-        f"ROOT {root}", "{", "OFFSET 0 0 0", "CHANNELS 3 Xposition Yposition Zposition",
-        *(
-            line
-            for name in others
-            for line in (
-                f"JOINT {name}", "{", f"OFFSET {numbers(places[name] - places[root])}",
-                "CHANNELS 1 Yrotation", "End Site", "{", "OFFSET 0 1 0", "}", "}",
-            )
-        ),
-        "}",
-    ]  # fmt: skip
-    frame = " ".join([numbers(places[root]), *(["0"] * len(others))])
-    first = frames + profile.t_pose_first
+    count = 0
+
+    def lines(name: str, parent: str | None) -> list[str]:
+        nonlocal count
+        named = (rename or {}).get(name, name)
+        if named is None:
+            return ["End Site", "{", f"OFFSET {numbers(places[name] - places[str(parent)])}", "}"]
+        count += 1
+        keyword = "ROOT" if parent is None else "JOINT"
+        offset = places[name] * 0 if parent is None else places[name] - places[parent]
+        channels = "3 Xposition Yposition Zposition" if parent is None else "1 Yrotation"
+        below = [line for child in children[name] for line in lines(child, name)]
+        below = below or ["End Site", "{", "OFFSET 0 0 0", "}"]
+        return [f"{keyword} {named}", "{", f"OFFSET {numbers(offset)}", f"CHANNELS {channels}",
+                *below, "}"]  # fmt: skip
+
+    root = profile.spine[0] if profile.spine else profile.joints["pelvis"]
+    hierarchy = lines(root, None)
+    frame = " ".join([numbers(places[root]), *(["0"] * (count - 1))])
+    first = frames + bool(profile.t_pose_first)
     head = ["MOTION", f"Frames: {first}", "Frame Time: 0.05"]
     return "\n".join(["HIERARCHY", *hierarchy, *head, *[frame] * first])
+
+
+def _hierarchy(profile: Profile) -> dict[str, str]:
+    """The parent of each joint of a profile but the first."""
+    spine = profile.spine
+    parents = dict(zip(spine[1:], spine, strict=False))
+    derived = {"pelvis": spine[0], "neck": spine[-1]} if spine else {}
+    if spine:
+        derived |= {f"spine{i}": spine[-2] for i in (1, 2, 3)}
+    for ours, theirs in profile.joints.items():
+        at = PARENTS[joint(ours)]
+        while at >= 0 and JOINTS[at] not in profile.joints and JOINTS[at] not in derived:
+            at = PARENTS[at]
+        if at >= 0:
+            parents[theirs] = profile.joints.get(JOINTS[at]) or derived[JOINTS[at]]
+    return parents

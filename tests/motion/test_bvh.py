@@ -6,6 +6,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from tmr.errors import InputError
+from tmr.motion.animation import Point, world_positions
 from tmr.motion.readers.bvh import read_bvh
 
 ARM = """HIERARCHY
@@ -54,16 +55,24 @@ def write(tmp_path):
     return write
 
 
+def upper_turn(order: str) -> Rotation:
+    body = Rotation.from_euler("ZYX", [11, 22, 33], degrees=True)
+    return body * Rotation.from_euler(order, [44, 55, 66], degrees=True)
+
+
 @pytest.mark.parametrize("order", ["".join(order) for order in permutations("XYZ")])
 def test_positions_for_every_order_of_rotation_channels(write, order):
     channels = " ".join(f"{axis}rotation" for axis in order)
     bvh = read_bvh(write(ARM.replace("ORDER", channels)))
-    positions = bvh.joint_positions()
-    assert bvh.names == ("Body", "Upper", "Lower", "Tail", "Tip")
-    assert positions.shape == (2, 5, 3)
+    assert bvh.names == ("Body", "Upper", "Lower", "", "Tail", "Tip")
+    assert bvh.parents == (-1, 0, 1, 2, 0, 4)
+    positions = world_positions(bvh, [0, 1, 2, 4, 5])
+    assert np.array_equal(world_positions(bvh, [5, 3])[:, 0], positions[:, 4])
+    tip = positions[0, 2] + upper_turn(order).apply([0, 1, 0])
+    assert np.allclose(world_positions(bvh, [3])[0, 0], tip)
 
     body = Rotation.from_euler("ZYX", [11, 22, 33], degrees=True)
-    upper = body * Rotation.from_euler(order, [44, 55, 66], degrees=True)
+    upper = upper_turn(order)
     tail = body * Rotation.from_euler("Y", 90, degrees=True)
     place = np.array([10, 20, 30])
     assert np.allclose(positions[0, 0], place)
@@ -92,26 +101,103 @@ def test_frame_rates_that_lost_digits_are_made_whole_again(write, frame_time, fp
     assert read_bvh(write(GOOD.replace("0.0333333", frame_time))).fps == fps
 
 
+def test_an_added_point_is_carried_by_its_joint(write):
+    bvh = read_bvh(write(GOOD))
+    added = world_positions(bvh, [6], [Point(2, (0.0, 1.0, 0.0))])
+    assert np.allclose(added, world_positions(bvh, [3]))
+
+
+LENIENT = {
+    "end site in lower case": ("End Site", "End site", None),
+    "keywords in lower case": ("JOINT", "joint", None),
+    "a brace on the line of the joint": ("Tail\n\t{", "Tail {", None),
+    "channels on two lines": ("CHANNELS 1 Yrotation", "CHANNELS 1\n\t\tYrotation", None),
+    "frame time in lower case": ("Frame Time:", "Frame time:", None),
+    "blanks before colons": ("Frames:", "Frames :", None),
+    "a comment first": ("HIERARCHY", "# made by hand\nHIERARCHY", "comments are left out"),
+    "a comment between": ("\tJOINT Tail", "\t// the tail\n\tJOINT Tail", "comments are left out"),
+    "one frame less": ("Frames: 2", "Frames: 3", "2 frames are read where the header promises 3"),
+    "one frame more": ("Frames: 2", "Frames: 1", "2 frames are read where the header promises 1"),
+    "no frame promised": ("Frames: 2", "Frames: 0", "where the header promises 0"),
+    "commas between values": ("30 10 20", "30.0, 10, 20", "commas between values are left out"),
+}
+
+
+@pytest.mark.parametrize("case", LENIENT)
+def test_what_other_programs_read_is_read_with_a_warning_where_it_is_odd(write, case):
+    old, new, warning = LENIENT[case]
+    assert old in GOOD
+    found, plain = read_bvh(write(GOOD.replace(old, new))), read_bvh(write(GOOD, "plain.bvh"))
+    assert np.array_equal(found.values, plain.values)
+    assert (found.names, found.channels, found.fps) == (plain.names, plain.channels, plain.fps)
+    assert len(found.warnings) == (warning is not None)
+    assert (warning or "") in " ".join(found.warnings)
+
+
+@pytest.mark.parametrize(
+    "encode",
+    [
+        lambda text: text.encode("utf-8-sig"),
+        lambda text: text.encode("utf-16"),
+        lambda text: b"\xfe\xff" + text.encode("utf-16-be"),
+        lambda text: text.encode("utf-16-le"),
+        lambda text: text.replace("\n", "\r\n").encode() + b"\x1a",
+        lambda text: text.rstrip("\n").encode(),
+        lambda text: text.replace("\n", "\r").encode(),
+    ],
+)
+def test_encodings_of_other_systems_are_read(tmp_path, encode):
+    (tmp_path / "clip.bvh").write_bytes(encode(GOOD))
+    (tmp_path / "plain.bvh").write_text(GOOD)
+    found, plain = read_bvh(tmp_path / "clip.bvh"), read_bvh(tmp_path / "plain.bvh")
+    assert np.array_equal(found.values, plain.values)
+    assert found.names == plain.names
+
+
+def test_decimal_commas_are_read_as_points(write):
+    text = GOOD.replace("0 1 0", "0.5 1.25 0").replace("30 10 20", "30.5 10.25 -20.125")
+    found, plain = read_bvh(write(text.replace(".", ","))), read_bvh(write(text, "plain.bvh"))
+    assert np.array_equal(found.values, plain.values)
+    assert np.array_equal(found.offsets, plain.offsets)
+    assert found.fps == plain.fps == 30
+    assert "decimal" in found.warnings[0]
+
+
+def test_a_frame_time_of_zero_leaves_the_frame_rate_open(write):
+    assert read_bvh(write(GOOD.replace("0.0333333", "0"))).fps is None
+
+
+@pytest.mark.parametrize(
+    ("joints", "message"),
+    [
+        ("JOINT a { OFFSET 0 1 0 CHANNELS 1 Xrotation " * 501 + "}" * 501, "more than 500 joints"),
+        ("JOINT a { OFFSET 0 1 0 CHANNELS 0 }\n" * 10001, "more than 10,000 joints"),
+    ],
+    ids=["nested", "side by side"],
+)
+def test_skeletons_of_no_body_are_refused_before_they_fill_the_memory(write, joints, message):
+    with pytest.raises(InputError, match=message):
+        read_bvh(write(GOOD.replace("JOINT Tail", f"{joints}\nJOINT Tail")))
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
         ("HIERARCHY", "<html>", "not a BVH file"),
         ("MOTION", "", "not a BVH file"),
-        ("Frame Time: 0.0333333", "Frame Time: fast", "not a BVH file"),
-        ("Frame Time: 0.0333333", "Frame Time: 0", "2 frames of 0.0 s"),
-        ("Frames: 2", "Frames: 0", "0 frames"),
-        ("Frames: 2", "Frames: 3", "found 2 frames, but the header promises 3"),
-        ("Frames: 2", "Frames: 1", "found 2 frames, but the header promises 1"),
+        ("Frame Time: 0.0333333", "Frame Time: fast", "found Frame Time: fast"),
         ("30 10 20", "30 10 nan", "line 33: 'nan' is not a plausible number"),
         ("30 10 20", "30 10 2O", "line 33: '2O' is not a plausible number"),
         ("10 20 30 0\n", "10 20", "line 34: found 12 values, expected 14 a frame"),
         ("10 20 30 0\n", "10 20 30 0\nend", "line 35: found 1 values, expected 14"),
-        ("OFFSET 0 4 0", "OFFSET 0 4", "line 11: cannot make sense of 'OFFSET 0 4'"),
+        ("OFFSET 0 4 0", "OFFSET 0 4", "line 12: 'CHANNELS' is not a plausible number"),
         ("\tOFFSET 0 4 0\n", "", "joint 'Lower' has no OFFSET"),
-        ("Frame Time: 0.0333333", "Frame Time: 1e", "2 frames of 1e s, expected two numbers"),
+        ("Frame Time: 0.0333333", "Frame Time: -1", "expected seconds above zero"),
+        ("Frames: 2", "Frames: two", "found Frames: two, expected a number"),
+        ("Frame Time: 0.0333333", "Frame Time: 1e", "found Frame Time: 1e, expected seconds"),
         ("30 10 20", "30 10 1e30", "line 33: '1e30' is not a plausible number"),
         ("OFFSET 0 4 0", "OFFSET 0 four 0", "line 11: 'four' is not a plausible number"),
-        ("CHANNELS 1", "CHANNELS 2", "line 22: cannot make sense"),
+        ("CHANNELS 1", "CHANNELS 2", "line 23: unknown channel 'JOINT'"),
         ("CHANNELS 1 Yrotation", "CHANNELS 1 Wrotation", "line 22: unknown channel 'Wrotation'"),
         ("}\nMOTION", "MOTION", "cut short"),
         ("JOINT Tail\n", "\n", "line 20: cannot make sense of '{'"),

@@ -7,7 +7,8 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from tmr.errors import InputError
-from tmr.motion.conventions import UNITS, Overrides, body_axis, stature, up_axis
+from tmr.motion.anatomy import stature
+from tmr.motion.conventions import UNITS, Overrides, up_axis
 from tmr.motion.mirror import MIRRORED_JOINTS
 from tmr.motion.read import read_motion
 from tmr.motion.skeleton import BONE_LENGTHS, joint
@@ -118,7 +119,6 @@ def test_bodies_that_lie_jump_or_climb_are_noted(read, walk):
     [
         (lambda j: j, Overrides(), "does not say its frame rate: give it as fps=NUMBER"),
         (lambda j: j, Overrides(fps=20, unit="cm"), r"a person is 0\.0\d+ m long"),
-        (lambda j: j / 30, Overrides(fps=20), "no usual unit .* makes a human body"),
         (lambda j: j[:, :21], Overrides(fps=20), r"shape \(\d+, 21, 3\), expected joint"),
         (lambda j: j.reshape(len(j), -1), Overrides(fps=20), "expected joint positions"),
         (lambda j: j.astype(str), Overrides(fps=20), "expected numbers"),
@@ -165,8 +165,41 @@ def test_stature_is_measured_along_legs_and_spine(walk):
     assert stature(3 * walk) == pytest.approx(3 * stature(walk))
 
 
-def test_most_bodies_decide_on_the_up_axis(walk):
-    standing, lying = body_axis(walk), body_axis(walk[..., [0, 2, 1]])
-    assert up_axis([standing] * 5 + [lying]) == "y"
-    assert up_axis([lying] * 5 + [standing]) == "z"
-    assert up_axis([lying, standing]) == "y"
+def test_a_body_that_lies_is_left_lying_where_the_rest_pose_or_the_floor_tells(walk):
+    lying = walk[..., [0, 2, 1]] * [1, -1, 1]
+    lying -= [0, lying[..., 1].min(), -3]
+    warnings: list[str] = []
+    assert up_axis(lying, walk[0], warnings) == "y"
+    assert up_axis(lying, None, warnings) == "y"
+    assert [warning[:9] for warning in warnings] == ["read y up"] * 2
+    # Where the rest pose has all bones along one axis, the motion counts.
+    bones = np.zeros((22, 3))
+    bones[:, 0] = np.arange(22)
+    assert up_axis(walk, bones, warnings) == "y"
+    assert up_axis(walk[..., [0, 2, 1]] * [1, -1, 1], bones, warnings) == "z"
+    assert len(warnings) == 2
+
+
+def test_a_body_that_no_usual_unit_makes_a_human_is_made_one(read, walk):
+    take = read(walk / 30, Overrides(fps=20))
+    assert stature(take.joints) == pytest.approx(1.48, abs=0.01)
+    assert take.warnings[0].startswith("no usual unit makes a human of a body")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"left_elbow": 3, "right_elbow": 3}, "upper arm of .* times the forearm"),
+        ({"left_knee": 1.9}, "the left thigh is .* times as long as the right one"),
+        ({"head": 4}, "found a neck of .* times the trunk"),
+    ],
+)
+def test_proportions_of_no_human_are_refused(read, walk, change, message):
+    changed = walk.copy()
+    for name, factor in change.items():
+        parent = joint({"knee": f"{name[:-4]}hip", "elbow": f"{name[:-5]}shoulder"}.get(
+            name.rpartition("_")[2], "spine3"))  # fmt: skip
+        bone = changed[:, joint(name)] - changed[:, parent]
+        changed[:, joint(name)] = changed[:, parent] + factor * bone
+    with pytest.raises(InputError, match=message):
+        read(changed, Overrides(fps=20))

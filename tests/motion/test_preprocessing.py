@@ -1,6 +1,7 @@
 import csv
 import logging
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from tests.motion.bvh_text import person_bvh
 from tmr.errors import InputError
 from tmr.motion.conventions import Overrides
 from tmr.motion.features import features_to_joints, joints_to_features
+from tmr.motion.manifest import MANIFEST
 from tmr.motion.mirror import mirror_joints
 from tmr.motion.preprocessing import compute_features, import_folder
 
@@ -29,8 +31,9 @@ def takes(tmp_path) -> Path:
 
 
 def files_below(folder: Path) -> set[str]:
-    """Every file, hidden and temporary ones too."""
-    return {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
+    """Every file but manifests, hidden and temporary ones too."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
+    return {str(path.relative_to(folder)) for path in files}
 
 
 def walking() -> np.ndarray:
@@ -65,13 +68,129 @@ def test_a_second_run_does_only_what_is_missing_or_has_changed(takes, tmp_path):
     assert import_folder(takes, target).already_done == 2
     (target / "walk.npy").unlink()
     assert import_folder(takes, target).written == 1
-    later = (target / "deep" / "stand.npy").stat().st_mtime + 5
-    os.utime(takes / "deep" / "stand.BVH", (later, later))
-    assert import_folder(takes, target).written == 1
 
     compute_features(tmp_path / "joints", tmp_path / "features")
     (tmp_path / "features" / "M" / "mine" / "walk.npy").unlink()
     assert compute_features(tmp_path / "joints", tmp_path / "features").already_done == 1
+    assert compute_features(tmp_path / "joints", tmp_path / "features").already_done == 2
+
+
+def test_a_file_replaced_by_an_older_one_is_done_again_and_a_touched_one_is_not(takes, tmp_path):
+    target = tmp_path / "joints"
+    import_folder(takes, target)
+    os.utime(takes / "walk.bvh")
+    assert import_folder(takes, target).written == 0
+    older = tmp_path / "older.bvh"
+    older.write_text(person_bvh([(0, 90, 2 * t) for t in range(31)]))
+    os.utime(older, (1e9, 1e9))
+    older.replace(takes / "walk.bvh")
+    assert import_folder(takes, target).written == 1
+    assert np.load(target / "walk.npy")[-1, 0, 2] == pytest.approx(0.6)
+
+
+def test_an_import_with_other_options_is_done_again(takes, tmp_path):
+    """A body that lies for one up axis stands for another."""
+    target = tmp_path / "joints"
+    for up, standing in (("z", False), ("y", True)):
+        assert import_folder(takes, target, Overrides(up=up)).written == 2
+        head, pelvis = np.load(target / "walk.npy")[0, [15, 0], 1]
+        assert bool(head > pelvis + 0.3) is standing
+
+
+def test_features_with_other_options_are_computed_again(tmp_path):
+    (tmp_path / "joints" / "mine").mkdir(parents=True)
+    np.save(tmp_path / "joints" / "mine" / "a.npy", walking())
+    for negated in (False, True):
+        compute_features(tmp_path / "joints", tmp_path / "features", x_negated=negated)
+        joints = walking() * [-1 if negated else 1, 1, 1]
+        features = np.load(tmp_path / "features" / "mine" / "a.npy")
+        assert np.array_equal(features, joints_to_features(joints))
+
+
+@pytest.mark.parametrize("name", ["mine", None])
+def test_joints_and_features_of_a_take_that_is_gone_are_removed(takes, tmp_path, name, caplog):
+    joints, features = tmp_path / "joints", tmp_path / "features"
+
+    def prepare() -> None:
+        import_folder(takes, joints / "mine")
+        compute_features(joints, features, name)
+
+    prepare()
+    (joints / "mine" / "by_hand.npy").write_bytes((joints / "mine" / "walk.npy").read_bytes())
+    (takes / "walk.bvh").unlink()
+    prepare()
+    assert files_below(joints) == {"mine/deep/stand.npy", "mine/by_hand.npy"}
+    made = {"mine/deep/stand.npy", "mine/by_hand.npy"}
+    assert files_below(features) == made | {f"M/{file}" for file in made}
+    assert "1 files removed that were made from files now gone, such as" in caplog.text
+
+
+def test_joints_of_a_take_that_has_become_unreadable_are_removed(takes, tmp_path):
+    import_folder(takes, tmp_path / "joints")
+    (takes / "walk.bvh").write_text("HIERARCHY")
+    with pytest.raises(InputError, match=r"walk\.bvh"):
+        import_folder(takes, tmp_path / "joints")
+    assert files_below(tmp_path / "joints") == {"deep/stand.npy", "skipped.csv"}
+
+
+def test_a_second_folder_of_the_same_name_is_refused_and_a_moved_one_is_not(takes, tmp_path):
+    joints, features = tmp_path / "joints", tmp_path / "features"
+    import_folder(takes, joints / "mine")
+    compute_features(joints, features)
+    other = tmp_path / "other"
+    shutil.copytree(takes / "deep", other)
+    with pytest.raises(InputError, match=r"mine was made from .*takes, not from .*other: give"):
+        import_folder(other, joints / "mine")
+    with pytest.raises(InputError, match=r"another output_folder=FOLDER, or overwrite=true"):
+        compute_features(shutil.copytree(joints, tmp_path / "joints2"), features)
+    takes.rename(tmp_path / "moved")
+    assert import_folder(tmp_path / "moved", joints / "mine").already_done == 2
+    assert import_folder(other, joints / "mine", overwrite=True).removed == 2
+    assert files_below(joints) == {"mine/stand.npy"}
+
+
+def test_without_their_folders_names_must_be_unique(takes, tmp_path):
+    import_folder(takes, tmp_path / "joints")
+    assert import_folder(takes, tmp_path / "joints", flat=True).removed == 1
+    assert files_below(tmp_path / "joints") == {"walk.npy", "stand.npy"}
+    (takes / "deep" / "walk.bvh").write_text(STAND)
+    with pytest.raises(InputError, match=r"walk\.bvh and .*walk\.bvh would both become"):
+        import_folder(takes, tmp_path / "joints", flat=True)
+
+
+def test_overrides_of_a_folder_count_for_its_files_only(takes, tmp_path):
+    (takes / "overrides.csv").write_text("path,fps,up\ndeep,60,\n")
+    import_folder(takes, tmp_path / "joints")
+    assert len(np.load(tmp_path / "joints" / "walk.npy")) == 21  # 31 frames at 30
+    assert len(np.load(tmp_path / "joints" / "deep" / "stand.npy")) == 11
+    (takes / "overrides.csv").write_text("path,fps\ndeep/stand.BVH,30\n")
+    assert import_folder(takes, tmp_path / "joints").written == 1
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("path,fps\ndeeper,60", "line 2: no motion file at or below 'deeper'"),
+        ("path,fps\ndeep,sixty", "line 2: fps 'sixty' is not a number"),
+        ("path,up\ndeep,q", "line 2: unknown up axis 'q'"),
+        ("path,speed\ndeep,2", "unknown column 'speed', expected path and any of profile, fps"),
+        ("path,fps\ndeep,60\ndeep,30", "line 3: a second row for 'deep'"),
+        ("folder,fps\ndeep,60", "no field 'path', found folder, fps"),
+    ],
+)
+def test_a_wrong_table_of_overrides_is_refused(takes, tmp_path, table, message):
+    (takes / "overrides.csv").write_text(table)
+    with pytest.raises(InputError, match=message):
+        import_folder(takes, tmp_path / "joints")
+
+
+def test_a_dead_link_is_one_skipped_file(takes, tmp_path, caplog):
+    (takes / "dead.bvh").symlink_to(tmp_path / "not_fetched")
+    os.mkfifo(takes / "pipe.bvh")
+    summary = import_folder(takes, tmp_path / "joints")
+    assert (summary.written, summary.skipped) == (2, 2)
+    assert "dead.bvh: skipped, a link to a file that is not there" in caplog.text
+    assert "pipe.bvh: skipped, not an ordinary file" in caplog.text
 
 
 def test_two_processes_write_the_same_files_as_one(tmp_path):
@@ -100,17 +219,17 @@ def test_only_the_named_data_set_is_computed(tmp_path):
 
 def test_damaged_files_are_named_and_the_others_go_on(takes, tmp_path, caplog):
     (takes / "broken.bvh").write_text(WALK[: len(WALK) // 2])
-    (takes / "wings.bvh").write_text(WALK.replace("Hips", "Wings"))
+    (takes / "wings.bvh").write_text(WALK.replace("UpperArm_L", "Wing_L"))
     with pytest.raises(InputError, match=r"2 of 4 files could not be used.*broken\.bvh"):
         import_folder(takes, tmp_path / "joints" / "mine")
     assert "broken.bvh" in caplog.text
-    assert "wings.bvh: no joint 'Hips'" in caplog.text
+    assert "wings.bvh: the arms are not alike" in caplog.text
     written = {"mine/walk.npy", "mine/deep/stand.npy"}
     assert files_below(tmp_path / "joints") == written | {"mine/skipped.csv"}
     with (tmp_path / "joints" / "mine" / "skipped.csv").open() as report:
         rows = {Path(row["file"]).name: row["reason"] for row in csv.DictReader(report)}
     assert rows["broken.bvh"].startswith("line ")
-    assert rows["wings.bvh"].startswith("no joint 'Hips'")
+    assert rows["wings.bvh"].startswith("the arms are not alike")
     assert len(rows) == 2
 
     for name in rows:

@@ -47,10 +47,10 @@ def test_a_cmu_file_with_a_t_pose_alone_is_refused(tmp_path):
 def test_an_unknown_joint_is_refused_with_the_file(tmp_path):
     path = tmp_path / "take.bvh"
     path.write_text(person_bvh([(0, 90, 0)] * 3).replace("UpperArm_L", "Wing_L"))
-    with pytest.raises(InputError, match=r"take\.bvh: no joint 'UpperArm_L'.*Wing_L"):
+    with pytest.raises(InputError, match=r"take\.bvh: the arms are not alike: 'Wing_L'"):
         read_motion(path)
 
 
 def test_a_file_of_another_kind_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"expected a motion file \(\.bvh, \.npz, \.npy\)"):
-        read_motion(tmp_path / "take.fbx")
+    with pytest.raises(InputError, match=r"expected a motion file \(\.bvh, \.amc"):
+        read_motion(tmp_path / "take.abc")

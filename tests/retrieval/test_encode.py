@@ -10,8 +10,8 @@ from tmr.model import TMR, ActorDecoder, ActorEncoder
 from tmr.retrieval import PROTOCOLS, best_precision, encode_dataset, evaluate_all
 from tmr.retrieval import encode as encoding_module
 from tmr.retrieval.encode import computing, encode_sequences
-from tmr.sequences import pad
-from tmr.text import EmbeddingCache, TextEmbedding, TextModel
+from tmr.sequences import pack
+from tmr.text import EmbeddingCache, TextModel
 
 WORDS = 12
 
@@ -19,14 +19,18 @@ WORDS = 12
 class RandomEmbeddings(TextModel):
     """Token states and sentence vectors that a caption's number determines; no language model."""
 
-    def embed(self, captions, on_batch=None):
-        return [self._one(caption) for caption in captions]
+    def tokens(self, captions):
+        return [
+            _random(c).normal(size=(4 + len(c) % 8, WORDS)).astype(np.float32) for c in captions
+        ]
 
-    def _one(self, caption: str) -> TextEmbedding:
-        random = np.random.default_rng([ord(letter) for letter in caption])
-        tokens = random.normal(size=(random.integers(4, 12), WORDS)).astype(np.float32)
-        sentence = random.normal(size=6).astype(np.float32)
-        return TextEmbedding(tokens, sentence / np.linalg.norm(sentence))
+    def sentences(self, captions, on_batch=None):
+        vectors = [_random(caption).normal(size=6) for caption in captions]
+        return [(vector / np.linalg.norm(vector)).astype(np.float32) for vector in vectors]
+
+
+def _random(caption: str) -> np.random.Generator:
+    return np.random.default_rng([ord(letter) for letter in caption])
 
 
 @pytest.fixture(scope="module")
@@ -89,9 +93,9 @@ def test_latents_are_those_of_each_sequence_alone(model, dataset):
         sample, other = dataset[index, 0], dataset[index, 1]
         row = row_of[sample.key]
         with torch.no_grad():
-            motion = model.encode_motion(pad([sample.motion])).mu[0]
-            text = model.encode_text(pad([sample.tokens])).mu[0]
-            second = model.encode_text(pad([other.tokens])).mu[0]
+            motion = model.encode_motion(pack([sample.motion])).mu[0]
+            text = model.encode_text(pack([sample.tokens])).mu[0]
+            second = model.encode_text(pack([other.tokens])).mu[0]
         assert encoded.captions[row] == sample.caption
         assert torch.allclose(encoded.motion[row], motion, atol=1e-5)
         assert torch.allclose(encoded.text[row], text, atol=1e-5)

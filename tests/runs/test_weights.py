@@ -17,7 +17,7 @@ from tmr.model import TEMOS
 from tmr.runs.folder import RunDir
 from tmr.runs.legacy_tmr import translate
 from tmr.runs.weights import MODULES, extract, load_model
-from tmr.sequences import pad
+from tmr.sequences import pack
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def equal(first: TEMOS, second: TEMOS) -> bool:
 def test_published_folders_load_as_they_are(shared: Path, name: str) -> None:
     model = load_model(RunDir(shared / "golden" / name))
     assert not model.training
-    motion = pad([torch.randn(30, 263), torch.randn(12, 263)])
+    motion = pack([torch.randn(30, 263), torch.randn(12, 263)])
     assert model.encode_motion(motion).mu.isfinite().all()
 
 

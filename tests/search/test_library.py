@@ -1,275 +1,288 @@
 import copy
 import dataclasses
+import importlib.util
+import itertools
 import json
-import shutil
-import zlib
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-import tmr.search.library
-from tmr.api import Model, load
-from tmr.data import Normalizer, TextMotionData
+from tests.search.conftest import LENGTHS, SPLITS, Hashed, features
+from tmr.api import Model
+from tmr.data import TextMotionData
 from tmr.errors import InputError
 from tmr.motion.features import features_to_joints
 from tmr.motion.writers import write_bvh
 from tmr.retrieval import cosine_similarity, shown_score
-from tmr.search.library import DatasetSource, Library
-from tmr.text import EmbeddingCache, TextEmbedding, TextModel, embeddings_folder
+from tmr.search import rows
+from tmr.search.library import Library
+from tmr.text import EmbeddingCache, embeddings_folder
 
-LENGTHS = {f"k{number}": 40 + 7 * number for number in range(8)}
-SPLITS = {"test": ["k0", "k1", "k2"], "train": ["k3", "k4", "k5", "k6", "k7"]}
-
-
-class Hashed(TextModel):
-    """Token states drawn at random from a seed that the caption is."""
-
-    def embed(
-        self, captions: Sequence[str], on_batch: Callable[[int], object] | None = None
-    ) -> list[TextEmbedding]:
-        states = [
-            np.random.default_rng(zlib.crc32(c.encode())).normal(size=(len(c.split()), 48))
-            for c in captions
-        ]
-        return [TextEmbedding(s.astype(np.float32), np.zeros(3, np.float32)) for s in states]
-
-    def token_counts(self, captions: Sequence[str]) -> list[int]:
-        return [len(caption.split()) for caption in captions]
+needs_lance = pytest.mark.skipif(
+    importlib.util.find_spec("lance") is None, reason="pylance is not installed"
+)
+BOTH = ["memory", pytest.param("lance", marks=needs_lance)]
+Open = Callable[..., tuple[Library, int]]
 
 
-@pytest.fixture(scope="module")
-def model(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Model:
-    """The golden run, which has random weights, with statistics that change nothing."""
-    run = tmp_path_factory.mktemp("library") / "run"
-    shutil.copytree(shared / "golden" / "run", run)
-    Normalizer(torch.zeros(263), torch.ones(263)).save(run / "stats")
-    return dataclasses.replace(load(run), text_model=Hashed("hashed", "", "", 48))
-
-
-def features(seed: int, frames: int) -> np.ndarray:
-    return np.random.default_rng(seed).normal(size=(frames, 263)).astype(np.float32)
+@pytest.fixture(params=BOTH)
+def store(request: pytest.FixtureRequest) -> str:
+    return request.param
 
 
 @pytest.fixture
-def data(tmp_path: Path) -> TextMotionData:
-    """Eight random motions in two splits; each has a caption of its own, and all share one."""
-    entries = {}
-    for seed, (key, frames) in enumerate(LENGTHS.items()):
-        (tmp_path / "features").mkdir(exist_ok=True)
-        np.save(tmp_path / "features" / f"{key}.npy", features(seed, frames))
-        spans = [(f"motion {key}", 0, frames / 20), ("a person moves", 0, frames / 20)]
-        entries[key] = {
-            "path": key,
-            "duration": frames / 20,
-            "annotations": [{"text": t, "start": start, "end": end} for t, start, end in spans],
-        }
-    splits = tmp_path / "annotations" / "splits"
-    splits.mkdir(parents=True)
-    for name, keys in SPLITS.items():
-        (splits / f"{name}.txt").write_text("\n".join(keys))
-    (splits.parent / "annotations.json").write_text(json.dumps(entries))
-    return TextMotionData("moves", str(splits.parent), str(tmp_path / "features"), "")
+def opened(model: Model, data: TextMotionData, tmp_path: Path, store: str) -> Open:
+    """Opens the data set's library in one folder, with the number of motions it encoded."""
 
-
-class Watched:
-    """Libraries of the same data in the same folder, and what each of them had to encode."""
-
-    def __init__(self, model: Model, data: TextMotionData, folder: Path) -> None:
-        self.model, self.data, self.folder = model, data, folder
-
-    def open(self, splits: Sequence[str] = ()) -> tuple[Library, int]:
-        """A library, and the number of motions that opening it encoded."""
-        encoded = [0]
+    def open_library(*splits: str, **options) -> tuple[Library, int]:
+        seen = [0]
         library = Library.of_data(
-            self.model, self.data, self.folder, splits, lambda _, total: encoded.append(total)
-        )
-        assert set(library.gallery.rows) >= {k for s in splits or SPLITS for k in SPLITS[s]} & {
-            item.key for item in library.source.items()
-        }
-        return library, encoded[-1]
+            data, options.pop("model", model), tmp_path / "library", splits=splits, store=store,
+            progress=lambda done, total: seen.append(done), **options,
+        )  # fmt: skip
+        return library, seen[-1]
+
+    return open_library
 
 
-@pytest.fixture
-def watched(model: Model, data: TextMotionData, tmp_path: Path) -> Watched:
-    return Watched(model, data, tmp_path / "galleries")
+def keys_of(library: Library) -> set[str]:
+    return {entry.key for entry in library.entries()}
 
 
-def test_a_search_gives_the_scores_of_the_model(watched, model):
-    library, _ = watched.open()
+def test_a_search_gives_the_scores_of_the_model(opened, model):
+    library, _ = opened()
     hits = library.search("somebody walks in a circle", top=8)
     motions = [features(seed, frames) for seed, frames in enumerate(LENGTHS.values())]
     scores = model.similarity(["somebody walks in a circle"], motions)[0]
     expected = dict(zip(LENGTHS, scores.tolist(), strict=True))
-    assert [hit.item.key for hit in hits] == sorted(expected, key=lambda k: -expected[k])
+    assert [hit.entry.key for hit in hits] == sorted(expected, key=lambda k: -expected[k])
     for hit in hits:
-        assert hit.score == pytest.approx(expected[hit.item.key], abs=1e-5)
-        assert hit.item.captions == (f"motion {hit.item.key}", "a person moves")
-        assert hit.item.seconds == LENGTHS[hit.item.key] / 20
+        assert hit.score == pytest.approx(expected[hit.entry.key], abs=1e-5)
+        assert hit.entry.captions == (f"motion {hit.entry.key}", "a person moves")
+        assert hit.entry.seconds == LENGTHS[hit.entry.key] / 20
+        assert hit.entry.frame_span == (0, LENGTHS[hit.entry.key])
 
 
-def test_a_compound_query_ranks_by_the_weighted_sum(watched, model):
-    library, _ = watched.open()
-    found = [hit.item.key for hit in library.search('"walk" + 0.5 "angry" - "turn"', top=8)]
-    cosine = cosine_similarity(
-        model.encode_texts(["walk", "angry", "turn"]), library.gallery.latents
-    )
-    summed = cosine[0] + 0.5 * cosine[1] - cosine[2]
-    assert found == [library.gallery[int(row)].key for row in summed.argsort(descending=True)]
+def test_a_compound_query_ranks_by_the_weighted_sum(opened, model):
+    library, _ = opened()
+    found = [hit.entry.key for hit in library.search('"walk" + 0.5 "angry" - "turn"', top=8)]
+    cosine = cosine_similarity(model.encode_texts(["walk", "angry", "turn"]), library.latents())
+    order = (cosine[0] + 0.5 * cosine[1] - cosine[2]).argsort(descending=True)
+    assert found == [library.entries()[row].key for row in order.tolist()]
 
 
-def test_a_motion_finds_itself_by_its_array_and_its_kin_by_its_key(watched):
-    library, _ = watched.open()
+def test_a_motion_finds_itself_by_its_array_and_its_kin_by_its_key(opened):
+    library, _ = opened()
     by_array = library.search(features(4, LENGTHS["k4"]), top=8)
-    assert by_array[0].item.key == "k4"
+    assert by_array[0].entry.key == "k4"
     assert by_array[0].score == pytest.approx(1, abs=1e-5)
-    assert [h.item.key for h in library.more_like("k4", 7)] == [h.item.key for h in by_array[1:]]
+    assert [h.entry.key for h in library.more_like("k4", 7)] == [h.entry.key for h in by_array[1:]]
 
 
-def test_captions_of_a_motion_come_by_their_score_and_once_each(watched, model):
-    library, _ = watched.open()
-    hits = library.describe("k2", top=20)
+def test_captions_of_a_motion_come_by_their_score_and_once_each(opened, model):
+    library, _ = opened()
+    found = library.describe("k2", top=20)
     texts = {f"motion {key}" for key in LENGTHS} | {"a person moves"}
-    assert {hit.item.key for hit in hits} == texts and len(hits) == len(texts)
+    assert {text for _, text in found} == texts and len(found) == len(texts)
     latent = model.encode_motions([features(2, LENGTHS["k2"])])
-    best = model.encode_texts([hits[0].item.key])
-    expected = float(shown_score(cosine_similarity(best, latent)))
-    assert hits[0].score == pytest.approx(expected, abs=1e-5)
-    assert [h.item.key for h in library.describe(features(2, LENGTHS["k2"]), 3)] == [
-        hit.item.key for hit in hits[:3]
-    ]
-
-
-def test_the_limits_of_a_search_hold(watched):
-    library, _ = watched.open()
-    found = {hit.item.key for hit in library.search("walk", split="train", min_seconds=4)}
-    assert found == {"k6", "k7"}
-    assert len(library.search("walk", top=2, without=["k0"])) == 2
-    with pytest.raises(InputError, match="splits found: test, train"):
-        library.search("walk", split="val")
-
-
-def test_joints_are_those_of_the_features(watched):
-    library, _ = watched.open()
-    np.testing.assert_array_equal(
-        library.joints("k1"), features_to_joints(features(1, LENGTHS["k1"]))
+    best = model.encode_texts([found[0][1]])
+    assert found[0][0] == pytest.approx(
+        float(shown_score(cosine_similarity(best, latent))), abs=1e-5
     )
+    by_array = library.describe(features(2, LENGTHS["k2"]), 3)
+    assert [text for _, text in by_array] == [text for _, text in found[:3]]
+
+
+def test_a_filter_limits_what_is_found(opened):
+    library, _ = opened()
+    hits = library.search("walk", where="split = 'train' and length >= 4")
+    assert {hit.entry.key for hit in hits} == {"k6", "k7"}
+    assert len(library.search("walk", top=2, exclude=["k0"])) == 2
+    with pytest.raises(InputError, match="unknown field speed; fields: key"):
+        library.search("walk", where="speed > 3")
+    with pytest.raises(InputError, match="top=0: expected at least 1"):
+        library.search("walk", top=0)
+
+
+def test_joints_are_those_of_the_features(opened):
+    library, _ = opened()
+    expected = features_to_joints(features(1, LENGTHS["k1"]))
+    np.testing.assert_array_equal(library.joints("k1"), expected)
     with pytest.raises(InputError, match="no motion 'k99' in the library 'moves'"):
         library.joints("k99")
 
 
-def test_what_is_encoded_is_kept(watched):
-    assert watched.open()[1] == 8
-    assert watched.open()[1] == 0
-
-
-def test_only_the_splits_asked_for_are_encoded(watched):
-    library, encoded = watched.open(["test"])
-    assert encoded == 3
-    assert len(library.gallery) == 3
-    assert watched.open()[1] == 5
-    with pytest.raises(InputError, match="no motion of split nsim; splits found: test, train"):
-        watched.open(["nsim"])[0].gallery.rows  # noqa: B018
-
-
-def test_the_library_keeps_step_with_its_files(watched, data):
-    watched.open()
+def test_only_what_changed_is_encoded(opened, data):
+    assert opened()[1] == 8
+    assert opened()[1] == 0
     np.save(data.motion_file("k3"), features(33, 50))
     data.motion_file("k6").unlink()
-    library, encoded = watched.open()
+    os.utime(data.motion_file("k1"), ns=(1, 1))  # touched, with the same content
+    library, encoded = opened()
     assert encoded == 1
-    assert set(library.gallery.rows) == LENGTHS.keys() - {"k6"}
+    assert keys_of(library) == LENGTHS.keys() - {"k6"}
     assert library.search(features(33, 50), top=1)[0].score == pytest.approx(1, abs=1e-5)
     np.save(data.motion_file("k6"), features(6, LENGTHS["k6"]))
-    assert watched.open()[1] == 1
+    assert opened()[1] == 1
 
 
-def test_a_library_that_is_in_step_is_opened_without_reading_its_annotations(watched, monkeypatch):
-    watched.open()
-    _ = watched.open()[0].captions
-
-    def read(self: DatasetSource) -> list:
-        raise AssertionError("nothing has changed")
-
-    monkeypatch.setattr(DatasetSource, "items", read)
-    library = Library.of_data(watched.model, watched.data, watched.folder)
-    assert set(library.gallery.rows) == set(LENGTHS)
-    assert len(library.captions) == len(LENGTHS) + 1
+def test_new_captions_are_noticed(opened, data):
+    opened()
+    path = Path(data.annotations) / "annotations.json"
+    path.write_text(path.read_text().replace("motion k5", "a dance"))
+    library, encoded = opened()
+    assert encoded == 1
+    assert library.entry("k5").captions == ("a dance", "a person moves")
 
 
-def test_captions_that_were_prepared_are_not_put_to_the_language_model_again(watched, data, model):
+def test_only_the_splits_asked_for_are_encoded(opened):
+    library, encoded = opened("test")
+    assert encoded == 3
+    assert keys_of(library) == {*SPLITS["test"]}
+    assert opened()[1] == 5
+    library, encoded = opened("test")
+    assert encoded == 0
+    assert keys_of(library) == LENGTHS.keys()
+    assert library.splits == ["test", "train"]
+    with pytest.raises(InputError, match="no motion of split nsim; splits found: test, train"):
+        opened("nsim")
+
+
+def test_prepared_embeddings_of_captions_are_used(data, model):
     folder = embeddings_folder(data.annotations, model.text_model.name)
     captions = ["a person moves", *(f"motion {key}" for key in LENGTHS)]
     EmbeddingCache(folder, model.text_model).build(captions[:-1])
-    asked = []
+    embedded = []
 
     class Listening(Hashed):
-        def embed(self, captions, on_batch=None):
-            asked.extend(captions)
-            return super().embed(captions, on_batch)
+        def tokens(self, captions):
+            embedded.extend(captions)
+            return super().tokens(captions)
 
     listening = Listening(**dataclasses.asdict(model.text_model))
-    library = Library.of_data(dataclasses.replace(model, text_model=listening), data)
-    rows = [library.captions.rows[caption] for caption in captions]
-    assert asked == captions[-1:]
+    found = Library.of_data(data, dataclasses.replace(model, text_model=listening)).captions
+    assert embedded == captions[-1:]
+    latents = found.latents[[found.rows[caption] for caption in captions]]
     expected = torch.nn.functional.normalize(model.encode_texts(captions))
-    torch.testing.assert_close(library.captions.latents[rows], expected)
+    torch.testing.assert_close(latents, expected)
 
 
-def test_a_change_of_any_file_or_setting_is_noticed(watched, data):
-    source = DatasetSource(data)
-    states = [source.state()]
-    np.save(data.motion_file("new"), features(1, 50))
-    states.append(source.state())
-    np.save(data.motion_file("new"), features(2, 50))
-    states.append(source.state())
-    split = Path(data.annotations) / "splits" / "test.txt"
-    split.write_text(f"{split.read_text()}\nk1")
-    states.append(source.state())
-    states.append(DatasetSource(dataclasses.replace(data, max_seconds=5.0)).state())
-    assert len(set(states)) == len(states)
-    assert source.state() == states[-2]
-
-
-def test_latents_of_other_weights_are_not_used(watched, model):
-    before, _ = watched.open()
+def test_a_library_of_other_weights_is_refused_by_name_or_made_again(opened, model):
+    before, _ = opened()
     other = dataclasses.replace(model, network=copy.deepcopy(model.network))
     with torch.no_grad():
         next(other.network.motion_encoder.parameters()).add_(0.1)
-    library, encoded = Watched(other, watched.data, watched.folder).open()
+    with pytest.raises(InputError, match="was made by the model 'run', not by these weights"):
+        opened(model=other)
+    with pytest.raises(InputError, match="was made by the model 'run'"):
+        Library.open(before.path, other)
+    latents = before.latents()
+    library, encoded = opened(model=other, overwrite=True)
     assert encoded == 8
-    assert library.model.fingerprint != before.model.fingerprint
-    assert not torch.allclose(library.gallery.latents, before.gallery.latents)
+    assert not torch.allclose(library.latents(), latents)
 
 
-def test_an_interrupted_encoding_goes_on_where_it_stopped(watched, data, monkeypatch):
-    monkeypatch.setattr(tmr.search.library, "ENCODED_AT_ONCE", 2)
-
+def test_an_interrupted_encoding_resumes_where_it_stopped(opened, data, model, tmp_path, store):
     def interrupt(done: int, total: int) -> None:
         if done == 6:
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        _ = Library.of_data(watched.model, data, watched.folder, progress=interrupt).gallery
-    assert watched.open()[1] == 2
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rows, "FRAMES_CHUNK", 50)
+        with pytest.raises(KeyboardInterrupt):
+            Library.of_data(data, model, tmp_path / "library", store=store, progress=interrupt)
+    library, encoded = opened()
+    assert 0 < encoded < 8
+    assert keys_of(library) == LENGTHS.keys()
 
 
-def test_a_caption_behind_the_end_of_its_motion_stands_for_all_of_it(watched, data):
+def test_a_caption_after_the_end_of_its_motion_stands_for_all_of_it(opened, data):
     path = Path(data.annotations) / "annotations.json"
     entries = json.loads(path.read_text())
     entries["k5"]["annotations"][0] |= {"start": 60, "end": 65}
     path.write_text(json.dumps(entries))
-    library, _ = watched.open()
-    assert library.search(features(5, LENGTHS["k5"]), top=1)[0].item.key == "k5"
+    library, _ = opened()
+    assert library.search(features(5, LENGTHS["k5"]), top=1)[0].entry.key == "k5"
 
 
-def test_a_data_set_without_features_names_the_command(watched, data):
+def test_a_data_set_without_features_names_the_command(opened, data):
     for key in LENGTHS:
         data.motion_file(key).unlink()
     with pytest.raises(InputError, match=r"python -m prepare\.compute_guoh3dfeats"):
-        watched.open()
+        opened()
+
+
+def test_motions_can_be_added_replaced_and_removed(opened):
+    library, _ = opened()
+    library.add({"mine": features(50, 60)}, {"mine": ["a wave"]}, tags=["new"])
+    assert library.tags == ["new"]
+    hit = library.search(features(50, 60), top=1, where="tag = 'new'")[0]
+    assert (hit.entry.key, hit.entry.captions) == ("mine", ("a wave",))
+    library.add({"mine": features(51, 80)})
+    assert library.entry("mine").seconds == 4
+    assert library.refresh() == 0
+    assert "mine" in keys_of(library)
+    library.remove(["mine", "no such key"])
+    assert keys_of(library) == LENGTHS.keys()
+
+
+def test_a_saved_copy_finds_the_same(opened, model, tmp_path):
+    library, _ = opened(windows=[1.0])
+    copied = library.save(tmp_path / "copy", "memory")
+    reopened = Library.open(tmp_path / "copy", model)
+    for other in (copied, reopened):
+        assert len(other) == len(library)
+        for hit, expected in zip(other.search("walk", 8), library.search("walk", 8), strict=True):
+            assert hit.entry == expected.entry
+            assert hit.score == pytest.approx(expected.score, abs=1e-5)
+    with pytest.raises(InputError, match="there is a library at"):
+        library.save(tmp_path / "copy")
+
+
+def test_moments_find_where_a_motion_happens(model, tmp_path, store):
+    long = features(1, 200)
+    library = Library.of_data
+    np.save(tmp_path / "long.npy", long)
+    (tmp_path / "takes").mkdir()
+    np.save(tmp_path / "takes" / "long.npy", long)
+    np.save(tmp_path / "takes" / "short.npy", features(2, 30))
+    library = Library.of_folder(
+        tmp_path / "takes", model, tmp_path / "library", windows=[2.0, 4.0], store=store
+    )
+    best = library.moments(long[60:100], top=3, seconds=2)[0]
+    assert best.entry.key == "long" and best.entry.window == 2
+    assert best.score == pytest.approx(1, abs=1e-5)
+    assert best.start <= 3 and best.end >= 5
+    # The short take is a window of every length, and each take is one result at a place.
+    for seconds in (2, 4):
+        found = library.moments(features(2, 30), seconds=seconds)
+        assert found[0].entry.key == "short" and found[0].score == pytest.approx(1, abs=1e-5)
+    spans = sorted((m.start, m.end) for m in library.moments("walk") if m.entry.key == "long")
+    assert all(first[1] <= second[0] for first, second in itertools.pairwise(spans))
+    with pytest.raises(InputError, match="has windows of 2, 4 seconds; make one with windows=3"):
+        library.moments("walk", seconds=3)
+
+
+def test_a_library_without_these_windows_is_refused(opened):
+    opened()
+    with pytest.raises(InputError, match=r"has windows of \[\] seconds, not \[2.0\]"):
+        opened(windows=[2.0])
+    library, encoded = opened(windows=[2.0], overwrite=True)
+    assert encoded == 8 and library.moments("walk")
+
+
+def test_a_long_take_is_the_mean_of_its_parts(model):
+    library = Library.of_data  # noqa: F841
+    long = features(3, 500)
+    parts = model.encode_motions(np.array_split(long, 3))
+    expected = torch.nn.functional.normalize(parts, dim=-1).mean(dim=0)
+    found = rows.whole_latents([long, long[:40]], model)
+    torch.testing.assert_close(found[0], torch.nn.functional.normalize(expected, dim=-1))
+    assert len(found) == 2
 
 
 @pytest.fixture(scope="module")
@@ -278,26 +291,43 @@ def clips(shared: Path) -> list[np.ndarray]:
         return [golden[f"{name}.recovered"] for name in ("000000", "000002", "000021")]
 
 
-def test_a_folder_of_bvh_files_is_imported_searched_and_kept_in_step(
-    model, clips, tmp_path, caplog
-):
-    folder = tmp_path / "takes"
+def test_a_folder_of_bvh_files_is_searched_and_kept_in_step(model, clips, tmp_path, caplog):
+    folder = tmp_path / "takes (1), José"
     for name, clip in zip(("a", "deep/b"), clips, strict=False):
         write_bvh(folder / f"{name}.bvh", clip)
     (folder / "broken.bvh").write_text("nothing")
-    library = Library.of_folder(model, folder, tmp_path / "cache")
-    assert set(library.gallery.rows) == {"a", "deep/b"}
-    assert "broken.bvh" in caplog.text
-    assert np.linalg.norm(library.joints("deep/b") - clips[1], axis=-1).max() < 1e-3
-    assert library.search(clips[0], top=1)[0].item.key == "a"
-    assert library.item("a").seconds == pytest.approx((len(clips[0]) - 1) / 20)
+    library = Library.of_folder(folder, model, tmp_path / "library")
+    assert keys_of(library) == {"a", "deep/b"}
+    assert library.skipped.keys() == {"broken.bvh"}
+    assert "broken.bvh: skipped" in caplog.text
+    hit = library.search(clips[0], top=1)[0]
+    assert hit.entry.key == "a" and hit.entry.file == "a.bvh"
+    assert hit.entry.seconds == pytest.approx((len(clips[0]) - 1) / 20)
 
     (folder / "a.bvh").unlink()
     write_bvh(folder / "c.bvh", clips[2])
-    later = Library.of_folder(model, folder, tmp_path / "cache")
-    assert set(later.gallery.rows) == {"c", "deep/b"}
+    library = Library.open(tmp_path / "library", model)
+    assert library.refresh() == 1
+    assert keys_of(library) == {"c", "deep/b"}
+    library.add([folder / "c.bvh"], tags=["best"])
+    assert library.entry("c").take.tags == ("best",)
 
 
-def test_a_folder_that_is_missing_is_refused(model, tmp_path):
+def test_mirrored_copies_are_left_out_unless_wanted(model, tmp_path):
+    (tmp_path / "M").mkdir()
+    for seed, name in enumerate(("a", "M/a", "M/alone")):
+        np.save(tmp_path / f"{name}.npy", features(seed, 60))
+    library = Library.of_folder(tmp_path, model)
+    assert {hit.entry.key for hit in library.search("walk")} == {"a", "M/alone"}
+    assert len(library.search("walk", mirrored=True)) == 3
+    assert len(library.search("walk", mirrored=True, where="mirrored = true")) == 1
+
+
+def test_folders_that_cannot_be_used_are_refused(model, tmp_path):
     with pytest.raises(InputError, match="nowhere"):
-        _ = Library.of_folder(model, tmp_path / "nowhere", tmp_path / "cache").gallery
+        Library.of_folder(tmp_path / "nowhere", model)
+    (tmp_path / "broken.bvh").write_text("nothing")
+    with pytest.raises(InputError, match=r"can be used, 1 skipped; the first: broken\.bvh"):
+        Library.of_folder(tmp_path, model)
+    with pytest.raises(InputError, match="no library at"):
+        Library.open(tmp_path, model)

@@ -75,7 +75,8 @@ def test_a_caption_has_the_same_vectors_in_any_batch(minilm: TextModel) -> None:
     together = dict(zip(crowd, minilm.embed(crowd), strict=True))
     for caption in CAPTIONS:
         (alone,) = minilm.embed([caption])
-        assert largest_difference(alone.tokens, together[caption].tokens) < 1e-6
+        # Batches of other sizes take other kernels, which round differently.
+        assert largest_difference(alone.tokens, together[caption].tokens) < 1e-5
         assert largest_difference(alone.sentence, together[caption].sentence) < 1e-6
 
 
@@ -120,6 +121,19 @@ def test_the_limit_leaves_out_reserved_positions(tiny_mpnet: Path) -> None:
 def test_an_empty_caption_is_refused(minilm: TextModel, empty: str) -> None:
     with pytest.raises(InputError, match="caption 2 of 3 is empty"):
         minilm.embed(["walk", empty, "run"])
+
+
+def test_token_states_need_no_sentence_library(minilm: TextModel) -> None:
+    program = f"""
+import sys
+from tmr.text import TextModel
+model = TextModel("minilm", {minilm.token_model!r}, {minilm.sentence_model!r}, 384)
+assert model.tokens(["a person walks"])[0].shape == (5, 384)
+assert "sentence_transformers" not in sys.modules
+assert model.sentences(["a person walks"])[0].shape == (384,)
+assert "sentence_transformers" in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_progress_counts_every_caption_once(tiny: TextModel) -> None:

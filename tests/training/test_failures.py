@@ -17,7 +17,8 @@ from tests.training.toy import (
     model_of,
     same,
 )
-from tmr.sequences import Padded
+from tmr.data import Batch
+from tmr.sequences import Packed
 
 
 def test_a_loss_that_is_not_finite_stops_with_the_batch_and_the_weights_before(data, tmp_path):
@@ -30,9 +31,9 @@ def test_a_loss_that_is_not_finite_stops_with_the_batch_and_the_weights_before(d
     by_key = {item.key: index for index, item in enumerate(train.items)}
     assert len(kept["keys"]) == 8
     assert all(key in said for key in kept["keys"])
-    for row, key in enumerate(kept["keys"]):
-        motion = train[by_key[key]].motion
-        assert torch.equal(kept["motion"][row][kept["motion_mask"][row]], motion)
+    motions = kept["motion"].split(kept["motion_lengths"])
+    for key, motion in zip(kept["keys"], motions, strict=True):
+        assert torch.equal(motion, train[by_key[key]].motion)
 
 
 def test_the_step_that_failed_can_be_made_again(data, tmp_path):
@@ -42,10 +43,11 @@ def test_the_step_that_failed_can_be_made_again(data, tmp_path):
     kept = torch.load(path, weights_only=True)
     model = model_of(TMR, 0.1)
     model.load_state_dict(kept["state_dict"])
-    motion = Padded(kept["motion"], kept["motion_mask"])
-    text = Padded(kept["text"], kept["text_mask"])
+    motion = Packed(kept["motion"], tuple(kept["motion_lengths"]))
+    text = Packed(kept["text"], tuple(kept["text_lengths"]))
+    batch = Batch(tuple(kept["keys"]), tuple(kept["captions"]), motion, text, kept["sentences"])
     torch.manual_seed(kept["seed"])
-    losses = model(motion, text, kept["sentences"]).losses
+    losses = model(batch).losses
     assert {name: value.item() for name, value in losses.items()}.keys() == kept["losses"].keys()
     for name in ("kl", "latent", "contrastive"):
         torch.testing.assert_close(losses[name].item(), kept["losses"][name])

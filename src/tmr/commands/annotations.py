@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from tmr.data import TextMotionData
+from tmr.data.feature_files import read_features
 from tmr.data.releases import (
     DataSet,
     SourceCount,
@@ -38,7 +37,9 @@ class Options:
 
 
 def _humanml3d(release: Path, options: Options, data: TextMotionData) -> DataSet:
-    built = read_humanml3d(release, _index(options), options.notebook_trim)
+    built = read_humanml3d(
+        release, _index(options), options.notebook_trim, lambda path: seconds_of(data, path)
+    )
     return with_mirrored(built) if options.mirror else built
 
 
@@ -96,10 +97,16 @@ def motion_length(data: TextMotionData, path: str) -> tuple[str, float | None]:
     """
     inside = path if path.startswith(f"{data.name}/") else f"{data.name}/{path}"
     for candidate in (path, inside):
-        file = data.motion_file(candidate)
-        if file.is_file():
-            return candidate, len(np.load(file, mmap_mode="r")) / FPS
+        length = seconds_of(data, candidate)
+        if length is not None:
+            return candidate, length
     return inside, None
+
+
+def seconds_of(data: TextMotionData, path: str) -> float | None:
+    """Length of a motion by its feature file, None without one."""
+    file = data.motion_file(path)
+    return len(read_features(file)) / FPS if file.is_file() else None
 
 
 def source_table(counts: Sequence[SourceCount]) -> str:

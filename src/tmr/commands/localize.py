@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 from torch import Tensor
 from tqdm import tqdm
 
+from tmr import cache
 from tmr.api import Model, load
 from tmr.commands.inference import file_name, overrides_of, read_features
 from tmr.data.dataset import read_features as read_feature_file
@@ -112,14 +113,18 @@ def library_windows(model: Model, folder: Path, plan: WindowPlan) -> WindowLaten
         raise InputError(f"no feature file (.npy) below {folder}; give library=FOLDER")
     place = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:8]
     path = model.run.root / "windows" / f"{folder.resolve().name}-{place}.safetensors"
-    fingerprint = _fingerprint(model, plan, files)
+    digests = cache.content_digests(
+        {file.relative_to(folder).as_posix(): file for file in files},
+        path.with_name(f"digests-{path.name}"),
+    )
+    fingerprint = _fingerprint(model, plan, digests)
     windows = store.load(path, fingerprint)
     if windows is None:
         log.info("%d motions to encode, once", len(files))
         motions = _read_library(model, folder, files)
         windows = encode_motions(plan, encoder_of(model), motions)
-        store.save(path, windows, fingerprint)
-        log.info("wrote %s", path)
+        if store.save(path, windows, fingerprint):
+            log.info("wrote %s", path)
     return windows
 
 
@@ -138,14 +143,12 @@ def _read_library(
         log.warning("%d motions left out: shorter than %g s", short, SHORTEST)
 
 
-def _fingerprint(model: Model, plan: WindowPlan, files: list[Path]) -> str:
-    """Stands for the weights, the statistics, the windows and the state of the files."""
-    digest = hashlib.sha256(model.fingerprint.encode())
-    digest.update(repr((list(plan.seconds), plan.step)).encode())
-    for file in files:
-        status = file.stat()
-        digest.update(os.fsencode(file) + repr((status.st_size, status.st_mtime_ns)).encode())
-    return digest.hexdigest()
+def _fingerprint(model: Model, plan: WindowPlan, digests: Mapping[str, str]) -> str:
+    """Stands for the weights, the statistics, the windows and the content of the files."""
+    return cache.fingerprint(
+        "windows", 1, model=model.fingerprint, seconds=list(plan.seconds), step=plan.step,
+        motions=digests,
+    )  # fmt: skip
 
 
 def _line(moment: Moment) -> str:

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from omegaconf import DictConfig
 from torch import Tensor
 
+from tmr.api import load
 from tmr.commands.library import library_of
 from tmr.io import write_json, write_text
 from tmr.mining import (
@@ -27,7 +28,9 @@ from tmr.mining import (
     telling_words,
 )
 from tmr.retrieval import shown_score
-from tmr.search.gallery import Item
+from tmr.search.captions import Captions
+from tmr.search.entry import Entry
+from tmr.search.filters import quoted
 from tmr.search.library import Library
 
 log = logging.getLogger(__name__)
@@ -37,25 +40,25 @@ Latents = Float[Tensor, "n dim"]
 
 def mine_pairs(cfg: DictConfig) -> None:
     """Print and write what a split of a data set holds twice, contradicts, or has in common."""
-    library = library_of(cfg)
-    rows = library.gallery.where(cfg.split).nonzero()[:, 0].tolist()
-    items = [library.gallery[row] for row in rows]
-    latents = library.gallery.latents[rows]
-    place = library.captions.rows
-    captions = library.captions.latents
+    model = load(cfg.run_dir, cfg.device, cfg.ckpt)
+    library = library_of(cfg, model)
+    where = f"split = {quoted(cfg.split)}"
+    items, latents = library.entries(where), library.latents(where)
+    captions = library.captions
+    place = captions.rows
     own = [[place[text] for text in item.captions] for item in items]
-    first = captions[[numbers[0] for numbers in own]]
+    first = captions.latents[[numbers[0] for numbers in own]]
 
     mined = Mined(
-        title=f"{library.source.name}, split {cfg.split}",
+        title=f"{library.name}, split {cfg.split}",
         motions=len(items),
         duplicates=_duplicates(library, items, latents, cfg),
         alike=_disagreeing(items, latents, first, cfg),
         unlike=[_swapped(pair) for pair in _disagreeing(items, first, latents, cfg)],
-        suspects=_suspects(library, items, latents, own, cfg.suspect_margin),
+        suspects=_suspects(captions, items, latents, own, cfg.suspect_margin),
         clusters=_clusters(items, latents, cfg),
     )
-    folder = library.model.run.root / "mining" / f"{library.source.name}_{cfg.split}"
+    folder = model.run.root / "mining" / f"{library.name}_{cfg.split}"
     page = markdown(mined, cfg.examples)
     print(page)
     write_text(folder / "report.md", page)
@@ -64,13 +67,13 @@ def mine_pairs(cfg: DictConfig) -> None:
 
 
 def _duplicates(
-    library: Library, items: Sequence[Item], latents: Latents, cfg: DictConfig
+    library: Library, items: Sequence[Entry], latents: Latents, cfg: DictConfig
 ) -> list[list[str]]:
     features: dict[int, np.ndarray] = {}
 
     def motion(i: int) -> np.ndarray:
         if i not in features:
-            features[i] = library.motion(items[i].key)
+            features[i] = library.features(items[i].key)
         return features[i]
 
     same = [
@@ -82,7 +85,7 @@ def _duplicates(
 
 
 def _disagreeing(
-    items: Sequence[Item], near: Latents, far: Latents, cfg: DictConfig
+    items: Sequence[Entry], near: Latents, far: Latents, cfg: DictConfig
 ) -> list[MotionPair]:
     """Pairs that are alike by ``near`` and unlike by ``far``, most unlike first."""
     pairs = near_pairs(near, cfg.alike_above)
@@ -106,14 +109,14 @@ def _swapped(pair: MotionPair) -> MotionPair:
 
 
 def _suspects(
-    library: Library,
-    items: Sequence[Item],
+    captions: Captions,
+    items: Sequence[Entry],
     latents: Latents,
     own: Sequence[Sequence[int]],
     margin: float,
 ) -> list[Suspect]:
-    worst, place, best, best_score = caption_ranks(latents, library.captions.latents, own)
-    texts = [item.key for item in library.captions]
+    worst, place, best, best_score = caption_ranks(latents, captions.latents, own)
+    texts = captions.texts
     found = [
         Suspect(item.key, texts[p], score, texts[b], better)
         for item, p, score, b, better in zip(
@@ -124,7 +127,7 @@ def _suspects(
     return sorted(found, key=lambda suspect: suspect.score - suspect.better_score)
 
 
-def _clusters(items: Sequence[Item], latents: Latents, cfg: Mapping) -> list[ClusterReport]:
+def _clusters(items: Sequence[Entry], latents: Latents, cfg: Mapping) -> list[ClusterReport]:
     count = cfg["clusters"] or max(1, round(math.sqrt(len(items) / 2)))
     clusters = spherical_k_means(latents, count, cfg["seed"])
     members = [clusters.items(cluster) for cluster in range(count)]

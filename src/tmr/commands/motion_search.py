@@ -9,6 +9,7 @@ from tmr.commands.inference import overrides_of, read_features, texts_of
 from tmr.commands.library import library_of
 from tmr.errors import InputError
 from tmr.retrieval import cosine_similarity, shown_score
+from tmr.search.filters import quoted
 from tmr.search.library import Library
 
 
@@ -18,8 +19,8 @@ def motion_to_motion(cfg: DictConfig) -> None:
     latent = _latent(library, cfg)
     without = [] if cfg.key is None else [cfg.key]
     print(cfg.key or cfg.npy)
-    for hit in library.search(latent, cfg.top, cfg.split, without=without):
-        print(f"  {hit.score:.3f}  {hit.item.key:<10} {hit.item.captions[0]}")
+    for hit in library.search(latent, cfg.top, f"split = {quoted(cfg.split)}", exclude=without):
+        print(f"  {hit.score:.3f}  {hit.entry.key:<10} {hit.entry.captions[0]}")
 
 
 def motion_to_text(cfg: DictConfig) -> None:
@@ -27,10 +28,10 @@ def motion_to_text(cfg: DictConfig) -> None:
     library = library_of(cfg)
     latent = _latent(library, cfg)
     if cfg.texts is None and cfg.text is None:
-        found = [(hit.score, hit.item.key) for hit in library.describe(latent, cfg.top)]
+        found = library.describe(latent, cfg.top)
     else:
         texts = texts_of(cfg)
-        latents = library.model.encode_texts(texts).cpu()
+        latents = library.encoder.encode_texts(texts).cpu()
         scores = shown_score(cosine_similarity(latent[None], latents))[0].tolist()
         found = sorted(zip(scores, texts, strict=True), reverse=True)[: cfg.top]
     print(cfg.key or cfg.npy)
@@ -43,8 +44,5 @@ def _latent(library: Library, cfg: DictConfig) -> Tensor:
         raise InputError("give either npy=FILE, a motion file, or key=KEY, one of the data set")
     if cfg.npy is not None:
         features = read_features(Path(cfg.npy), cfg.start, cfg.end, overrides_of(cfg))
-        return library.model.encode_motions([features])[0].cpu()
-    gallery = library.gallery
-    if cfg.key not in gallery.rows:
-        raise InputError(f"no motion {cfg.key!r} in {library.source.name!r}, split {cfg.split}")
-    return gallery.latents[gallery.rows[cfg.key]]
+        return library.encoder.encode_motions([features])[0].cpu()
+    return library.latent(cfg.key)

@@ -48,7 +48,7 @@ def train(cfg: DictConfig) -> float:
         model.compile_layers()
     with run.locked() if process_rank() == 0 else nullcontext():
         if process_rank() == 0:
-            remove_leftovers(run.root)
+            remove_leftovers(run.root, recursive=True)
             run.create(config, normalizer)
         figures = fit(
             model,

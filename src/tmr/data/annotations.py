@@ -1,6 +1,7 @@
 """Captions of motions and the splits they belong to, as they lie on disk."""
 
 import gzip
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -10,6 +11,7 @@ from pathlib import Path
 import orjson
 
 from tmr.errors import InputError
+from tmr.spreadsheet import decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,12 @@ def read_annotations(folder: Path) -> dict[str, Annotation]:
 def _read(path: Path, *version: int) -> dict[str, Annotation]:
     content = path.read_bytes()
     if path.suffix == ".gz":
-        content = gzip.decompress(content)
+        try:
+            content = gzip.decompress(content)
+        except (EOFError, OSError, zlib.error) as error:
+            raise InputError(
+                f"{path} is not a whole gzip archive ({error}); get it again"
+            ) from None
     try:
         entries = orjson.loads(content)
     except orjson.JSONDecodeError as error:
@@ -132,7 +139,7 @@ def read_split(folder: Path, split: str) -> list[str]:
     if not path.is_file():
         found = sorted(p.stem for p in path.parent.glob("*.txt"))
         raise InputError(f"no split {split!r} at {path}; splits found: {found or 'none'}")
-    return path.read_text(encoding="utf-8").split()
+    return decode(path.read_bytes(), str(path)).split()
 
 
 def has_split(folder: Path, split: str) -> bool:

@@ -19,12 +19,12 @@ from tmr.data.annotations import (
     read_split,
     within,
 )
-from tmr.data.feature_files import read_features
+from tmr.data.feature_files import feature_file, read_features
 from tmr.data.feature_store import FeatureStore, open_store
 from tmr.data.normalizer import Normalizer
 from tmr.errors import InputError
 from tmr.motion.skeleton import FPS
-from tmr.sequences import Padded, pad
+from tmr.sequences import Packed, pack
 from tmr.text import EmbeddingCache
 
 log = logging.getLogger(__name__)
@@ -43,12 +43,12 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Samples padded to the longest: what a step of training or encoding takes."""
+    """What a step of training or encoding takes."""
 
     keys: tuple[str, ...]
     captions: tuple[str, ...]
-    motion: Padded
-    text: Padded
+    motion: Packed
+    text: Packed
     sentences: Float[Tensor, "batch sdim"]
 
     def __len__(self) -> int:
@@ -75,12 +75,12 @@ class Batch:
 
 
 def collate(samples: list[Sample]) -> Batch:
-    """Samples as one padded batch."""
+    """Samples as one batch."""
     return Batch(
         keys=tuple(s.key for s in samples),
         captions=tuple(s.caption for s in samples),
-        motion=pad([s.motion for s in samples]),
-        text=pad([s.tokens for s in samples]),
+        motion=pack([s.motion for s in samples]),
+        text=pack([s.tokens for s in samples]),
         sentences=torch.stack([s.sentence for s in samples]),
     )
 
@@ -122,8 +122,8 @@ class TextMotionData:
         return found
 
     def motion_file(self, path: str) -> Path:
-        """Feature file of an annotation's ``path``."""
-        return Path(self.motions) / f"{path}.npy"
+        """Feature file of an annotation's ``path``, by :func:`feature_file`."""
+        return feature_file(Path(self.motions), path)
 
     def normalizer(self) -> Normalizer:
         """Statistics of the training split."""

@@ -12,11 +12,11 @@ from torch.utils.data import Dataset
 from tmr.data.dataset import Batch, TextMotionDataset
 from tmr.data.normalizer import Normalizer
 from tmr.errors import InputError
-from tmr.sequences import Padded, starts
+from tmr.sequences import Packed, sequence_and_position, starts
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 1024  # sequences in one copy to the device
+COPY_CHUNK = 1024  # sequences
 
 
 class DeviceDataset(Dataset):
@@ -33,8 +33,8 @@ class DeviceDataset(Dataset):
         embeddings = [dataset.embeddings[text] for text in texts]
         tokens = [torch.from_numpy(np.asarray(embedding.tokens)) for embedding in embeddings]
         sentences = np.stack([embedding.sentence for embedding in embeddings])
-        self.features = moved(list(motions.values()), device)
-        self.tokens = moved(tokens, device)
+        self.features = concatenate_on_device(list(motions.values()), device)
+        self.tokens = concatenate_on_device(tokens, device)
         self.sentences = torch.from_numpy(sentences).to(device)
         mean, std = dataset.normalizer.mean, dataset.normalizer.std
         self.normalizer = Normalizer(mean.to(device), std.to(device))
@@ -72,46 +72,37 @@ class DeviceDataset(Dataset):
         pairs = [index if isinstance(index, tuple) else (index, 0) for index in indices]
         items = [self.dataset.items[motion] for motion, _ in pairs]
         rows = self.table[[self.first_row[motion] + caption for motion, caption in pairs]]
-        there = torch.from_numpy(rows.T.copy()).to(self.device, non_blocking=True)
+        there = torch.from_numpy(rows[:, [0, 2, 4]].T.copy()).to(self.device, non_blocking=True)
         frames, words = tuple(rows[:, 1].tolist()), tuple(rows[:, 3].tolist())
-        motion = gather(self.features, there[0], there[1], frames)
-        normal = self.normalizer(motion.x).masked_fill(~motion.mask[..., None], 0)
+        motion = gather(self.features, there[0], frames)
         return Batch(
             keys=tuple(item.key for item in items),
             captions=tuple(
                 item.captions[caption].text for item, (_, caption) in zip(items, pairs, strict=True)
             ),
-            motion=Padded(normal, motion.mask, frames),
-            text=gather(self.tokens, there[2], there[3], words),
-            sentences=self.sentences[there[4]],
+            motion=Packed(self.normalizer(motion.x), frames),
+            text=gather(self.tokens, there[1], words),
+            sentences=self.sentences[there[2]],
         )
 
 
 def gather(
-    packed: Float[Tensor, "rows feat"],
-    first: Int[Tensor, " batch"],
-    lengths: Int[Tensor, " batch"],
-    known: tuple[int, ...],
-) -> Padded:
-    """The sequences of ``lengths`` rows from the rows ``first`` on; ``known`` are the lengths too.
-
-    No GPU is waited for.
-    """
-    time = torch.arange(max(known), device=packed.device)
-    mask = time < lengths[:, None]
-    rows = (first[:, None] + time).where(mask, 0)
-    return Padded(packed[rows].masked_fill(~mask[..., None], 0), mask, known)
+    packed: Float[Tensor, "rows feat"], first: Int[Tensor, " batch"], lengths: tuple[int, ...]
+) -> Packed:
+    """The sequences of ``lengths`` rows from the rows ``first`` on. No GPU is waited for."""
+    sequence, position = sequence_and_position(lengths, packed.device)
+    return Packed(packed[first[sequence] + position], lengths)
 
 
-def moved(
+def concatenate_on_device(
     sequences: Sequence[Float[Tensor, "_ feat"]], device: torch.device
 ) -> Float[Tensor, "rows feat"]:
-    """The sequences one behind the other on ``device``; only some at a time are copied here."""
+    """The sequences concatenated on ``device``; only some at a time are copied here."""
     rows = sum(len(sequence) for sequence in sequences)
     packed = torch.empty(rows, sequences[0].shape[1], device=device)
     done = 0
-    for start in range(0, len(sequences), AT_ONCE):
-        part = torch.cat(list(sequences[start : start + AT_ONCE]))
+    for start in range(0, len(sequences), COPY_CHUNK):
+        part = torch.cat(list(sequences[start : start + COPY_CHUNK]))
         packed[done : done + len(part)] = part
         done += len(part)
     return packed

@@ -1,12 +1,28 @@
-"""Feature files of motions."""
+"""Feature files of motions: where they lie, and what is in them."""
 
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
+from tmr.data.amass_names import spellings
 from tmr.errors import InputError
 from tmr.motion.features import NUM_FEATURES
+from tmr.motion.preprocessing import MIRRORED
+
+
+def feature_file(motions: Path, path: str) -> Path:
+    """The feature file of an annotation's ``path`` below ``motions``.
+
+    A motion of AMASS is also found by the names that other releases have for it, see
+    :func:`tmr.data.amass_names.spellings`. A file that is nowhere is named as in ``path``.
+    """
+    file = motions / f"{path}.npy"
+    if file.is_file():
+        return file
+    mirrored = f"{MIRRORED}/" if path.startswith(f"{MIRRORED}/") else ""
+    others = (motions / f"{mirrored}{name}.npy" for name in spellings(path.removeprefix(mirrored)))
+    return next((other for other in others if other.is_file()), file)
 
 
 def read_features(path: Path) -> Float[np.ndarray, "frames feat"]:

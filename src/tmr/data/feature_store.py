@@ -1,30 +1,30 @@
 """All motion features of a data set in one memory-mapped file.
 
 Opening tens of thousands of small files takes minutes on a cold disk; mapping one takes nothing,
-and processes of one machine share its pages. The file is in safetensors format: ``features`` has
-the frames of all motions, one motion behind the other, and the metadata say which are whose.
+and processes of one machine share its pages. The file is a cache (`tmr.cache`): ``features`` has
+the frames of all motions, concatenated, and the record says which are whose.
 """
 
-import hashlib
 import logging
-import os
-from collections.abc import Collection, Iterator
+import tempfile
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import orjson
+import torch
 from jaxtyping import Float
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from tmr.data.feature_files import read_features
+from tmr import cache
+from tmr.data.feature_files import feature_file, read_features
 from tmr.errors import InputError
-from tmr.io import atomic_path
 from tmr.motion.features import NUM_FEATURES
 
 log = logging.getLogger(__name__)
+
+VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,78 +47,51 @@ class FeatureStore:
 def open_store(file: Path, motions: Path, paths: Collection[str]) -> FeatureStore | None:
     """The store of the motions ``paths`` under ``motions``, made anew where files have changed.
 
-    A changed, new or removed feature file shows in the sizes and times of the files. Motions
-    without a file, or with a damaged one, are not in the store. None when it cannot be written,
-    with a warning: a read-only or full disk.
+    Motions without a file, or with a damaged one, are not in the store. None when it cannot be
+    written, with a warning: a read-only or full disk.
     """
-    present = {path: motions / f"{path}.npy" for path in sorted(paths)}
-    fingerprint = _fingerprint(present)
-    if (store := _map(file, fingerprint)) is not None:
-        return store
-    log.info("packing the features of up to %d motions into %s", len(present), file)
-    try:
-        _write(file, present, fingerprint)
-    except OSError as error:
-        log.warning("cannot pack features into %s: %s; reading single files", file, error)
+    files = {path: feature_file(motions, path) for path in sorted(paths)}
+    digests = cache.content_digests(files, file.with_name(f"digests-{file.name}"))
+    made_from = cache.fingerprint("features", VERSION, motions=digests)
+    held = cache.read(file, made_from)
+    if held is None:
+        log.info("packing the features of up to %d motions into %s", len(digests), file)
+        if not _write(file, {path: files[path] for path in digests}, made_from):
+            log.warning("reading the features from single files")
+            return None
+        held = cache.read(file, made_from)
+    if held is None:
         return None
-    return _map(file, fingerprint)
-
-
-def _fingerprint(files: dict[str, Path]) -> str:
-    digest = hashlib.sha256()
-    for path, file in files.items():
-        try:
-            status = file.stat()
-        except FileNotFoundError:
-            continue
-        digest.update(f"{path}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
-    return digest.hexdigest()
-
-
-def _map(file: Path, fingerprint: str) -> FeatureStore | None:
-    """The store in ``file``; None when there is none, or one of other feature files."""
-    try:
-        with safe_open(file, framework="pt") as stored:
-            record = orjson.loads(stored.metadata()["tmr"])
-            if record["fingerprint"] != fingerprint:
-                return None
-            ends = np.cumsum([0, *record["lengths"]]).tolist()
-            spans = pairwise(ends)
-            features = stored.get_tensor("features")
-    except (OSError, SafetensorError, LookupError, TypeError, ValueError):
-        return None
-    return FeatureStore(features, dict(zip(record["paths"], spans, strict=True)))
-
-
-def _write(file: Path, files: dict[str, Path], fingerprint: str) -> None:
-    lengths = {path: length for path, length in _lengths(files) if length}
-    size = 4 * NUM_FEATURES * sum(lengths.values())
-    record = {
-        "fingerprint": fingerprint,
-        "paths": list(lengths),
-        "lengths": list(lengths.values()),
-    }
-    entry = {"dtype": "F32", "shape": [sum(lengths.values()), NUM_FEATURES]}
-    header = orjson.dumps(
-        {
-            "__metadata__": {"tmr": orjson.dumps(record).decode()},
-            "features": {**entry, "data_offsets": [0, size]},
-        }
+    spans = pairwise(np.cumsum([0, *held.record["lengths"]]).tolist())
+    return FeatureStore(
+        held.tensors["features"], dict(zip(held.record["paths"], spans, strict=True))
     )
-    header += b" " * (-(8 + len(header)) % 64)  # the first row starts a cache line
-    with atomic_path(file) as temporary, temporary.open("wb") as packed:
-        packed.write(len(header).to_bytes(8, "little") + header)
-        for path in lengths:
-            packed.write(np.ascontiguousarray(read_features(files[path])).data)
-        packed.flush()
-        os.fsync(packed.fileno())
 
 
-def _lengths(files: dict[str, Path]) -> Iterator[tuple[str, int]]:
-    """Frames of each motion that can be read."""
-    for path, file in files.items():
-        if file.is_file():
-            try:
-                yield path, len(read_features(file))
-            except InputError as error:
-                log.warning("left out of the packed features: %s", error)
+def _write(file: Path, files: Mapping[str, Path], made_from: str) -> bool:
+    lengths: dict[str, int] = {}
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        # All features may be more than the memory holds.
+        with tempfile.TemporaryFile(dir=file.parent) as scratch:
+            for path, source in files.items():
+                try:
+                    features = read_features(source)
+                except InputError as error:
+                    log.warning("left out of the packed features: %s", error)
+                    continue
+                if len(features):
+                    scratch.write(np.ascontiguousarray(features).data)
+                    lengths[path] = len(features)
+            scratch.flush()
+            shape = (sum(lengths.values()), NUM_FEATURES)
+            frames = (
+                np.memmap(scratch, np.float32, mode="c", shape=shape)
+                if lengths
+                else np.empty(shape, np.float32)
+            )
+            record = {"paths": list(lengths), "lengths": list(lengths.values())}
+            return cache.write(file, {"features": torch.from_numpy(frames)}, record, made_from)
+    except OSError as error:
+        log.warning("cannot pack features into %s: %s", file, error)
+        return False

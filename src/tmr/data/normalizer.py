@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tmr.errors import InputError
-from tmr.io import atomic_path
+from tmr.io import save_pickle
 
 EPS = 1e-12
 
@@ -33,8 +33,7 @@ class Normalizer:
     def save(self, folder: Path) -> None:
         """Write ``mean.pt`` and ``std.pt``."""
         for name in ("mean", "std"):
-            with atomic_path(folder / f"{name}.pt") as temporary:
-                torch.save(getattr(self, name), temporary)
+            save_pickle(folder / f"{name}.pt", getattr(self, name))
 
     @staticmethod
     def load(folder: Path, remedy: str = "run `python -m prepare.motion_stats`") -> "Normalizer":

@@ -80,7 +80,7 @@ class Shuffled(Protocol):
 
 
 class DistributedBatchSampler(Sampler[list[Index]]):
-    """What process ``rank`` of ``world`` takes of each whole batch: every ``world``-th sample.
+    """What a process takes of each whole batch: every ``num_processes``-th sample.
 
     The shares of all processes are together the batch that one process would take, and neighbors
     in the order of a batch, which may be sorted by length, go to different processes.
@@ -90,10 +90,12 @@ class DistributedBatchSampler(Sampler[list[Index]]):
     compute. Such batches' numbers are in ``placeholder_batches``; the sample must not count.
     """
 
-    def __init__(self, batches: WholeBatches[Index], rank: int = 0, world: int = 1) -> None:
+    def __init__(
+        self, batches: WholeBatches[Index], process_rank: int = 0, num_processes: int = 1
+    ) -> None:
         self.batches = batches
-        self.rank = rank
-        self.world = world
+        self.process_rank = process_rank
+        self.num_processes = num_processes
         self.placeholder_batches: set[int] = set()
         self.first = 0
 
@@ -121,7 +123,7 @@ class DistributedBatchSampler(Sampler[list[Index]]):
         self.placeholder_batches.clear()
         rest: Iterable[list[Index]] = islice(self.batches, first, None)
         for number, batch in enumerate(rest, first):
-            share = batch[self.rank :: self.world]
+            share = batch[self.process_rank :: self.num_processes]
             if not share:
                 self.placeholder_batches.add(number)
             yield share or batch[:1]
@@ -133,20 +135,20 @@ def training_loader(
     pool: int,
     seed: int,
     pin_memory: bool = False,
-    rank: int = 0,
-    world: int = 1,
+    process_rank: int = 0,
+    num_processes: int = 1,
 ) -> DataLoader:
     """Batches for training; Lightning calls ``loader.batch_sampler.set_epoch`` before each epoch.
 
-    Of each batch of ``batch_size`` samples come those of process ``rank`` of ``world``. Motions
-    are in memory or on the device, so a batch is a few slices, or gathered there: worker processes
-    would only add a copy. The loader has a generator of its own, because it draws a seed whenever
+    Of each batch of ``batch_size`` samples come those of process ``process_rank``. Motions are in
+    memory or on the device, so a batch is a few slices, or gathered there: worker processes would
+    only add a copy. The loader has a generator of its own, because it draws a seed whenever
     it starts, in a resumed run at another moment than in an undisturbed one.
     """
     batches = LengthBucketSampler(dataset.lengths(), batch_size, pool, seed)
     return DataLoader(
         dataset,
-        batch_sampler=DistributedBatchSampler(batches, rank, world),
+        batch_sampler=DistributedBatchSampler(batches, process_rank, num_processes),
         collate_fn=_collate(dataset),
         pin_memory=pin_memory and not isinstance(dataset, DeviceDataset),
         generator=torch.Generator(),
@@ -154,13 +156,16 @@ def training_loader(
 
 
 def validation_loader(
-    dataset: TextMotionDataset | DeviceDataset, batch_size: int, rank: int = 0, world: int = 1
+    dataset: TextMotionDataset | DeviceDataset,
+    batch_size: int,
+    process_rank: int = 0,
+    num_processes: int = 1,
 ) -> DataLoader:
     """Batches of first captions in the order of the split: losses that compare samples of a batch
     need batches of mixed lengths, and the same ones every epoch."""
     batches = BatchSampler(SequentialSampler(dataset), batch_size, drop_last=False)
-    shares = DistributedBatchSampler(batches, rank, world)
-    return DataLoader(dataset, batch_sampler=shares, collate_fn=_collate(dataset))
+    sampler = DistributedBatchSampler(batches, process_rank, num_processes)
+    return DataLoader(dataset, batch_sampler=sampler, collate_fn=_collate(dataset))
 
 
 def _collate(dataset: TextMotionDataset | DeviceDataset) -> Callable[..., Batch]:

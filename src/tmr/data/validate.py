@@ -119,8 +119,9 @@ def _frames(
 ) -> dict[str, int]:
     """Frames of every motion whose features can be read."""
     frames, missing = {}, []
-    for path in tqdm(paths, "motions", unit=" files", disable=None if progress else True):
-        file = data.motion_file(path)
+    files = {path: data.motion_file(path) for path in paths}
+    bar = tqdm(files.items(), "motions", unit=" files", disable=None if progress else True)
+    for path, file in bar:
         if not file.is_file():
             missing.append(file)
             continue
@@ -128,6 +129,13 @@ def _frames(
             frames[path] = len(read_features(file))
         except InputError as error:
             report.problems.append(str(error))
+    renamed = {path: file for path, file in files.items() if not file.match(f"{path}.npy")}
+    if renamed:
+        path, file = min(renamed.items())
+        report.notes.append(
+            f"{len(renamed)} motions are taken from files with the name of another release of "
+            f"AMASS, such as {file} for {path}"
+        )
     if missing:
         report.notes.append(
             f"{len(missing)} of {len(paths)} motions have no feature file, such as {missing[0]}: "

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
+from tmr.commands.library import kept_at
 from tmr.commands.localize import motion_windows
 from tmr.demo.results_view import Value, card, cards, upload_card
 from tmr.demo.session import UPLOADS, Session
@@ -20,9 +23,10 @@ from tmr.localization import (
     window_scores,
 )
 from tmr.retrieval import shown_score
-from tmr.search.gallery import Hit
+from tmr.search.entry import Entry
+from tmr.search.filters import quoted
 from tmr.search.latent_map import latent_map
-from tmr.search.library import Library
+from tmr.search.library import Hit, Library
 from tmr.search.query import combine
 
 EVERYTHING = "everything"  # stands in the list of splits for no limit
@@ -41,8 +45,15 @@ class Limits:
 
     def arguments(self) -> dict:
         """The same as keyword arguments of ``Library.search``."""
-        split = None if self.split == EVERYTHING else self.split
-        return {"top": int(self.top), "split": split, "min_seconds": float(self.min_seconds)}
+        return {"top": int(self.top), "where": self.where}
+
+    @property
+    def where(self) -> str:
+        """The same as a filter."""
+        long_enough = f"length >= {float(self.min_seconds)}"
+        if self.split == EVERYTHING:
+            return long_enough
+        return f"{long_enough} and split = {quoted(self.split)}"
 
 
 @dataclass(frozen=True)
@@ -59,11 +70,11 @@ class Handlers:
     def browse(self, limits: Limits) -> Value:
         """Motions from all over a library, before anybody has asked for something."""
         library = self.session.library(limits.library)
-        split = limits.arguments()["split"]
-        rows = library.gallery.where(split, limits.min_seconds).nonzero()[:, 0]
-        spread = torch.linspace(0, len(rows) - 1, min(limits.top, len(rows))).round().long()
-        items = [card(limits.library, library.gallery[int(row)]) for row in rows[spread]]
-        note = f"{len(library.gallery):,} motions; describe one above to find it"
+        entries = library.entries(limits.where)
+        count = min(limits.top, len(entries))
+        spread = torch.linspace(0, len(entries) - 1, count).round().long()
+        items = [card(limits.library, entries[row]) for row in spread.tolist()]
+        note = f"{len(library.entries()):,} motions; describe one above to find it"
         return _found(limits.library, note, items)
 
     def warm_up(self) -> None:
@@ -125,9 +136,9 @@ class Handlers:
         upload = motion_id.startswith(f"{UPLOADS}/")
         library = self.session.main if upload else self.session.find(motion_id)[0]
         # An imported folder has no captions of its own.
-        described = library if any(item.captions for item in library.gallery) else self.session.main
-        hits = described.describe(latent, top)
-        return [{"text": hit.item.key, "score": round(hit.score, 4)} for hit in hits]
+        described = library if library.captions.texts else self.session.main
+        found = described.describe(latent, top)
+        return [{"text": text, "score": round(score, 4)} for score, text in found]
 
     def latent_map(self, library_name: str, text: str = "") -> Value:
         """A library as points, near those that they resemble.
@@ -135,9 +146,9 @@ class Handlers:
         Their colors are eight groups of the library, or how well they fit a sentence.
         """
         library = self.session.library(library_name)
-        latents = library.gallery.latents
-        items = [card(library_name, item) for item in library.gallery]
-        groups, names = _groups(library)
+        entries, latents = library.entries(), library.latents()
+        items = [card(library_name, entry) for entry in entries]
+        groups, names = _groups(entries, latents)
         scores = None
         if text.strip():
             scores = shown_score(latents @ library.encode(text)).tolist()
@@ -164,11 +175,12 @@ class Handlers:
         if not source.is_dir():
             raise InputError(f"there is no folder {source} on this computer")
         name = source.resolve().name
-        if name in (UPLOADS, self.session.main.source.name):
+        if name in (UPLOADS, self.session.main.name):
             raise InputError(f"the name {name!r} is taken; rename the folder")
-        cache = self.session.cache / name
-        library = Library.of_folder(self.session.model, source, cache, progress)
-        _ = library.gallery  # encoded now, while the progress is shown
+        kept = kept_at(self.session.model, f"imported/{name}")
+        library = Library.of_folder(
+            source, self.session.model, kept, overwrite=True, progress=progress
+        )
         self.session.add_library(library)
         return library
 
@@ -178,11 +190,11 @@ class Handlers:
         if upload:
             return upload_card(motion_id, upload.name, frames)
         library, key = self.session.find(motion_id)
-        return card(motion_id.partition("/")[0], library.item(key))
+        return card(motion_id.partition("/")[0], library.entry(key))
 
     def _find(self, query, limits: Limits, without: Sequence[str] = ()) -> list[Hit]:
         library = self.session.library(limits.library)
-        return library.search(query, **limits.arguments(), without=without)
+        return library.search(query, **limits.arguments(), exclude=without)
 
     def _like_upload(self, motion_id: str, limits: Limits) -> Value:
         upload = self.session.upload(motion_id)
@@ -192,7 +204,7 @@ class Handlers:
         return value
 
     def _hits(self, heading: str, hits: Sequence[Hit], limits: Limits) -> Value:
-        items = [card(limits.library, hit.item, hit.score) for hit in hits]
+        items = [card(limits.library, hit.entry, hit.score) for hit in hits]
         note = f"{len(items)} motions from {limits.library}, best first"
         return _found(heading, note, items)
 
@@ -217,16 +229,18 @@ def _term(text: str, weight: float) -> str:
     return f"{sign} “{text}”" if abs(weight) == 1 else f"{sign} {abs(weight):g} “{text}”"
 
 
-def _groups(library: Library) -> tuple[list[int], list[str]]:
+def _groups(
+    entries: Sequence[Entry], latents: Float[Tensor, "n dim"]
+) -> tuple[list[int], list[str]]:
     """The group of each motion by k-means, and as its name the caption nearest to its middle."""
     from scipy.cluster.vq import kmeans2  # noqa: PLC0415  the page must not wait for it
 
-    latents = library.gallery.latents.numpy().astype(np.float64)
-    count = min(GROUPS, len(latents))
-    middles, members = kmeans2(latents, count, minit="++", rng=0)
+    points = latents.numpy().astype(np.float64)
+    count = min(GROUPS, len(points))
+    middles, members = kmeans2(points, count, minit="++", rng=0)
     nearest = [
-        int(np.linalg.norm(np.where((members == g)[:, None], latents, np.inf) - m, axis=1).argmin())
+        int(np.linalg.norm(np.where((members == g)[:, None], points, np.inf) - m, axis=1).argmin())
         for g, m in enumerate(middles)
     ]
-    items = [library.gallery[row] for row in nearest]
+    items = [entries[row] for row in nearest]
     return members.tolist(), [item.captions[0] if item.captions else item.key for item in items]

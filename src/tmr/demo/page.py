@@ -86,8 +86,8 @@ class Page:
                     motion, long_file, what, look = self._moment_tab()
                 with gr.Tab("Library"):
                     folder, take_in, color, draw = self._library_tab()
-            self.limits = self._limits_row(main.source.name, main.gallery.split_names)
-            self.results_view = results_view(self.handlers.browse(Limits(main.source.name)))
+            self.limits = self._limits_row(main.name, main.splits)
+            self.results_view = results_view(self.handlers.browse(Limits(main.name)))
 
             search = self._limited(on_one_core(self.handlers.search), 1)
             combine = self._limited(on_one_core(self._combine), 2 * len(sentences))
@@ -252,13 +252,13 @@ class Page:
             progress((done, total), desc="reading motions", unit="motions")
 
         library = self.handlers.import_folder(folder, report)
-        name = library.source.name
+        name = library.name
         value = self.handlers.browse(Limits(name))
         return value, gr.Dropdown(choices=list(self.handlers.session.libraries), value=name)
 
     def _plain_endpoints(self) -> None:
         """Handlers for programs alone: on the page they have no form of their own."""
-        main = self.handlers.session.main.source.name
+        main = self.handlers.session.main.name
 
         def more_like_this(
             motion: str, library: str = main, split: str = EVERYTHING, top: int = 12,

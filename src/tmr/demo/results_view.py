@@ -12,7 +12,7 @@ from urllib.parse import quote
 import gradio as gr
 
 from tmr.motion.skeleton import FPS, JOINTS, PARENTS
-from tmr.search.gallery import Item
+from tmr.search.entry import Entry
 
 STATIC_URL = "/viewer"
 MOTIONS_URL = "/motions"
@@ -72,13 +72,13 @@ def cards(heading: str, note: str, items: Sequence[Value]) -> Value:
     return {"kind": "cards", "heading": heading, "note": note, "items": list(items)}
 
 
-def card(library: str, item: Item, score: float | None = None) -> Value:
+def card(library: str, entry: Entry, score: float | None = None) -> Value:
     """A motion of a library as the results view takes it."""
     return {
-        **_motion(f"{library}/{item.key}", item.key, score),
-        "captions": list(item.captions),
-        "file": item.path,
-        "seconds": round(item.seconds, 3),
+        **_motion(f"{library}/{entry.key}", entry.key, score),
+        "captions": list(entry.captions),
+        "file": entry.file,
+        "seconds": round(entry.seconds, 3),
         "badge": "",
     }
 

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from tqdm import tqdm
 
-from tmr.api import Model, features_of, load
+from tmr.api import Model, load
+from tmr.commands.library import library_of_data
 from tmr.data import TextMotionData
 from tmr.errors import InputError
 from tmr.motion.features import features_to_joints
@@ -39,19 +39,18 @@ class Upload:
 class Session:
     """Motions by their id, ``LIBRARY/KEY``, where the library may be ``uploads``.
 
-    ``main`` is the library that the page starts with; those that people import stand beside it,
-    with their files below ``cache``. Methods may be called from several threads.
+    ``main`` is the library that the page starts with; those that people import stand beside it.
+    Methods may be called from several threads.
     """
 
     model: Model
     main: Library
-    cache: Path
     libraries: dict[str, Library] = field(init=False)
     uploads: OrderedDict[str, Upload] = field(default_factory=OrderedDict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        self.libraries = {self.main.source.name: self.main}
+        self.libraries = {self.main.name: self.main}
 
     def library(self, name: str) -> Library:
         """The library of a name; InputError when there is none."""
@@ -97,7 +96,7 @@ class Session:
     def add_library(self, library: Library) -> None:
         """Put an imported library on the page; one of the same name is replaced."""
         with self.lock:
-            self.libraries[library.source.name] = library
+            self.libraries[library.name] = library
 
     def features(self, motion_id: str) -> Float[np.ndarray, "frames 263"]:
         """Unnormalized features of a motion."""
@@ -105,7 +104,7 @@ class Session:
         if upload:
             return upload.features
         library, key = self.find(motion_id)
-        return features_of(library.motion(key)).numpy()
+        return library.features(key)
 
     def joints(self, motion_id: str) -> Float[np.ndarray, "frames 22 3"]:
         """Joints of a motion on the reference skeleton: it starts at the origin, facing +Z.
@@ -120,7 +119,7 @@ class Session:
         if upload:
             return upload.name
         library, key = self.find(motion_id)
-        captions = library.item(key).captions
+        captions = library.entry(key).captions
         return captions[0] if captions else key
 
     def latent(self, motion_id: str) -> Float[Tensor, " dim"]:
@@ -129,7 +128,7 @@ class Session:
         if upload:
             return torch.nn.functional.normalize(upload.latent, dim=-1)
         library, key = self.find(motion_id)
-        return library.gallery.latents[library.gallery.rows[library.item(key).key]]
+        return library.latent(key)
 
 
 def open_session(
@@ -152,19 +151,9 @@ def open_session(
             "or give your own as run_dir=FOLDER"
         )
     model = load(run_dir, device, ckpt)
-    with tqdm(unit=" latents", disable=None) as bar:
-
-        def show(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        main = Library.of_data(model, data, progress=show)
-        bar.set_description("motions")
-        _ = main.gallery  # made now, where there is a progress bar
-        bar.set_description("captions")
-        bar.reset()
-        _ = main.captions
-    return Session(model, main, main.folder / "imported")
+    main = library_of_data(model, data)
+    _ = main.captions  # encoded now, before the page opens
+    return Session(model, main)
 
 
 def read_features_of(path: Path) -> Float[np.ndarray, "frames 263"]:

@@ -1,45 +1,27 @@
 """Window latents of a library on disk, so that it is encoded once."""
 
-import json
-import logging
 from pathlib import Path
 
-import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
-from tmr.io import atomic_path
+from tmr import cache
 from tmr.localization.windows import WindowLatents
 
-log = logging.getLogger(__name__)
 
-
-def save(path: Path, windows: WindowLatents, fingerprint: str) -> None:
-    """Write window latents; ``fingerprint`` stands for all that they were made from."""
+def save(path: Path, windows: WindowLatents, fingerprint: str) -> bool:
+    """Write window latents made from what ``fingerprint`` stands for; False where that fails."""
     tensors = {
         "offsets": torch.from_numpy(windows.offsets),
         "spans": torch.from_numpy(windows.spans),
-        "latents": windows.latents.contiguous(),
+        "latents": windows.latents,
     }
-    metadata = {"fingerprint": fingerprint, "names": json.dumps(windows.names)}
-    with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata)
+    return cache.write(path, tensors, windows.names, fingerprint)
 
 
 def load(path: Path, fingerprint: str) -> WindowLatents | None:
     """The window latents in a file, None where there are none made from the same."""
-    if not path.is_file():
+    held = cache.read(path, fingerprint)
+    if held is None:
         return None
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata()
-            if metadata["fingerprint"] != fingerprint:
-                log.info("%s was made from other motions or weights: encoding again", path)
-                return None
-            offsets, spans = (np.asarray(file.get_tensor(n)) for n in ("offsets", "spans"))
-            latents = file.get_tensor("latents")
-    except (SafetensorError, OSError, LookupError, TypeError) as error:
-        log.warning("%s is damaged (%s): encoding again", path, error)
-        return None
-    return WindowLatents(tuple(json.loads(metadata["names"])), offsets, spans, latents)
+    offsets, spans = (held.tensors[name].numpy() for name in ("offsets", "spans"))
+    return WindowLatents(tuple(held.record), offsets, spans, held.tensors["latents"])

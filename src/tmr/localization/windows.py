@@ -13,7 +13,7 @@ from torch import Tensor
 from tmr.errors import InputError
 from tmr.model import ActorEncoder
 from tmr.motion.skeleton import FPS
-from tmr.sequences import Padded
+from tmr.sequences import Packed
 
 SHORTEST = 0.5  # seconds; less shows no action
 _SHORTEST_FRAMES = round(SHORTEST * FPS)
@@ -88,9 +88,9 @@ class WindowPlan:
             size = max(self.frames_per_pass // int(length), 1)
             for part in np.split(rows, range(size, len(rows), size)):
                 frames = torch.from_numpy(spans[part, :1] + np.arange(length))
-                windows = projected[frames.to(projected.device)]
-                mask = torch.ones(windows.shape[:2], dtype=torch.bool, device=windows.device)
-                latents.append(encoder.encode_projected(Padded(windows, mask)).mu.float().cpu())
+                windows = projected[frames.flatten().to(projected.device)]
+                packed = Packed(windows, (int(length),) * len(part))
+                latents.append(encoder.encode_projected(packed).mu.float().cpu())
                 order.append(part)
         back = torch.from_numpy(np.concatenate(order).argsort())
         return F.normalize(torch.cat(latents)[back], dim=-1)

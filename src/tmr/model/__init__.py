@@ -3,7 +3,7 @@
 from tmr.model.actor import ActorDecoder, ActorEncoder
 from tmr.model.distributed import SINGLE_PROCESS, DistributedProcessGroup, ProcessGroup
 from tmr.model.gaussian import Gaussian
-from tmr.model.temos import TEMOS, Step
+from tmr.model.temos import TEMOS, LatentBatch, Step
 from tmr.model.tmr import TMR
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "ActorEncoder",
     "DistributedProcessGroup",
     "Gaussian",
+    "LatentBatch",
     "ProcessGroup",
     "Step",
 ]

@@ -12,34 +12,26 @@ from tmr.model.gaussian import Gaussian
 
 
 def weigh(
-    terms: Mapping[str, Float[Tensor, ""]], weights: Mapping[str, float]
-) -> Float[Tensor, ""]:
-    """Weighted sum of the terms. Every term needs a weight, and every weight a term."""
-    check_names(terms, weights)
-    return torch.stack([weights[name] * term for name, term in terms.items()]).sum()
+    terms: Mapping[str, Float[Tensor, ""]], weights: Mapping[str, float | int]
+) -> dict[str, Float[Tensor, ""]]:
+    """The terms whose weight is not 0, and their weighted sum as ``loss``."""
+    assert {name for name, weight in weights.items() if weight} <= terms.keys() <= weights.keys()
+    weighted = {name: weights[name] * term for name, term in terms.items() if weights[name]}
+    return {name: terms[name] for name in weighted} | {
+        "loss": torch.stack(list(weighted.values())).sum()
+    }
 
 
-def check_names(terms: Collection[str], weights: Mapping[str, float]) -> None:
+def check_names(terms: Collection[str], weights: Mapping[str, float | int]) -> None:
     """Nothing when terms and weights have the same names; InputError otherwise."""
     if set(terms) != set(weights):
         raise InputError(
             f"loss_weights has {', '.join(sorted(weights))}; "
-            f"this model has the terms {', '.join(sorted(terms))}, each needs a weight"
+            f"this model has the terms {', '.join(sorted(terms))}, each needs a weight "
+            "(0 leaves it out)"
         )
-
-
-def reconstruction(
-    decoded: Float[Tensor, "copies batch time feat"],
-    motion: Float[Tensor, "batch time feat"],
-    mask: Bool[Tensor, "batch time"],
-) -> Float[Tensor, ""]:
-    """SmoothL1 of each decoded copy of the motions, mean over all padded entries, summed.
-
-    Padding counts as zero on both sides, so it adds to the count of entries alone (TEMOS, eq. 1).
-    """
-    real = mask[..., None]
-    target = (motion * real).expand_as(decoded)
-    return len(decoded) * F.smooth_l1_loss(decoded * real, target)
+    if not any(weights.values()):
+        raise InputError("every weight of loss_weights is 0: nothing would be learned")
 
 
 def kl(q: Gaussian, p: Gaussian) -> Float[Tensor, ""]:

@@ -1,22 +1,51 @@
 """TEMOS (Petrovich et al., ECCV 2022): text and motion share one latent space and one decoder."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
-from einops import rearrange, repeat
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
+from tmr.data import Batch
+from tmr.errors import InputError
 from tmr.model.actor import ActorDecoder, ActorEncoder
 from tmr.model.distributed import SINGLE_PROCESS, ProcessGroup
 from tmr.model.gaussian import Gaussian
-from tmr.model.losses import check_names, kl_terms, reconstruction, weigh
-from tmr.sequences import Packed, Padded, pieces
+from tmr.model.losses import check_names, kl_terms, weigh
+from tmr.model.transformer import Layer
+from tmr.sequences import Packed
 
-GROUP_SIZE = 8  # of 4, 8 and 16, the fastest on two cores at a batch of 32
+
+@dataclass(frozen=True, slots=True)
+class LatentBatch:
+    """A whole batch in the latent space, from all processes: what the loss terms compare.
+
+    Latents are drawn from the Gaussians in training, and are their means in evaluation.
+    """
+
+    text: Gaussian
+    motion: Gaussian
+    text_latents: Float[Tensor, "batch dim"]
+    motion_latents: Float[Tensor, "batch dim"]
+    sentences: Float[Tensor, "batch sdim"]
+
+    def all_gather(self, group: ProcessGroup) -> "LatentBatch":
+        """This process's samples together with those of all others."""
+        text_mu, text_logvar, motion_mu, motion_logvar, *rest = group.all_gather(
+            self.text.mu,
+            self.text.logvar,
+            self.motion.mu,
+            self.motion.logvar,
+            self.text_latents,
+            self.motion_latents,
+            self.sentences,
+        )
+        return LatentBatch(
+            Gaussian(text_mu, text_logvar), Gaussian(motion_mu, motion_logvar), *rest
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +61,14 @@ class Step:
 
 
 class TEMOS(nn.Module):
-    """Motion encoder, text encoder and motion decoder with the losses of TEMOS."""
+    """Motion encoder, text encoder and motion decoder with the losses of TEMOS.
+
+    Every term of ``terms`` needs a weight; a weight of 0 leaves the term out. Without
+    ``motion_decoder`` there is no reconstruction, so that ``recons`` has the weight 0. Without
+    ``sample_latents`` the latents are the means in training, too: no variational autoencoder.
+
+    A subclass adds a loss by a name in ``terms`` and a value in ``latent_terms``.
+    """
 
     terms: ClassVar[tuple[str, ...]] = ("recons", "kl", "latent")
 
@@ -40,140 +76,91 @@ class TEMOS(nn.Module):
         self,
         motion_encoder: ActorEncoder,
         text_encoder: ActorEncoder,
-        motion_decoder: ActorDecoder,
-        loss_weights: Mapping[str, float],
+        motion_decoder: ActorDecoder | None,
+        loss_weights: Mapping[str, float | int],
         name: str = "temos",
+        sample_latents: bool = True,
     ) -> None:
         super().__init__()
         check_names(self.terms, loss_weights)
+        if (motion_decoder is None) != (loss_weights["recons"] == 0):
+            raise InputError(
+                f"loss_weights.recons is {loss_weights['recons']:g}"
+                f"{' without' if motion_decoder is None else ', with'} a motion_decoder: a model "
+                "without decoder has motion_decoder=null and loss_weights.recons=0"
+            )
         self.name = name
         self.motion_encoder = motion_encoder
         self.text_encoder = text_encoder
         self.motion_decoder = motion_decoder
         self.loss_weights = dict(loss_weights)
+        self.sample_latents = sample_latents
 
-    def encode_motion(self, motion: Padded) -> Gaussian:
+    def encode_motion(self, motion: Packed) -> Gaussian:
         """Gaussians of normalized motion features."""
         return self.motion_encoder(motion)
 
-    def encode_text(self, tokens: Padded) -> Gaussian:
+    def encode_text(self, tokens: Packed) -> Gaussian:
         """Gaussians of the token states of captions."""
         return self.text_encoder(tokens)
 
-    def decode(
-        self, latents: Float[Tensor, "batch dim"], mask: Bool[Tensor, "batch time"]
-    ) -> Float[Tensor, "batch time feat"]:
-        """Normalized motion features as long as the mask says; zero on padding."""
-        return self.motion_decoder(latents, mask)
+    def decode(self, latents: Float[Tensor, "batch dim"], lengths: tuple[int, ...]) -> Packed:
+        """Normalized motion features of ``lengths`` frames.
 
-    def losses(
-        self,
-        motion: Padded,
-        text: Padded,
-        sentences: Float[Tensor, "batch sdim"],
-        generator: Generator | None = None,
-    ) -> dict[str, Float[Tensor, ""]]:
-        """Each loss by name, and their weighted sum under ``loss``: see ``forward``."""
-        return self(motion, text, sentences, generator).losses
+        Raises:
+            InputError: the model has no decoder.
+        """
+        if self.motion_decoder is None:
+            raise InputError(
+                f"the model {self.name} has no motion decoder: it searches and scores, but cannot "
+                "generate; choose a run trained with a decoder"
+            )
+        return self.motion_decoder(latents, lengths)
 
     def forward(
         self,
-        motion: Padded,
-        text: Padded,
-        sentences: Float[Tensor, "batch sdim"],
+        batch: Batch,
         generator: Generator | None = None,
-        ranks: ProcessGroup = SINGLE_PROCESS,
+        group: ProcessGroup = SINGLE_PROCESS,
     ) -> Step:
         """Losses and latents of a batch of motions with their captions.
 
-        Latents are sampled in training, with ``generator`` if given, and are the means in
-        evaluation. Both are decoded in one call a group. ``sentences`` are the captions' sentence
-        vectors. ``ranks`` says where the rest of the batch is: the losses are those of all of it,
-        ``recons`` (and with it ``loss``) once averaged over the processes.
+        ``generator`` draws the latents. ``group`` is where the rest of the batch is: the losses
+        are those of all of it, ``recons`` (and with it ``loss``) once averaged over the processes.
         """
-        from_motion, from_text = self._encode(motion, text)
-        if self.training:
-            of_text, of_motion = from_text.sample(generator), from_motion.sample(generator)
-        else:
-            of_text, of_motion = from_text.mu, from_motion.mu
-        recons = self._reconstruction(torch.stack([of_text, of_motion]), motion)
-        latents = [of_text, of_motion, from_text.mu, from_text.logvar]
-        latents += [from_motion.mu, from_motion.logvar, sentences.float()]
-        all_text, all_motion, *gaussians, all_sentences = ranks.gather(*latents)
-        terms = {
-            "recons": ranks.share(motion) * recons,
-            "kl": kl_terms(Gaussian(*gaussians[2:]), Gaussian(*gaussians[:2])),
-            "latent": F.smooth_l1_loss(all_text, all_motion),
-            **self.more_terms(all_text, all_motion, all_sentences),
+        motion = batch.motion
+
+        # Each encoder maps a sequence to a Gaussian in the one latent space (section 3.2).
+        of_text, of_motion = self.encode_text(batch.text), self.encode_motion(motion)
+
+        # A latent is drawn from it in training: mu + sigma * noise.
+        drawn = self.training and self.sample_latents
+        text_latents = of_text.sample(generator) if drawn else of_text.mu
+        motion_latents = of_motion.sample(generator) if drawn else of_motion.mu
+
+        # The one decoder is to give the motion back, from either of its latents.
+        terms = {}
+        if self.motion_decoder is not None:
+            decoded = self.decode(torch.cat([text_latents, motion_latents]), motion.lengths * 2)
+            errors = [F.smooth_l1_loss(m, motion.x, reduction="sum") for m in decoded.x.chunk(2)]
+            terms["recons"] = group.entry_weight(motion) * torch.stack(errors).sum()
+
+        # All other terms compare the latents of the whole batch, wherever its samples are.
+        mine = LatentBatch(
+            of_text, of_motion, text_latents, motion_latents, batch.sentences.float()
+        )
+        terms |= self.latent_terms(mine.all_gather(group))
+        return Step(weigh(terms, self.loss_weights), of_motion.mu, of_text.mu)
+
+    def latent_terms(self, batch: LatentBatch) -> dict[str, Float[Tensor, ""]]:
+        """The terms of ``terms`` that compare latents, all but ``recons``."""
+        return {
+            "kl": kl_terms(batch.motion, batch.text),
+            "latent": F.smooth_l1_loss(batch.text_latents, batch.motion_latents),
         }
-        losses = {**terms, "loss": weigh(terms, self.loss_weights)}
-        return Step(losses, from_motion.mu, from_text.mu)
 
     def compile_layers(self) -> None:
-        """Let ``torch.compile`` fuse the steps of each transformer layer in training.
-
-        For GPUs: what a CPU runs has its gradients by hand and does not pass here.
-        """
-        for module in (self.motion_encoder, self.text_encoder, self.motion_decoder):
-            module.compiled = True
-
-    def _encode(self, motion: Padded, text: Padded) -> tuple[Gaussian, Gaussian]:
-        if self.training:
-            return (
-                self.motion_encoder.encode_packed(Packed.of(motion)),
-                self.text_encoder.encode_packed(Packed.of(text)),
-            )
-        parts = [(rows, self.encode_motion(group)) for rows, group in groups(motion)]
-        return in_batch_order(parts), self.encode_text(text)
-
-    def _reconstruction(
-        self, latents: Float[Tensor, "copies batch dim"], motion: Padded
-    ) -> Float[Tensor, ""]:
-        """``reconstruction`` of the motion from each copy of its latents, decoded in one call."""
-        copies, entries = len(latents), motion.x.numel()  # the mean is over all padded entries
-        if self.training:
-            frames = Packed.of(motion)
-            decoded = self.motion_decoder.decode_packed(
-                rearrange(latents, "copies batch dim -> (copies batch) dim"),
-                frames.lengths * copies,
-            )
-            target = repeat(frames.x, "rows feat -> (copies rows) feat", copies=copies)
-            return F.smooth_l1_loss(decoded, target, reduction="sum") / entries
-        total = latents.new_zeros(())
-        for rows, group in groups(motion):
-            decoded = self.decode(
-                rearrange(latents[:, rows], "copies batch dim -> (copies batch) dim"),
-                repeat(group.mask, "batch time -> (copies batch) time", copies=copies),
-            )
-            decoded = rearrange(
-                decoded, "(copies batch) time feat -> copies batch time feat", copies=copies
-            )
-            total = total + group.x.numel() * reconstruction(decoded, group.x, group.mask)
-        return total / entries
-
-    def more_terms(
-        self,
-        text: Float[Tensor, "batch dim"],
-        motion: Float[Tensor, "batch dim"],
-        sentences: Float[Tensor, "batch sdim"],
-    ) -> dict[str, Float[Tensor, ""]]:
-        """Terms that a model adds to those of TEMOS, of the latents of text and motion."""
-        return {}
-
-
-def groups(motion: Padded) -> list[tuple[Int[Tensor, " piece"], Padded]]:
-    """The motions as they go to be evaluated: on the CPU in groups of like length.
-
-    A batch of random motions is half padding. Groups leave that out without a change to the
-    losses or to which motions meet in a batch. A GPU is filled better by the whole batch.
-    """
-    if motion.x.device.type == "cpu":
-        return pieces(motion, GROUP_SIZE)
-    return [(torch.arange(len(motion), device=motion.x.device), motion)]
-
-
-def in_batch_order(parts: Sequence[tuple[Int[Tensor, " piece"], Gaussian]]) -> Gaussian:
-    """Gaussians of groups as those of the whole batch, given each group's rows."""
-    order = torch.cat([rows for rows, _ in parts]).argsort()
-    mu = torch.cat([gaussian.mu for _, gaussian in parts])[order]
-    return Gaussian(mu, torch.cat([gaussian.logvar for _, gaussian in parts])[order])
+        """Let ``torch.compile`` fuse what each transformer layer does behind its attention."""
+        for module in self.modules():
+            if isinstance(module, Layer):
+                module.compiled = True

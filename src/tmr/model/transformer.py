@@ -1,62 +1,20 @@
-"""PyTorch's post-norm transformer layers with the same weights and mathematics, written for speed.
+"""PyTorch's post-norm transformer layers on packed sequences, with the same weights.
 
-Weight names inside a layer are PyTorch's own, so published state dicts load. What is faster:
-attention over a single memory item costs one product per sequence, an encoder's last layer
-computes only the rows that are read, and dropout on the CPU draws eight random bytes at a time.
+Weight names inside a layer are PyTorch's own, so published state dicts load. Attention over a
+single memory item costs one product for each sequence, and an encoder's last layer computes only
+the tokens that are read.
 """
 
-import math
+import functools
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
 from einops import einsum, rearrange
-from jaxtyping import Bool, Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-
-def dropout(x: Float[Tensor, "*shape"], p: float) -> Float[Tensor, "*shape"]:
-    """``x`` with entries zeroed with probability ``p`` and the rest scaled up to keep the mean.
-
-    On the CPU, p is rounded to 1/256 (0.1 becomes 26/256), because one random byte an entry is
-    four times as fast as torch's own dropout.
-    """
-    if p == 0 or x.device.type != "cpu":
-        return F.dropout(x, p)
-    zeroed = round(256 * p)
-    words = torch.empty(math.ceil(x.numel() / 8), dtype=torch.int64).random_(-(2**63), None)
-    keep = words.view(torch.uint8)[: x.numel()].view(x.shape).ge_(zeroed)
-    return x * keep.to(x.dtype).mul_(256 / (256 - zeroed))
-
-
-def padding_bias(mask: Bool[Tensor, "batch time"]) -> Float[Tensor, "batch 1 1 time"] | None:
-    """What to add to attention scores: -inf on padding; None when there is no padding.
-
-    Only on the CPU is the mask looked into: on a GPU the look would wait for the device.
-    """
-    if mask.device.type == "cpu" and bool(mask.all()):
-        return None
-    bias = torch.zeros(mask.shape, device=mask.device).masked_fill(~mask, -torch.inf)
-    return rearrange(bias, "batch time -> batch 1 1 time")
-
-
-def attend(
-    q: Float[Tensor, "batch heads rows width"],
-    k: Float[Tensor, "batch heads time width"],
-    v: Float[Tensor, "batch heads time width"],
-    bias: Float[Tensor, "batch 1 1 time"] | None,
-    p: float,
-) -> Float[Tensor, "batch heads rows width"]:
-    """Softmax attention of q over k and v, with dropout ``p`` on its weights.
-
-    On the CPU, torch's own function drops out slowly, so it serves only without dropout.
-    """
-    if p == 0 or q.device.type != "cpu":
-        bias = None if bias is None else bias.to(q.dtype)
-        return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=p)
-    scores = (q / math.sqrt(q.shape[-1])) @ k.mT
-    if bias is not None:
-        scores = scores + bias
-    return dropout(scores.softmax(dim=-1), p) @ v
+from tmr.model.packed_attention import PaddedGroups, attend, dropout
 
 
 class Attention(nn.Module):
@@ -81,25 +39,37 @@ class Attention(nn.Module):
 
 
 class SelfAttention(Attention):
-    """Multi-head attention of a sequence over itself."""
+    """Multi-head attention of each sequence over itself."""
 
     def forward(
         self,
-        x: Float[Tensor, "batch time dim"],
-        bias: Float[Tensor, "batch 1 1 time"] | None,
-        rows: int | None = None,
-    ) -> Float[Tensor, "batch rows dim"]:
-        """Attention output of the first ``rows`` items (all by default) over the whole sequence."""
-        weight, offset, dim = self.in_proj_weight, self.in_proj_bias, x.shape[-1]
-        if rows is None:
-            q, k, v = self.heads(F.linear(x, weight, offset), 3)
+        x: Float[Tensor, "tokens dim"],
+        groups: PaddedGroups,
+        read: Int[Tensor, " queries"] | None = None,
+    ) -> Float[Tensor, "queries dim"]:
+        """Heads of all tokens, or of those ``read`` (as many of each sequence); not projected."""
+        weight, bias, dim = self.in_proj_weight, self.in_proj_bias, x.shape[1]
+        if read is None:
+            padded = groups.pad(F.linear(x, weight, bias))
+            heads = [tuple(self._heads(group, 3)) for group in padded]
         else:
-            (q,) = self.heads(F.linear(x[:, :rows], weight[:dim], offset[:dim]), 1)
-            k, v = self.heads(F.linear(x, weight[dim:], offset[dim:]), 2)
-        y = attend(q, k, v, bias, self.p)
-        return self.out_proj(rearrange(y, "batch heads rows width -> batch rows (heads width)"))
+            q = F.linear(x.index_select(0, read), weight[:dim], bias[:dim])
+            q = rearrange(q, "(batch queries) dim -> batch queries dim", batch=len(groups.order))
+            padded = groups.pad(F.linear(x, weight[dim:], bias[dim:]))
+            heads = [
+                (*self._heads(queries, 1), *self._heads(group, 2))
+                for queries, group in zip(groups.split(q), padded, strict=True)
+            ]
+        outputs = [
+            rearrange(
+                attend(q, k, v, bias, self.p),
+                "batch heads queries width -> batch queries (heads width)",
+            )
+            for (q, k, v), bias in zip(heads, groups.biases, strict=True)
+        ]
+        return groups.unpad(outputs) if read is None else groups.join(outputs).flatten(0, 1)
 
-    def heads(
+    def _heads(
         self, x: Float[Tensor, "batch time features"], parts: int
     ) -> Float[Tensor, "parts batch heads time width"]:
         """Queries, keys or values, ``parts`` of them beside each other, by heads."""
@@ -108,40 +78,29 @@ class SelfAttention(Attention):
 
 
 class MemoryAttention(Attention):
-    """Multi-head attention of every frame over one memory item.
+    """Multi-head attention of every token over the one memory item of its sequence.
 
-    The softmax over one item is 1 whatever queries and keys are, so the output is the projected
-    value of the memory, computed once and shared by all frames. The query and key weights are
-    kept because the files have them; their gradient is zero, as in PyTorch.
+    The softmax over one item is 1 whatever queries and keys are, so each head adds the projected
+    value of the memory to every token, but where dropout takes its weight. The query and key
+    weights are kept because the files have them; their gradient is zero, as in PyTorch.
     """
 
     def forward(
-        self, memory: Float[Tensor, "batch dim"], time: int
-    ) -> Float[Tensor, "batch time_or_1 dim"]:
-        """Attention output of ``time`` frames; one frame that stands for all without dropout.
-
-        In training, PyTorch drops each head's one attention weight in each frame on its own. The
-        same here: what each head adds to the output, times its weight after dropout, summed.
-        """
-        if self.p == 0:
-            return rearrange(self.out_proj(self.value(memory)), "batch dim -> batch 1 dim")
-        added = self.of_heads(memory)
-        weights = dropout(added.new_ones(len(memory), time, self.num_heads), self.p)
-        return weights @ added + self.out_proj.bias
-
-    def of_heads(self, memory: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch heads dim"]:
-        """What each head adds to the output where its attention weight is 1."""
-        heads = {"heads": self.num_heads}
-        return einsum(
-            rearrange(self.value(memory), "batch (heads width) -> batch heads width", **heads),
+        self, memory: Float[Tensor, "sequences dim"], groups: PaddedGroups
+    ) -> Float[Tensor, "tokens dim"]:
+        """Attention output of every token."""
+        dim, heads = memory.shape[1], {"heads": self.num_heads}
+        value = F.linear(memory, self.in_proj_weight[2 * dim :], self.in_proj_bias[2 * dim :])
+        added_by_head = einsum(
+            rearrange(value, "batch (heads width) -> batch heads width", **heads),
             rearrange(self.out_proj.weight, "dim (heads width) -> heads width dim", **heads),
             "batch heads width, heads width dim -> batch heads dim",
         )
-
-    def value(self, memory: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch dim"]:
-        """Values of the memory items, the heads' one behind the other."""
-        dim = memory.shape[-1]
-        return F.linear(memory, self.in_proj_weight[2 * dim :], self.in_proj_bias[2 * dim :])
+        outputs = [
+            dropout(added.new_ones(*shape, self.num_heads), self.p) @ added
+            for added, shape in zip(groups.split(added_by_head), groups.shapes, strict=True)
+        ]
+        return groups.unpad(outputs) + self.out_proj.bias
 
 
 class Layer(nn.Module):
@@ -149,6 +108,7 @@ class Layer(nn.Module):
 
     def __init__(self, dim: int, ff_size: int, dropout: float, **attentions: Attention) -> None:
         super().__init__()
+        self.compiled = False  # see ``tmr.model.TEMOS.compile_layers``
         self.dropout = dropout
         for name, attention in attentions.items():
             self.add_module(name, attention)
@@ -157,22 +117,17 @@ class Layer(nn.Module):
         self.norm1 = nn.LayerNorm(dim)
         self.norm2 = nn.LayerNorm(dim)
 
-    @property
-    def p(self) -> float:
-        """Probability of dropout: zero in evaluation."""
-        return self.dropout if self.training else 0.0
-
     def drop(self, x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         """Dropout in training, ``x`` in evaluation."""
-        return dropout(x, self.p)
+        return dropout(x, self.dropout if self.training else 0.0)
 
-    def feed_forward(self, x: Float[Tensor, "*rows dim"]) -> Float[Tensor, "*rows dim"]:
+    def feed_forward(self, x: Float[Tensor, "tokens dim"]) -> Float[Tensor, "tokens dim"]:
         """Two linear maps with GELU and dropout between and behind them."""
         return self.drop(self.linear2(self.drop(F.gelu(self.linear1(x)))))
 
 
 class EncoderLayer(Layer):
-    """``nn.TransformerEncoderLayer(norm_first=False, activation="gelu", batch_first=True)``."""
+    """``nn.TransformerEncoderLayer(norm_first=False, activation="gelu")``, packed."""
 
     self_attn: SelfAttention
 
@@ -181,17 +136,24 @@ class EncoderLayer(Layer):
 
     def forward(
         self,
-        x: Float[Tensor, "batch time dim"],
-        bias: Float[Tensor, "batch 1 1 time"] | None,
-        rows: int | None = None,
-    ) -> Float[Tensor, "batch rows dim"]:
-        """The first ``rows`` items (all by default) after the layer."""
-        x = self.norm1(x[:, :rows] + self.drop(self.self_attn(x, bias, rows)))
+        x: Float[Tensor, "tokens dim"],
+        groups: PaddedGroups,
+        read: Int[Tensor, " queries"] | None = None,
+    ) -> Float[Tensor, "queries dim"]:
+        """All tokens after the layer, or those ``read``."""
+        attended = self.self_attn(x, groups, read)
+        x = x if read is None else x.index_select(0, read)
+        return _maybe_compiled(EncoderLayer._after_attention, self.compiled)(self, x, attended)
+
+    def _after_attention(
+        self, x: Float[Tensor, "tokens dim"], attended: Float[Tensor, "tokens dim"]
+    ) -> Float[Tensor, "tokens dim"]:
+        x = self.norm1(x + self.drop(self.self_attn.out_proj(attended)))
         return self.norm2(x + self.feed_forward(x))
 
 
 class DecoderLayer(Layer):
-    """``nn.TransformerDecoderLayer`` (post-norm, GELU, batch first) with one memory item."""
+    """``nn.TransformerDecoderLayer`` of the same kind, each sequence with one memory item."""
 
     self_attn: SelfAttention
     multihead_attn: MemoryAttention
@@ -208,15 +170,36 @@ class DecoderLayer(Layer):
 
     def forward(
         self,
-        x: Float[Tensor, "batch time dim"],
-        memory: Float[Tensor, "batch dim"],
-        bias: Float[Tensor, "batch 1 1 time"] | None,
-    ) -> Float[Tensor, "batch time dim"]:
-        """All items after the layer."""
-        x = self.norm1(x + self.drop(self.self_attn(x, bias)))
-        remembered = self.multihead_attn(memory, x.shape[1])
-        x = self.norm2(x + self.drop(remembered.expand_as(x)))
+        x: Float[Tensor, "tokens dim"],
+        memory: Float[Tensor, "sequences dim"],
+        groups: PaddedGroups,
+    ) -> Float[Tensor, "tokens dim"]:
+        """All tokens after the layer."""
+        attended = self.self_attn(x, groups)
+        from_memory = self.multihead_attn(memory, groups)
+        after_attention = _maybe_compiled(DecoderLayer._after_attention, self.compiled)
+        return after_attention(self, x, attended, from_memory)
+
+    def _after_attention(
+        self,
+        x: Float[Tensor, "tokens dim"],
+        attended: Float[Tensor, "tokens dim"],
+        from_memory: Float[Tensor, "tokens dim"],
+    ) -> Float[Tensor, "tokens dim"]:
+        x = self.norm1(x + self.drop(self.self_attn.out_proj(attended)))
+        x = self.norm2(x + self.drop(from_memory))
         return self.norm3(x + self.feed_forward(x))
+
+
+@functools.cache
+def _maybe_compiled(function: Callable[..., Tensor], compiled: bool) -> Callable[..., Tensor]:
+    """``function``, if wanted as one program for all layers of its kind and any number of tokens.
+
+    One size changes from step to step, the number of tokens, so nothing is compiled a second time.
+    With attention inside, the lengths of the groups would be sizes too, and each new number of
+    groups another program.
+    """
+    return torch.compile(function, dynamic=True) if compiled else function
 
 
 class Positions(nn.Module):
@@ -227,15 +210,14 @@ class Positions(nn.Module):
 
     def __init__(self, dim: int) -> None:
         super().__init__()
-        self.register_buffer("table", sinusoids(256, dim), persistent=False)
-        self.table: Tensor
+        self.dim = dim
+        self.table = sinusoids(0, dim)  # grows with need; no buffer, because it is no state
 
-    def forward(self, time: int) -> Float[Tensor, "time dim"]:
-        """Encodings of positions 0 to time - 1."""
-        if time > len(self.table):
-            longer = sinusoids(2 * time, self.table.shape[1])
-            self.table = longer.to(self.table)
-        return self.table[:time]
+    def forward(self, lengths: Sequence[int], device: torch.device) -> Float[Tensor, "tokens dim"]:
+        """Encodings of every token of packed sequences; each sequence counts from zero."""
+        if max(lengths) > len(self.table) or self.table.device != device:
+            self.table = sinusoids(max(256, 2 * max(lengths)), self.dim).to(device)
+        return torch.cat([self.table[:length] for length in lengths])
 
 
 def sinusoids(time: int, dim: int) -> Float[Tensor, "time dim"]:

@@ -12,9 +12,18 @@ import numpy as np
 from jaxtyping import Float
 
 from tmr.errors import InputError
+from tmr.motion.anatomy import (
+    body_axis,
+    check_bones,
+    check_proportions,
+    stands,
+    stature,
+    toes_ahead,
+    unit_vectors,
+)
 from tmr.motion.kinematics import across, bones
 from tmr.motion.resample import resample
-from tmr.motion.skeleton import JOINTS, PARENTS, joint
+from tmr.motion.skeleton import JOINTS, joint
 
 # Meters.
 UNITS = {
@@ -22,6 +31,7 @@ UNITS = {
     "cm": 0.01,
     "inch": 0.0254,
     "cmu": 0.0254 / 0.45,  # the unit of the CMU mocap database
+    "dm": 0.1,
     "foot": 0.3048,
     "m": 1.0,
 }
@@ -37,17 +47,18 @@ _TO_Y_UP = {
 }
 HANDEDNESS = ("right", "left")
 
-# Along legs and spine, ankle to head, in meters: 1.48 on the reference skeleton. The ratio of the
-# bounds is below that of neighboring units, so that at most one unit fits.
-_STATURE = (0.95, 2.05)
+# Along legs and spine, ankle to head, in meters: 1.48 on the reference skeleton.
+_USUAL_STATURE = 1.48
+_STATURE = (1.1, 1.85)  # where the unit is found: of those that fit, the nearest to the usual one
 _POSSIBLE_STATURE = (0.3, 4.0)  # where the unit is known: children and giants too
 _FRAME_RATES = (5.0, 1000.0)
-_LOOSE_BONES = 0.25  # how much bones may change their length, as a part of it
-_FORWARD = 0.02  # how far knees and toes are before the body at least, as a part of the stature
+_FORWARD = 0.02  # how far knees and toes are before the legs at least, as a part of the stature
 _FASTEST = 30.0  # meters a second
 _STORY = 2.5  # meters
 _STRAY = 0.2  # meters that a bone may be off its usual length
 _LOOKED_AT = 256  # frames are enough to see proportions
+_FLOOR = 0.06  # of the stature: a floor nearer to zero is at zero
+_UPRIGHT = 0.7  # length of the mean body axis along an axis above which bodies stand along it
 
 
 class NoMotion(InputError):
@@ -108,6 +119,7 @@ class Recording:
     unit: float | None = None
     up: str | None = None
     handedness: str | None = None
+    rest: Float[np.ndarray, "22 3"] | None = None  # the joints in the rest pose of the hierarchy
     warnings: tuple[str, ...] = ()
 
 
@@ -157,46 +169,85 @@ def normalize_recording(recording: Recording, overrides: Overrides) -> Take:
             f"found {fps:.4g} frames a second: if that is true, say so by fps={fps:.4g}"
         )
     some = recording.positions[:: 1 + len(recording.positions) // _LOOKED_AT]
-    _check_bones(some)
-    reading = Reading(
-        recording.skeleton,
-        len(recording.positions),
-        fps,
-        _unit(stature(some), overrides.meters or recording.unit),
-        overrides.up or recording.up or up_axis([body_axis(some)]),
-        overrides.handedness or recording.handedness or "right",
-    )
-    joints = _upright(recording.positions, reading.up, reading.handedness) * reading.unit
+    check_bones(some)
+    check_proportions(some)
+    warnings = list(recording.warnings)
+    unit = _unit(stature(some), overrides.meters or recording.unit, warnings)
+    up = overrides.up or recording.up or up_axis(some, recording.rest, warnings)
+    handedness = overrides.handedness or recording.handedness or "right"
+    reading = Reading(recording.skeleton, len(recording.positions), fps, unit, up, handedness)
+    joints = _upright(recording.positions, up, handedness) * unit
     if overrides.handedness is None and recording.handedness is None:
         _check_sides(joints[:: 1 + len(joints) // _LOOKED_AT])
-    return Take(resample(joints, fps), reading, (*recording.warnings, *_oddities(joints, fps)))
+    return Take(resample(joints, fps), reading, (*warnings, *_oddities(joints, fps)))
 
 
-def stature(joints: Float[np.ndarray, "frames 22 3"]) -> float:
-    """Length of the body along legs and spine, from ankle to head, in the unit of the joints."""
-    lengths = np.median(np.linalg.norm(bones(joints), axis=-1), axis=0)
-    length = {name: lengths[joint(name) - 1] for name in JOINTS[1:]}
-    legs = sum(length[f"{side}_{j}"] for side in ("left", "right") for j in ("knee", "ankle"))
-    spine = sum(length[j] for j in ("spine1", "spine2", "spine3", "neck", "head"))
-    return float(legs / 2 + spine)
+def up_axis(
+    joints: Float[np.ndarray, "frames 22 3"],
+    rest: Float[np.ndarray, "22 3"] | None,
+    warnings: list[str],
+) -> str:
+    """The axis that is up: the one along which the body stands, in the motion and at rest.
 
-
-def body_axis(joints: Float[np.ndarray, "frames 22 3"]) -> Float[np.ndarray, " 3"]:
-    """Mean direction from between the ankles to the neck; shorter than 1 where it changes."""
-    ankles = (joints[:, joint("left_ankle")] + joints[:, joint("right_ankle")]) / 2
-    upward = joints[:, joint("neck")] - ankles
-    return (upward / np.maximum(np.linalg.norm(upward, axis=-1, keepdims=True), 1e-12)).mean(axis=0)
-
-
-def up_axis(body_axes: list[Float[np.ndarray, " 3"]]) -> str:
-    """The axis along which most bodies stand, given the :func:`body_axis` of each clip.
-
-    It is y, as in most files, unless bodies stand clearly along another.
+    Where they differ, it is the one whose floor, the lowest point of most frames, is nearest to
+    zero: a body that lies is not stood up, and a rest pose that is no pose of a body does not
+    count. Without a rest pose, y counts in its place if it alone has a floor at zero. What is not
+    certain is added to ``warnings``.
     """
-    x, y, z = np.mean(body_axes or [np.zeros(3)], axis=0)
-    strength = {"y": y, "z": z, "x": x, "-y": -y, "-z": -z, "-x": -x}
-    best = max(strength, key=lambda axis: strength[axis])
-    return best if strength[best] > 0.7 else "y"
+    moving, resting = _axis_of(body_axis(joints)), None
+    if rest is not None and stands(rest):
+        resting = _axis_of(body_axis(rest[None]))
+    elif abs(_floor(joints, "y")) < _FLOOR < abs(_floor(joints, moving or "y")):
+        resting = "y"
+    if moving is None or resting is None or moving == resting:
+        up = moving or resting or "y"
+        if moving is None:
+            warnings.append(
+                f"the body does not stand: read {up} up; if that is wrong, give up=AXIS"
+            )
+        return up
+    up = min((resting, moving), key=lambda axis: abs(_floor(joints, axis)))
+    other = moving if up == resting else resting
+    warnings.append(
+        f"read {up} up, by where the floor is, though the body could stand along {other}: if that "
+        "is wrong, give up=AXIS"
+    )
+    return up
+
+
+def _axis_of(direction: Float[np.ndarray, " 3"]) -> str | None:
+    """The axis along which a direction points clearly."""
+    strongest = int(np.abs(direction).argmax())
+    if abs(direction[strongest]) < _UPRIGHT:
+        return None
+    return ("" if direction[strongest] > 0 else "-") + "xyz"[strongest]
+
+
+def _floor(joints: Float[np.ndarray, "frames 22 3"], up: str) -> float:
+    """Height of the lowest point in a low frame, as a part of the stature."""
+    heights = _upright(joints, up, "right")[..., 1].min(axis=1)
+    return float(np.percentile(heights, 10)) / stature(joints)
+
+
+def _unit(height: float, known: float | None, warnings: list[str]) -> float:
+    """Meters of one unit: the known one, a usual one that makes a human, or the one that does."""
+    if known is not None:
+        if not _POSSIBLE_STATURE[0] < height * known < _POSSIBLE_STATURE[1]:
+            raise InputError(
+                f"with 1 unit = {known:.4g} m a person is {height * known:.3g} m long from ankle "
+                "to head: give the right unit as unit=METERS"
+            )
+        return known
+    unit = min(UNITS.values(), key=lambda unit: abs(np.log(height * unit / _USUAL_STATURE)))
+    if _STATURE[0] < height * unit < _STATURE[1]:
+        return unit
+    unit = _USUAL_STATURE / height
+    warnings.append(
+        f"no usual unit makes a human of a body {height:.3g} units long from ankle to head: read "
+        f"with 1 unit = {unit:.3g} m, which makes it {_USUAL_STATURE:g} m; if that is wrong, give "
+        "unit=METERS"
+    )
+    return unit
 
 
 def _upright(
@@ -207,23 +258,6 @@ def _upright(
     return positions[..., order] * np.array(signs, dtype=float) * mirror
 
 
-def _unit(height: float, known: float | None) -> float:
-    if known is not None:
-        if not _POSSIBLE_STATURE[0] < height * known < _POSSIBLE_STATURE[1]:
-            raise InputError(
-                f"with 1 unit = {known:.4g} m a person is {height * known:.3g} m long from ankle "
-                "to head: give the right unit as unit=METERS"
-            )
-        return known
-    for unit in UNITS.values():
-        if _STATURE[0] < height * unit < _STATURE[1]:
-            return unit
-    raise InputError(
-        f"a person is {height:.3g} units long from ankle to head, which no usual unit "
-        f"({_list(UNITS)}) makes a human body: give the unit as unit=METERS"
-    )
-
-
 def _check_finite(positions: Float[np.ndarray, "frames 22 3"]) -> None:
     broken = np.argwhere(~(np.abs(positions) < 1e9))
     if len(broken):
@@ -231,24 +265,8 @@ def _check_finite(positions: Float[np.ndarray, "frames 22 3"]) -> None:
         raise InputError(f"frame {frame}: the position of {JOINTS[which]} is NaN or infinite")
 
 
-def _check_bones(joints: Float[np.ndarray, "frames 22 3"]) -> None:
-    lengths = np.linalg.norm(bones(joints), axis=-1)
-    empty = np.argwhere(lengths == 0)
-    if len(empty):
-        _, bone = empty[0]
-        raise InputError(
-            f"{JOINTS[bone + 1]} is in the same place as its parent {JOINTS[PARENTS[bone + 1]]}"
-        )
-    change = float(np.median(lengths.std(axis=0) / lengths.mean(axis=0)))
-    if change > _LOOSE_BONES:
-        raise InputError(
-            f"bones change their length by {change:.0%}: these are not the positions of the 22 "
-            "joints of SMPL"
-        )
-
-
 def _check_sides(joints: Float[np.ndarray, "frames 22 3"]) -> None:
-    if _before_the_body(joints) < -_FORWARD:
+    if toes_ahead(joints) < -_FORWARD:
         raise InputError(
             "knees and toes point backward: the axes are left-handed, or left and right are "
             "exchanged; give handedness=left, or handedness=right if all is well"
@@ -279,26 +297,12 @@ def _oddities(joints: Float[np.ndarray, "frames 22 3"], fps: float) -> list[str]
     if speed.max(initial=0) > _FASTEST:
         frame = int(speed.argmax())
         warnings.append(f"the pelvis jumps at {speed[frame]:.0f} m/s in frame {frame + 1}")
-    ahead = _before_the_body(some)
+    ahead = toes_ahead(some)
     if ahead < -_FORWARD:
         warnings.append("knees and toes point backward; is the handedness right?")
     elif ahead < _FORWARD and _walks_backward(joints):
         warnings.append("the walk goes backward; are left and right exchanged?")
     return warnings
-
-
-def _before_the_body(joints: Float[np.ndarray, "frames 22 3"]) -> float:
-    """How far toes and knees are before the line of the body, as a part of its stature.
-
-    On mocap it is above 0.07; the mirror image of a body has the same below zero.
-    """
-    ahead = np.zeros(joints[:, 0].shape)
-    for side in ("left", "right"):
-        hip, knee, ankle, toes = (
-            joints[:, joint(f"{side}_{name}")] for name in ("hip", "knee", "ankle", "foot")
-        )
-        ahead += ((toes - ankle) + (knee - (hip + ankle) / 2)) / 2
-    return float((_forward(joints) * ahead).sum(axis=-1).mean()) / stature(joints)
 
 
 def _walks_backward(joints: Float[np.ndarray, "frames 22 3"]) -> bool:
@@ -310,8 +314,7 @@ def _walks_backward(joints: Float[np.ndarray, "frames 22 3"]) -> bool:
 def _forward(joints: Float[np.ndarray, "frames 22 3"]) -> Float[np.ndarray, "frames 3"]:
     """Unit vectors at a right angle to the spine and to the line from left to right."""
     spine = joints[:, joint("neck")] - joints[:, 0]
-    forward = np.cross(spine, across(joints))
-    return forward / np.maximum(np.linalg.norm(forward, axis=-1, keepdims=True), 1e-12)
+    return unit_vectors(np.cross(spine, across(joints)))
 
 
 def _list(names: Iterable[str]) -> str:

@@ -1,69 +1,37 @@
 """Whole folders of motion files: import them, and compute their features.
 
-Both functions use every core, go on behind a file that cannot be used, leave alone what is
-already done and newer than its source, also after a kill, and give the same files in any order
-of work. Memory holds a few short files, or a long one, for each process.
+Both functions use every core, leave out files that cannot be used, make again what was made from
+other bytes, with other options or by another version, resume after a kill, and give the same files
+in any order of work. Memory holds a few short files, or a long one, for each process.
 """
 
-import csv
-import io
-import logging
-import os
-import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, TypeVar, cast
+from dataclasses import astuple
+from pathlib import Path, PurePosixPath
 
-import joblib
 import numpy as np
 from jaxtyping import Float
-from tqdm import tqdm
 
 from tmr.errors import InputError
-from tmr.io import save_array, write_text
-from tmr.motion.conventions import NoMotion, Overrides, Recording, body_axis, up_axis
+from tmr.io import save_array
+from tmr.motion.conventions import NoMotion, Overrides
 from tmr.motion.features import checked_joints, joints_to_feature_pairs
-from tmr.motion.read import READERS, check_readable, read_motion, read_recording
+from tmr.motion.file_jobs import SKIPPED, Folder, Job, Outcome, Summary, attempt, run
+from tmr.motion.folders import FoundFiles, find_files
+from tmr.motion.manifest import MANIFEST, Manifest, Stamp, digest_of, fingerprint
+from tmr.motion.overrides_table import TABLE, read_overrides
+from tmr.motion.read import READERS, check_readable, read_motion
 from tmr.motion.readers.npy import POSE_DATA, load_npy, x_is_negated
 from tmr.motion.skeleton import NUM_JOINTS
 
 MIRRORED = "M"  # the folder of mirrored features, beside those of the data sets
-SKIPPED = "skipped.csv"  # the report of what was left out, beside what was written
 
-_FILES_PER_PROCESS = 16  # fewer are done sooner than another process starts
-_VOTERS = 12  # files that decide on the up axis of a folder
+# Raised when the same bytes and options give other joints, or other features.
+_JOINTS_VERSION = 1
+_FEATURES_VERSION = 1
+
 _BATCH_BYTES = 1024 * NUM_JOINTS * 3 * 4  # frames enough to make NumPy's calls worth their cost
 _ONE_FRAME = "a clip of one frame has no motion"
-
-Item = TypeVar("Item", bound=tuple[Any, ...])
-Result = TypeVar("Result")
-
-log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one file: its frames written, or why there are none."""
-
-    source: Path
-    frames: int = 0
-    reading: str = ""  # how its numbers were understood
-    warnings: tuple[str, ...] = ()  # what is odd about it
-    skipped: str = ""  # why it holds no motion
-    problem: str = ""  # why it could not be used, with its name
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What became of a folder: numbers of files, frames written, and seconds taken."""
-
-    written: int
-    frames: int
-    already_done: int
-    skipped: int
-    seconds: float
 
 
 def import_folder(
@@ -71,31 +39,51 @@ def import_folder(
     target: Path | str,
     overrides: Overrides | None = None,
     processes: int | None = None,
+    flat: bool = False,
+    overwrite: bool = False,
 ) -> Summary:
     """Every motion file below ``source`` as float32 joints (T, 22, 3) in .npy below ``target``.
 
     Joints are meters, Y up, right-handed, 20 frames a second; a file keeps its path with the
-    suffix .npy. ``overrides`` is what the files do not state about themselves; the up axis, if
-    neither does, is the one along which most bodies of the folder stand. ``processes`` is the
-    number of processes, None for one a core. Files without motion are skipped with a warning; they
-    and what could not be used are listed in ``target/skipped.csv``. Raises InputError for a folder
-    without motions, an unknown profile, and, after all others are written, when files could not
-    be read.
+    suffix .npy, with ``flat`` its name alone. ``overrides`` is what the files do not state about
+    themselves; ``source/overrides.csv`` gives it for single folders and files. ``processes`` is
+    the number of processes, None for one a core. Files without motion are skipped with a warning;
+    they and what could not be used are listed in ``target/skipped.csv``. Joints of files that are
+    gone are removed. ``overwrite`` makes all again, also where ``target`` was made from another
+    folder.
+
+    Raises:
+        InputError: a folder without motions, two files that would become one, an unknown profile,
+            a target made from another folder; and, after all others are written, files that could
+            not be read.
     """
-    source, target, overrides = Path(source), Path(target), overrides or Overrides()
+    source, target = Path(source), Path(target)
     if target.name == MIRRORED:
         raise InputError(f"the name {MIRRORED!r} is kept for mirrored motions: choose another one")
-    files = _files(source, READERS, advice="give the folder of your motion files as source=FOLDER")
-    targets = {file: target / file.relative_to(source).with_suffix(".npy") for file in files}
-    _refuse_clashes(targets)
-    check_readable(files, overrides)
-    pending = [file for file in files if not _is_done(file, [targets[file]])]
-    if pending and overrides.up is None:
-        overrides = replace(overrides, up=_up_axis_of_most(files, overrides))
-    work = [(file, targets[file], overrides) for file in pending]
-    _sweep(targets[file] for file in pending)
-    batches = [[item] for item in work]
-    return _run("import", _import_batch, batches, len(files), processes, target / SKIPPED)
+    found = _find(source, READERS, advice="give the folder of your motion files as source=FOLDER")
+    names = {
+        file: Path(file.name if flat else file.relative_to(source)).with_suffix(".npy").as_posix()
+        for file in (*found.files, *found.unusable)
+    }
+    _refuse_clashes(names, target)
+    settings = _settings(found.files, source, overrides or Overrides())
+    jobs = [
+        Job(names[file], (file,), (target / names[file],), given, _fingerprint_of(given))
+        for file, given in settings.items()
+    ]
+    folder = Folder(Manifest(target), jobs, lambda name: [target / name])
+    folder.begin(source, overwrite, "name=NAME, or the folder above both as source=FOLDER")
+    return run(
+        "import",
+        _import_batch,
+        [folder],
+        lambda pending: [[job] for job in pending],
+        target / SKIPPED,
+        overwrite,
+        [Outcome(file, skipped=reason) for file, reason in found.unusable.items()],
+        [names[file] for file in found.unusable],
+        processes,
+    )
 
 
 def compute_features(
@@ -104,6 +92,7 @@ def compute_features(
     name: str | None = None,
     x_negated: bool | None = None,
     processes: int | None = None,
+    overwrite: bool = False,
 ) -> Summary:
     """Features and mirrored features, float32 (T-1, 263), of every joint file below ``source``.
 
@@ -111,219 +100,151 @@ def compute_features(
     files below ``source/name``. ``x_negated`` says that the files have their x axis negated, as
     HumanML3D's notebook writes them, all but those in its folder ``humanact12``; None means that
     they have when ``source`` is called ``pose_data``. Clips of one frame are skipped with a
-    warning; they and what could not be used are listed in ``target/name/skipped.csv``. Raises
-    InputError for a folder without joints, and, after all others are written, when files could
-    not be used.
+    warning; they and what could not be used are listed in ``target/name/skipped.csv``. Features
+    of joint files that are gone are removed. ``overwrite`` makes all again, also where features of
+    this name were made from another folder.
+
+    Raises:
+        InputError: a folder without joints, features made from another folder; and, after all
+            others are written, files that could not be used.
     """
     source, target = Path(source), Path(target)
     if x_negated is None:
         x_negated = source.name == POSE_DATA
     advice = "first run python -m prepare.import_motions source=FOLDER name=NAME"
-    files = _files(source / (name or ""), [".npy"], advice)
-    work = []
-    for file in files:
-        relative = file.relative_to(source)
-        targets = target / relative, target / MIRRORED / relative
-        if not _is_done(file, targets):
-            work.append((file, *targets, x_negated and x_is_negated(relative)))
-    _sweep(path for _, *both, _ in work for path in both)
-    report = target / (name or "") / SKIPPED
-    batches = _batches(work)
-    return _run("compute features", _compute_batch, batches, len(files), processes, report)
+    found = _find(source / (name or ""), [".npy"], advice)
+    groups: dict[str, list[Path]] = {part: [] for part in _made_before(source, target, name)}
+    for file in found.files:
+        first, *inside = file.relative_to(source).parts
+        groups.setdefault(name or (first if inside else ""), []).append(file)
+    folders = []
+    for part, files in groups.items():
+        jobs = []
+        for file in files:
+            relative = file.relative_to(source)
+            negated = x_negated and x_is_negated(relative)
+            targets = target / relative, target / MIRRORED / relative
+            inside = relative.relative_to(part).as_posix()
+            made_with = fingerprint("features", _FEATURES_VERSION, negated)
+            jobs.append(Job(inside, (file,), targets, negated, made_with))
+        folder = Folder(Manifest(target / part), jobs, _both(target, part))
+        folder.begin(source / part, overwrite, "output_folder=FOLDER")
+        folders.append(folder)
+    return run(
+        "compute features",
+        _compute_batch,
+        folders,
+        _batches,
+        target / (name or "") / SKIPPED,
+        overwrite,
+        [Outcome(file, skipped=reason) for file, reason in found.unusable.items()],
+        [file.relative_to(source / (name or "")).as_posix() for file in found.unusable],
+        processes,
+    )
 
 
-def _up_axis_of_most(files: Sequence[Path], overrides: Overrides) -> str | None:
-    """The axis along which bodies stand in files spread over the folder that do not say it."""
-    axes = []
-    for file in files[:: -(-len(files) // _VOTERS)]:
-        recording = _attempt(read_recording, file, overrides)
-        if isinstance(recording, Recording) and recording.up is None:
-            axes.append(body_axis(recording.positions))
-    return up_axis([axis for axis in axes if np.isfinite(axis).all()])
+def _find(folder: Path, suffixes: Iterable[str], advice: str) -> FoundFiles:
+    if not folder.is_dir():
+        raise InputError(f"no folder {folder}: {advice}")
+    suffixes = tuple(suffixes)
+    found = find_files(folder, suffixes)
+    if not found.files and not found.unusable:
+        raise InputError(f"no {' or '.join(suffixes)} file below {folder}: {advice}")
+    return found
 
 
-def _import_batch(items: Sequence[tuple[Path, Path, Overrides]]) -> list[Outcome]:
-    return [_attempt(_import_file, *item) for item in items]
+def _refuse_clashes(names: dict[Path, str], target: Path) -> None:
+    files: dict[str, Path] = {}
+    for file, name in names.items():
+        if name in files:
+            raise InputError(f"{files[name]} and {file} would both become {target / name}")
+        files[name] = file
 
 
-def _import_file(source: Path, target: Path, overrides: Overrides) -> Outcome:
-    take = read_motion(source, overrides, log_warnings=False)
+def _settings(files: Sequence[Path], source: Path, default: Overrides) -> dict[Path, Overrides]:
+    """The overrides of each file."""
+    table = read_overrides(source / TABLE, default, files)
+    settings = {file: table.of(PurePosixPath(file.relative_to(source))) for file in files}
+    for given in dict.fromkeys(settings.values()):
+        check_readable([file for file in files if settings[file] == given], given)
+    return settings
+
+
+def _fingerprint_of(given: Overrides) -> str:
+    profile = Path(given.profile) if given.profile else None
+    own = digest_of([profile]) if profile and profile.is_file() else None
+    return fingerprint("joints", _JOINTS_VERSION, *astuple(given), own)
+
+
+def _made_before(source: Path, target: Path, name: str | None) -> list[str]:
+    """Names whose features were made from ``source`` before, also where all joints have gone."""
+    if name:
+        return [name]
+    manifests = [Manifest(path.parent) for path in target.glob(f"*/{MANIFEST}")]
+    return [
+        manifest.path.parent.name
+        for manifest in manifests
+        if manifest.source == source.absolute() / manifest.path.parent.name
+    ]
+
+
+def _both(target: Path, part: str) -> Callable[[str], Sequence[Path]]:
+    return lambda name: (target / part / name, target / MIRRORED / part / name)
+
+
+def _import_batch(jobs: Sequence[Job]) -> list[Outcome]:
+    return [attempt(_import_file, job.source, job) for job in jobs]
+
+
+def _import_file(source: Path, job: Job) -> Outcome:
+    stamp = Stamp.of(job.sources)
+    take = read_motion(source, job.settings, log_warnings=False)
     if len(take.joints) < 2:
         raise NoMotion(_ONE_FRAME)
-    save_array(target, take.joints.astype(np.float32))
-    return Outcome(source, len(take.joints), str(take.reading), take.warnings)
+    save_array(job.targets[0], take.joints.astype(np.float32))
+    return Outcome(source, len(take.joints), stamp, str(take.reading), take.warnings)
 
 
-def _compute_batch(items: Sequence[tuple[Path, Path, Path, bool]]) -> list[Outcome]:
+def _compute_batch(jobs: Sequence[Job]) -> list[Outcome]:
     outcomes, usable, motions = [], [], []
-    for source, *targets, x_negated in items:
-        joints = _attempt(_load_joints, source, x_negated)
-        if isinstance(joints, Outcome):
-            outcomes.append(joints)
+    for job in jobs:
+        loaded = attempt(_load_joints, job.source, job)
+        if isinstance(loaded, Outcome):
+            outcomes.append(loaded)
         else:
-            usable.append((source, *targets))
-            motions.append(joints)
+            usable.append((job, loaded[0]))
+            motions.append(loaded[1])
     pairs = joints_to_feature_pairs(motions) if motions else []
-    for files, pair in zip(usable, pairs, strict=True):
-        outcomes.append(_attempt(_save_pair, *files, pair))
+    for (job, stamp), pair in zip(usable, pairs, strict=True):
+        outcomes.append(attempt(_save_pair, job.source, job, stamp, pair))
     return outcomes
 
 
-def _load_joints(source: Path, x_negated: bool) -> Float[np.ndarray, "frames 22 3"]:
+def _load_joints(source: Path, job: Job) -> tuple[Stamp, Float[np.ndarray, "frames 22 3"]]:
+    stamp = Stamp.of(job.sources)
     joints = load_npy(source)
     if joints.shape[:1] == (1,):
         raise NoMotion(_ONE_FRAME)
     joints = checked_joints(joints)
-    return joints * np.array([-1.0, 1.0, 1.0]) if x_negated else joints
+    return stamp, joints * np.array([-1.0, 1.0, 1.0]) if job.settings else joints
 
 
 def _save_pair(
-    source: Path, target: Path, mirrored_target: Path, pair: tuple[np.ndarray, np.ndarray]
+    source: Path, job: Job, stamp: Stamp, pair: tuple[np.ndarray, np.ndarray]
 ) -> Outcome:
-    features, mirrored = pair
-    save_array(target, features)
-    save_array(mirrored_target, mirrored)
-    return Outcome(source, len(features))
+    for target, features in zip(job.targets, pair, strict=True):
+        save_array(target, features)
+    return Outcome(source, len(pair[0]), stamp)
 
 
-def _attempt(job: Callable[..., Result], source: Path, *rest: object) -> Result | Outcome:
-    """What the job makes of a file, or what is wrong with the file, whatever is in it."""
-    try:
-        return job(source, *rest)
-    except NoMotion as error:
-        return Outcome(source, skipped=str(error).removeprefix(f"{source}: "))
-    except InputError as error:
-        text = str(error)
-        return Outcome(source, problem=text if str(source) in text else f"{source}: {text}")
-    except Exception as error:  # one file of 15,000 must not cost the others
-        what = f"{type(error).__name__}: {error}"
-        return Outcome(source, problem=f"{source}: unexpected {' '.join(what.split())}")
-
-
-def _batches(work: Sequence[Item]) -> list[list[Item]]:
-    """Items in groups of whose files not much more than the given number of bytes is read."""
-    batches: list[list[Item]] = []
+def _batches(jobs: Sequence[Job]) -> list[list[Job]]:
+    """Jobs in groups of whose files not much more than the given number of bytes is read."""
+    batches: list[list[Job]] = []
     size = _BATCH_BYTES
-    for item in work:
+    for job in jobs:
         if size >= _BATCH_BYTES:
             batches.append([])
             size = 0
-        batches[-1].append(item)
-        size += item[0].stat().st_size
+        batches[-1].append(job)
+        size += job.source.stat().st_size
     return batches
-
-
-def _files(folder: Path, suffixes: Iterable[str], advice: str) -> list[Path]:
-    """The files with these suffixes below ``folder``, links followed, hidden ones left out."""
-    if not folder.is_dir():
-        raise InputError(f"no folder {folder}: {advice}")
-    suffixes = tuple(suffixes)
-    files = [
-        Path(root, name)
-        for root, _, names in os.walk(folder, followlinks=True)
-        for name in names
-        if name.lower().endswith(suffixes) and not name.startswith(".")
-    ]
-    if not files:
-        raise InputError(f"no {' or '.join(suffixes)} file below {folder}: {advice}")
-    return sorted(files)
-
-
-def _refuse_clashes(targets: dict[Path, Path]) -> None:
-    sources: dict[Path, Path] = {}
-    for source, target in targets.items():
-        if target in sources:
-            raise InputError(f"{sources[target]} and {source} would both become {target}")
-        sources[target] = source
-
-
-def _is_done(source: Path, targets: Sequence[Path]) -> bool:
-    changed = source.stat().st_mtime
-    return all(target.exists() and target.stat().st_mtime >= changed for target in targets)
-
-
-def _sweep(targets: Iterable[Path]) -> None:
-    """Delete the temporary files of these targets that a killed run has left."""
-    stems: dict[Path, set[str]] = {}
-    for target in targets:
-        stems.setdefault(target.parent, set()).add(target.stem)
-    for folder in filter(Path.is_dir, stems):
-        for path in folder.glob(".*.npy"):
-            if path.stem[1:].rpartition("-")[0] in stems[folder]:
-                path.unlink()
-
-
-def _run(
-    what: str,
-    job: Callable[[Sequence[Any]], list[Outcome]],
-    batches: Sequence[Sequence[Any]],
-    total: int,
-    processes: int | None,
-    report: Path,
-) -> Summary:
-    """Do the job for each batch of files, show progress, and report what became of them."""
-    start = time.perf_counter()
-    pending = sum(map(len, batches))
-    processes = min(processes or joblib.cpu_count(), 1 + pending // _FILES_PER_PROCESS)
-    parallel = joblib.Parallel(processes, return_as="generator_unordered")
-    outcomes: list[Outcome] = []
-    with (
-        joblib.parallel_config("loky", inner_max_num_threads=1),
-        tqdm(desc=what, total=pending, unit=" files", disable=None) as progress,
-    ):
-        results = parallel(joblib.delayed(job)(batch) for batch in batches)
-        for done in cast(Iterable[list[Outcome]], results):
-            outcomes += done
-            progress.update(len(done))
-    outcomes.sort(key=lambda outcome: outcome.source)
-    summary = Summary(
-        written=sum(outcome.frames > 0 for outcome in outcomes),
-        frames=sum(outcome.frames for outcome in outcomes),
-        already_done=total - pending,
-        skipped=sum(bool(outcome.skipped) for outcome in outcomes),
-        seconds=time.perf_counter() - start,
-    )
-    _tell(what, outcomes, summary, report)
-    problems = [outcome.problem for outcome in outcomes if outcome.problem]
-    if problems:
-        raise InputError(
-            f"{len(problems)} of {total} files could not be used, mend or remove them and run the "
-            f"command again (all are in {report}); the first: {problems[0]}"
-        )
-    if summary.skipped == total:
-        reasons = ", ".join(sorted({outcome.skipped for outcome in outcomes}))
-        raise InputError(f"nothing to do: all {total} files are without motion ({reasons})")
-    return summary
-
-
-def _tell(what: str, outcomes: Sequence[Outcome], summary: Summary, report: Path) -> None:
-    """Log what became of the files, and write those that were left out to the report."""
-    readings = Counter(outcome.reading for outcome in outcomes if outcome.reading)
-    for reading, count in readings.most_common():
-        log.info("%s: %d files read as %s", what, count, reading)
-    left_out = []
-    for outcome in outcomes:
-        for warning in outcome.warnings:
-            log.warning("%s: %s", outcome.source, warning)
-        if outcome.skipped:
-            log.warning("%s: skipped, %s", outcome.source, outcome.skipped)
-            left_out.append((outcome.source, f"skipped, {outcome.skipped}"))
-        if outcome.problem:
-            log.error(outcome.problem)
-            reason = outcome.problem.removeprefix(str(outcome.source)).lstrip(":, ")
-            left_out.append((outcome.source, reason))
-    if left_out:
-        table = io.StringIO()
-        csv.writer(table, lineterminator="\n").writerows([("file", "reason"), *left_out])
-        write_text(report, table.getvalue())
-    else:
-        report.unlink(missing_ok=True)
-    log.info(
-        "%s: %d files with %d frames written in %.1f s, %d done before, %d skipped",
-        what,
-        summary.written,
-        summary.frames,
-        summary.seconds,
-        summary.already_done,
-        summary.skipped,
-    )

@@ -10,12 +10,14 @@ import numpy as np
 from jaxtyping import Float32
 
 from tmr.errors import InputError
+from tmr.motion.animation import Animation, rest_pose, starts_at_rest, world_positions
 from tmr.motion.conventions import NoMotion, Overrides, Recording, Take, normalize_recording
 from tmr.motion.features import NUM_FEATURES, joints_to_features
+from tmr.motion.readers.asf_amc import read_amc, skeleton_of
 from tmr.motion.readers.bvh import read_bvh
 from tmr.motion.readers.npy import load_npy, read_joints
 from tmr.motion.skeleton import FPS
-from tmr.motion.skeleton_maps import profile_for, profile_named
+from tmr.motion.skeleton_maps import map_skeleton, profile_named
 
 _NO_OVERRIDES = Overrides()
 
@@ -81,6 +83,16 @@ def read_recording(path: Path | str, overrides: Overrides = _NO_OVERRIDES) -> Re
         return reader(path, overrides)
 
 
+def sources_of(path: Path) -> tuple[Path, ...]:
+    """The files that a motion is read from: its own, and for an AMC file that of its skeleton.
+
+    Raises:
+        InputError: the skeleton is missing.
+    """
+    with _naming(path):
+        return (path, skeleton_of(path)) if path.suffix.lower() == ".amc" else (path,)
+
+
 def check_readable(files: Iterable[Path], overrides: Overrides) -> None:
     """Check what all files of a kind need: the skeleton profile, optional packages, body models.
 
@@ -108,14 +120,33 @@ def _checked_features(array: np.ndarray) -> Float32[np.ndarray, "frames 263"]:
 
 
 def _from_bvh(path: Path, overrides: Overrides) -> Recording:
-    bvh = read_bvh(path)
-    name, profile = profile_for(bvh.names, overrides.profile)
-    if profile.t_pose_first:
-        bvh = bvh.without_first_frame()
-    if not len(bvh.values):
-        raise NoMotion("holds a T-pose and no motion")
-    positions = profile.select(bvh.names, bvh.joint_positions())
-    return Recording(positions, name, bvh.fps, profile.unit, profile.up)
+    return _map_animation(read_bvh(path), overrides)
+
+
+def _from_amc(path: Path, overrides: Overrides) -> Recording:
+    return _map_animation(read_amc(path), overrides)
+
+
+def _map_animation(animation: Animation, overrides: Overrides) -> Recording:
+    """Our joints of an animation, in its own unit and axes."""
+    found = map_skeleton(animation, overrides.profile)
+    profile = found.profile
+    joints = [p for p in found.points if p < len(animation.names) and animation.names[p]]
+    t_pose_first = profile.t_pose_first
+    warnings = [*animation.warnings, *found.warnings]
+    if t_pose_first is None and starts_at_rest(animation, joints):
+        t_pose_first = True
+        warnings.append("the first frame, a rest pose from which the body leaps, is left out")
+    first = int(bool(t_pose_first))
+    if animation.num_frames <= first:
+        raise NoMotion("holds a T-pose and no motion" if first else "holds no frame")
+    positions = found.select(world_positions(animation, found.points, found.added, first))
+    places, _ = rest_pose(animation, found.added)
+    rest = found.select(places[None, found.points])[0]
+    return Recording(
+        positions, found.name, animation.fps, profile.unit, profile.up,
+        rest=rest, warnings=tuple(warnings),
+    )  # fmt: skip
 
 
 def _from_npz(path: Path, overrides: Overrides) -> Recording:
@@ -131,6 +162,7 @@ def _from_npy(path: Path, overrides: Overrides) -> Recording:
 # The readers by the suffix of a file, in lower case.
 READERS: dict[str, Callable[[Path, Overrides], Recording]] = {
     ".bvh": _from_bvh,
+    ".amc": _from_amc,
     ".npz": _from_npz,
     ".npy": _from_npy,
 }

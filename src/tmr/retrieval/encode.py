@@ -14,10 +14,10 @@ from tmr.data import TextMotionDataset
 from tmr.errors import InputError
 from tmr.model import TEMOS, Gaussian
 from tmr.retrieval.protocols import Encoded, Texts
-from tmr.sequences import Padded, pad
+from tmr.sequences import Packed, pack
 
 PRECISIONS = ("fp32", "bf16")
-# Frames or words in a batch, padding included. On a CPU a layer's activations then stay in the
+# Frames or words in a batch. On a CPU a layer's activations then stay in the
 # cache, which is a third faster than batches of 256 motions; on a GPU it bounds the memory.
 ROWS_AT_ONCE = {"cpu": 1024, "cuda": 2**16}
 
@@ -52,7 +52,7 @@ def computing(device: torch.device | str, precision: str) -> AbstractContextMana
 
 @torch.inference_mode()
 def encode_sequences(
-    encoder: Callable[[Padded], Gaussian],
+    encoder: Callable[[Packed], Gaussian],
     sequences: Sequence[Float[Tensor, "_ feat"]],
     batch_size: int,
     device: torch.device | str,
@@ -60,8 +60,8 @@ def encode_sequences(
 ) -> Float[Tensor, "n dim"]:
     """Mean latents of sequences, in order, float32 on the CPU.
 
-    Batches hold at most ``batch_size`` sequences of like length, so that hardly anything is
-    padding, and go from long to short: one that is too large for the memory fails at once.
+    Batches hold at most ``batch_size`` sequences of like length and go from long to short: one
+    that is too large for the memory fails at once.
     ``progress`` names a progress bar.
 
     Raises:
@@ -73,7 +73,7 @@ def encode_sequences(
     with tqdm(total=len(order), desc=progress, unit="", disable=progress is None) as bar:
         while done < len(order):
             count = max(1, min(batch_size, rows // max(1, len(sequences[order[done]]))))
-            batch = pad([sequences[i] for i in order[done : done + count]])
+            batch = pack([sequences[i] for i in order[done : done + count]])
             latents.append(encoder(batch.to(device)).mu.float())
             done += len(batch)
             bar.update(len(batch))

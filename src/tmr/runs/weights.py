@@ -11,11 +11,11 @@ from typing import Any
 import omegaconf
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from tmr.errors import InputError
-from tmr.io import atomic_path
+from tmr.io import save_pickle, save_tensors
 from tmr.model import TEMOS
 from tmr.runs.build import model_of
 from tmr.runs.folder import RunDir
@@ -70,10 +70,8 @@ def save_weights(folder: Path, states: Mapping[str, Mapping[str, Tensor]]) -> No
     """Write ``split_modules`` of a model, one ``.pt`` and one ``.safetensors`` file a module."""
     for module, state in states.items():
         published = {n: t.cpu().contiguous() for n, t in to_published(module, state).items()}
-        with atomic_path(folder / f"{module}.safetensors") as temporary:
-            save_file(published, temporary)
-        with atomic_path(folder / f"{module}.pt") as temporary:
-            torch.save(published, temporary)
+        save_tensors(folder / f"{module}.safetensors", published)
+        save_pickle(folder / f"{module}.pt", published)
 
 
 def split_modules(state: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:

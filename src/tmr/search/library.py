@@ -1,312 +1,249 @@
-"""A motion library: motions with their captions, searched by sentences, motions, or both.
+"""A motion library: takes and their windows with latents, searched by texts, motions, or both.
 
-The latents of a library lie in two galleries in its run folder, one of motions and one of
-captions. They are kept in step with the files: what is new or changed is encoded, what is gone is
-taken out, and other weights start anew. Beside each lies a ``.state``: while the source says that
-it is the same, a gallery is used without a look at its items.
+A library is kept in step with its source, a folder of motion files or a data set: what is new or
+changed is encoded, what is gone is removed. Its rows lie in one of two stores
+(:mod:`tmr.search.stores`); everything else is the same for both.
 """
 
-import hashlib
 import logging
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Protocol, TypeGuard, runtime_checkable
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from tmr.api import Model
-from tmr.data import Caption, TextMotionData, read_annotations, read_split
-from tmr.data.annotations import Annotation, is_test, within
-from tmr.data.dataset import frames_of, read_features
+from tmr.data import TextMotionData
 from tmr.errors import InputError
-from tmr.io import write_text
-from tmr.motion.features import features_to_joints
-from tmr.motion.preprocessing import import_folder
-from tmr.motion.read import READERS
-from tmr.motion.skeleton import FPS
-from tmr.runs.build import data_of
-from tmr.search.gallery import Gallery, Hit, Item, Searcher
+from tmr.motion.conventions import Overrides
+from tmr.motion.features import features_to_joints, joints_to_features
+from tmr.retrieval.metrics import shown_score
+from tmr.search.captions import FILE as CAPTIONS_FILE
+from tmr.search.captions import Captions, captions_of
+from tmr.search.encoder import Encoder
+from tmr.search.entry import Entry, TakeInfo
+from tmr.search.filters import ORIGINALS, WHOLE_TAKES, Filter, Not, all_of, keys, parse_filter
+from tmr.search.moments import Moment, merge_windows
 from tmr.search.query import combine, parse_query
-from tmr.text import EmbeddingCache, TextModel, embeddings_folder
+from tmr.search.reading import Skipped, read_motions
+from tmr.search.rows import Encoded, encode_motions, whole_latents
+from tmr.search.sources import (
+    DataSource,
+    Features,
+    FolderSource,
+    Listed,
+    Motion,
+    Source,
+    is_current,
+    part_of,
+)
+from tmr.search.stores import Found, Header, Store
+from tmr.search.stores.factory import create_store, is_remote, open_store
 
 log = logging.getLogger(__name__)
 
-ENCODED_AT_ONCE = 256
-SAVES = 16  # while a gallery is made: an interruption loses about a sixteenth of the work
-Progress = Callable[[int, int], object]  # called with what is done and what there is to do
-Encode = Callable[[Sequence[Item]], Tensor]
+SAVES = 16  # while a library is made: an interruption loses about a sixteenth of the work
+WINDOWS_PER_MOMENT = 16  # candidates: neighbors of a window score alike
+SHOWN_PROBLEMS = 5
+
+Progress = Callable[[int, int], object]  # called with the motions done and all to do
+Query = str | np.ndarray | Tensor
 
 
-def _unseen(done: int, total: int) -> None:
+def unseen(done: int, total: int) -> None:
     """No progress shown."""
 
 
-@runtime_checkable
-class Source(Protocol):
-    """Where the motions of a library lie."""
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """An entry that was found, with its score (1 + cosine) / 2."""
 
-    @property
-    def name(self) -> str:
-        """Names the files of the library's galleries."""
-        ...
-
-    def state(self) -> str:
-        """Stands for all that ``items`` depends on; empty where only ``items`` can tell."""
-        ...
-
-    def items(self) -> list[Item]:
-        """What there is now: at least one motion."""
-        ...
-
-    def motion(self, item: Item) -> np.ndarray:
-        """Features (T, 263) or joints (T + 1, 22, 3) of the part that the item stands for."""
-        ...
-
-    def embeddings(self, text_model: TextModel) -> EmbeddingCache | None:
-        """What the language model has said of the captions, if that is kept."""
-        ...
-
-
-@dataclass(frozen=True)
-class DatasetSource:
-    """The motions of a data set whose features are there, each with its first usable caption."""
-
-    data: TextMotionData
-
-    @property
-    def name(self) -> str:
-        """Name of the data set."""
-        return self.data.name
-
-    def state(self) -> str:
-        """Digest of the settings and of the names, sizes and times of all files; reads none."""
-        digest = hashlib.sha256(repr(self.data).encode())
-        annotations = Path(self.data.annotations)
-        files = [annotations / "annotations.json", *(annotations / "splits").glob("*.txt")]
-        for file in sorted(files):
-            if file.is_file():
-                stat = file.stat()
-                digest.update(f"{file.name} {stat.st_size} {stat.st_mtime_ns}\n".encode())
-        for path, stamp in sorted(_stamps(Path(self.data.motions))):
-            digest.update(f"{path} {stamp}\n".encode())
-        return digest.hexdigest()
-
-    def items(self) -> list[Item]:
-        """The motions of all splits, sorted by key; InputError when there is none."""
-        folder = Path(self.data.annotations)
-        annotations = read_annotations(folder)
-        splits_of: dict[str, list[str]] = {}
-        for name in sorted(path.stem for path in (folder / "splits").glob("*.txt")):
-            for key in read_split(folder, name):
-                splits_of.setdefault(key, []).append(name)
-        found = [
-            item
-            for key, splits in sorted(splits_of.items())
-            if key in annotations and (item := self._item(annotations[key], tuple(splits)))
-        ]
-        if not found:
-            raise InputError(
-                f"{self.name!r} has no motion with a caption: {len(splits_of)} keys in "
-                f"{folder / 'splits'}, no features of them under {self.data.motions}; "
-                "make them with `python -m prepare.compute_guoh3dfeats`"
-            )
-        if len(found) < len(splits_of):
-            log.info(
-                "%s: %d of %d motions have features, and a caption of a usable length",
-                self.name, len(found), len(splits_of),
-            )  # fmt: skip
-        return found
-
-    def motion(self, item: Item) -> Float[np.ndarray, "frames 263"]:
-        """Features of the part that the item's first caption describes.
-
-        All of them where that begins after the end of the motion, as a few annotations do.
-        """
-        features = read_features(self.data.motion_file(item.path))
-        begin, end = frames_of(Caption("", item.start, item.end), len(features))
-        return features[begin:end] if begin < end else features
-
-    def embeddings(self, text_model: TextModel) -> EmbeddingCache:
-        """Those that were prepared for training."""
-        return EmbeddingCache(embeddings_folder(self.data.annotations, text_model.name), text_model)
-
-    def _item(self, annotation: Annotation, splits: tuple[str, ...]) -> Item | None:
-        if not any(is_test(name) for name in splits):
-            annotation = within(annotation, self.data.min_seconds, self.data.max_seconds)
-        file = self.data.motion_file(annotation.path)
-        if not annotation.captions or not file.is_file():
-            return None
-        first = annotation.captions[0]
-        return Item(
-            key=annotation.key,
-            path=annotation.path,
-            captions=tuple(dict.fromkeys(caption.text for caption in annotation.captions)),
-            start=first.start,
-            end=first.end,
-            splits=splits,
-            stamp=file.stat().st_mtime_ns,
-        )
-
-
-@dataclass(frozen=True)
-class FolderSource:
-    """Motion files of a folder, imported to ``joints``; a file's key is its path in the folder."""
-
-    folder: Path
-    joints: Path
-
-    @property
-    def name(self) -> str:
-        """Name of the folder."""
-        return self.folder.resolve().name
-
-    def state(self) -> str:
-        """Empty: the import looks at every file in any case."""
-        return ""
-
-    def items(self) -> list[Item]:
-        """The files that can be read, imported first where they are new; there are no splits.
-
-        Raises:
-            InputError: no such folder, or no file in it that can be read.
-        """
-        problem = None
-        try:
-            import_folder(self.folder, self.joints)
-        except InputError as error:  # raised after all files that can be read are written
-            problem = error
-        found = []
-        for file in sorted(self.joints.rglob("*.npy")):
-            path = file.relative_to(self.joints).with_suffix("").as_posix()
-            if not self._is_there(path):
-                continue
-            frames = np.load(file, mmap_mode="r").shape[0]
-            found.append(
-                Item(key=path, path=path, end=(frames - 1) / FPS, stamp=file.stat().st_mtime_ns)
-            )
-        if problem is not None:
-            if not found:
-                raise problem
-            log.warning("%s", problem)
-        return found
-
-    def motion(self, item: Item) -> Float[np.ndarray, "frames 22 3"]:
-        """The joints of a file."""
-        return np.load(self.joints / f"{item.path}.npy")
-
-    def embeddings(self, text_model: TextModel) -> None:
-        """None: there are no captions."""
-
-    def _is_there(self, path: str) -> bool:
-        names = (f"{path}{form}" for suffix in READERS for form in (suffix, suffix.upper()))
-        return any((self.folder / name).is_file() for name in names)
-
-
-def _stamps(folder: Path) -> Iterator[tuple[str, int]]:
-    """Path and time of change of every array below a folder; links are followed, once each."""
-    seen = set()
-    folders = [str(folder)] if folder.is_dir() else []
-    while folders:
-        current = folders.pop()
-        real = os.path.realpath(current)
-        if real in seen:
-            continue
-        seen.add(real)
-        with os.scandir(current) as entries:
-            for entry in entries:
-                if entry.is_dir():
-                    folders.append(entry.path)
-                elif entry.name.endswith(".npy"):
-                    yield entry.path, entry.stat().st_mtime_ns
+    score: float
+    entry: Entry
 
 
 class Library:
-    """The motions of a source, encoded by a model and ready to be searched.
+    """Motions encoded by a model and ready to be searched.
 
-    ``folder`` keeps the galleries, by default in the run folder; they are read or made at the
-    first use, which calls ``progress`` with the numbers of encoded and of all new motions.
-    ``splits`` limits to these splits of a data set what is encoded now; what was before can
-    still be searched. Search is exact, or by ``index`` where one is set.
+    Made by :meth:`of_folder`, :meth:`of_data` or :meth:`open`. ``skipped`` has the files of the
+    last refresh that cannot be used, with reasons. May be searched while another thread adds.
     """
 
     def __init__(
         self,
-        model: Model,
-        source: Source,
-        folder: Path | str | None = None,
-        splits: Sequence[str] = (),
-        progress: Progress = _unseen,
+        encoder: Encoder,
+        store: Store,
+        source: Source | None = None,
+        path: str | Path | None = None,
     ) -> None:
-        self.model = model
+        self.encoder = encoder
+        self.store = store
         self.source = source
-        self.folder = Path(folder) if folder else model.run.root / "galleries" / model.ckpt
-        self.splits = tuple(splits)
-        self.progress = progress
-        self.index: Searcher | None = None
-
-    @staticmethod
-    def of_data(
-        model: Model,
-        data: TextMotionData | None = None,
-        folder: Path | str | None = None,
-        splits: Sequence[str] = (),
-        progress: Progress = _unseen,
-    ) -> "Library":
-        """The library of a data set: by default that which the model was trained on."""
-        source = DatasetSource(data or data_of(model.config))
-        return Library(model, source, folder, splits, progress)
+        self.path = path
+        self.skipped: Skipped = {}
+        self._captions: tuple[int, Captions] | None = None
 
     @staticmethod
     def of_folder(
-        model: Model, folder: Path | str, cache: Path | str, progress: Progress = _unseen
+        folder: Path | str,
+        encoder: Encoder,
+        path: Path | str | None = None,
+        *,
+        store: str = "auto",
+        windows: Sequence[float | int] = (),
+        overrides: Overrides | None = None,
+        overwrite: bool = False,
+        refresh: bool = True,
+        progress: Progress = unseen,
     ) -> "Library":
-        """The library of a folder of motion files; ``cache`` keeps joints and galleries."""
-        source = FolderSource(Path(folder), Path(cache) / "joints")
-        return Library(model, source, cache, (), progress)
+        """The library of the motion files below a folder.
 
-    @cached_property
-    def gallery(self) -> Gallery:
-        """The latents of the motions, in step with their files.
+        ``path`` keeps it, a folder or ``s3://...``; without, it lives in memory. What lies there
+        is brought up to date, unless ``refresh`` is false. ``windows`` are lengths in seconds:
+        takes are also cut into windows of them, at half-overlap, for :meth:`moments`. With
+        ``overwrite``, a library there of another model or without these windows is made again.
 
         Raises:
-            InputError: no motion in the source, or none of the splits asked for.
+            InputError: no such folder, no file in it that can be read, or a library at ``path``
+                of another model or without these windows.
         """
-        state = self.source.state()  # first: what changes from here on is seen the next time
-        saved = self._saved("motions")
-        if self._is_in_step(saved, "motions", state):
-            held = {*saved.split_names}
-            if not self.splits or held & {*self.splits}:
-                return saved
-        items = self.source.items()
-        wanted = [item for item in items if not self.splits or {*self.splits} & {*item.splits}]
-        if not wanted:
-            found = ", ".join(sorted({name for item in items for name in item.splits}))
-            raise InputError(
-                f"{self.source.name!r} has no motion of split {', '.join(self.splits)}; "
-                f"splits found: {found or 'none'}"
-            )
-        gallery = self._synchronized("motions", saved, items, wanted, self._encode_motions)
-        if len(gallery) == len(items):
-            self._mark("motions", gallery, state)
-        return gallery
+        source = FolderSource(Path(folder), overrides or Overrides())
+        header = header_of(source, encoder, windows)
+        library = library_at(path, header, encoder, source, store, overwrite)
+        if refresh:
+            library.refresh(progress)
+        return library
 
-    @cached_property
-    def captions(self) -> Gallery:
-        """The latents of every different caption of the motions."""
-        saved = self._saved("captions")
-        if self._is_in_step(saved, "captions", self.gallery.version):
-            return saved
-        texts = dict.fromkeys(text for item in self.gallery for text in item.captions)
-        items = [Item(key=text) for text in texts]
-        gallery = self._synchronized("captions", saved, items, items, self._encode_captions)
-        self._mark("captions", gallery, self.gallery.version)
-        return gallery
+    @staticmethod
+    def of_data(
+        data: TextMotionData,
+        encoder: Encoder,
+        path: Path | str | None = None,
+        *,
+        splits: Sequence[str] = (),
+        store: str = "auto",
+        windows: Sequence[float | int] = (),
+        overwrite: bool = False,
+        refresh: bool = True,
+        progress: Progress = unseen,
+    ) -> "Library":
+        """The library of a data set, as :meth:`of_folder`.
+
+        ``splits`` limits what is encoded now; what was before can still be searched.
+
+        Raises:
+            InputError: no motion with features and a caption, no such split, or a library at
+                ``path`` as above.
+        """
+        source = DataSource(data, tuple(splits))
+        header = header_of(source, encoder, windows)
+        library = library_at(path, header, encoder, source, store, overwrite)
+        if refresh:
+            library.refresh(progress)
+        return library
+
+    @staticmethod
+    def open(path: Path | str, encoder: Encoder) -> "Library":
+        """The library at a path, as it was saved.
+
+        Raises:
+            InputError: there is none, it is damaged, or another model made it.
+        """
+        store = open_store(path)
+        if store is None:
+            raise InputError(f"no library at {path}; make one with search.py folder=FOLDER")
+        _check_model(store.header, encoder, path)
+        return Library(encoder, store, _source_of(store.header), path)
+
+    def save(self, path: Path | str, store: str = "auto") -> "Library":
+        """A copy of the library at another path, by default in the kind of store that fits.
+
+        Raises:
+            InputError: there is a library at ``path``, or Lance is needed and not installed.
+        """
+        if open_store(path) is not None:
+            raise InputError(f"there is a library at {path}; give another path")
+        copy = create_store(self.store.header, path, store, len(self))
+        for entries, latents in self.store.scan():
+            copy.replace([], entries, latents)
+        return Library(self.encoder, copy, self.source, path)
+
+    @property
+    def name(self) -> str:
+        """Name of the library: of its folder or data set."""
+        return self.store.header.name
+
+    @property
+    def windows(self) -> tuple[float | int, ...]:
+        """Lengths in seconds of the windows that takes are cut into."""
+        return self.store.header.windows
+
+    def __len__(self) -> int:
+        """Number of rows, windows included."""
+        return len(self.store)
+
+    def __repr__(self) -> str:
+        place = "in memory" if self.path is None else f"at {self.path}"
+        return f"Library({self.name!r}, {len(self):,} rows {place}, model {self.encoder.name!r})"
+
+    def entries(self, where: str = "") -> list[Entry]:
+        """The whole takes that pass a filter."""
+        return self.store.entries(self._filter(where, whole=True, mirrored=True))
+
+    def latents(self, where: str = "") -> Float[Tensor, "n dim"]:
+        """The latents of :meth:`entries`, of length 1."""
+        parts = self.store.scan(self._filter(where, whole=True, mirrored=True))
+        found = [latents for _, latents in parts]
+        return torch.cat(found) if found else torch.empty(0, self.store.header.dim)
+
+    @property
+    def splits(self) -> list[str]:
+        """The splits that any take is in."""
+        return sorted({name for entry in self.entries() for name in entry.take.splits})
+
+    @property
+    def tags(self) -> list[str]:
+        """The tags that any take has."""
+        return sorted({tag for entry in self.entries() for tag in entry.take.tags})
+
+    def entry(self, key: str) -> Entry:
+        """The whole take of a key; InputError when there is none."""
+        found = self.store.entries(all_of(keys([key]), WHOLE_TAKES))
+        if not found:
+            raise InputError(f"no motion {key!r} in the library {self.name!r}")
+        return found[0]
+
+    def latent(self, key: str) -> Float[Tensor, " dim"]:
+        """The latent of a whole take, of length 1; InputError when there is none."""
+        for _, latents in self.store.scan(all_of(keys([key]), WHOLE_TAKES)):
+            return latents[0]
+        raise InputError(f"no motion {key!r} in the library {self.name!r}")
+
+    def features(
+        self, key: str, start: float | int | None = None, end: float | int | None = None
+    ) -> Features:
+        """Unnormalized features of a take between two times in seconds, read from its file.
+
+        By default those that its row stands for.
+
+        Raises:
+            InputError: no such take, no file of it, or one that cannot be used.
+        """
+        entry = self.entry(key)
+        if not entry.file or self.source is None:
+            raise InputError(f"the poses of {key!r} are not kept in the library {self.name!r}")
+        motion = self.source.read(Listed(entry.take))
+        begin = entry.start if start is None else start
+        return part_of(motion.features, (begin, entry.end if end is None else end))
+
+    def joints(
+        self, key: str, start: float | int | None = None, end: float | int | None = None
+    ) -> Float[np.ndarray, "frames 22 3"]:
+        """Joints of a take on the reference skeleton: meters, Y up, 20 frames a second."""
+        return features_to_joints(self.features(key, start, end))
 
     def encode(self, query: str) -> Float[Tensor, " dim"]:
         """The latent of a sentence, or of a query such as ``"walk" + 0.5 "angry" - "turn"``.
@@ -315,133 +252,315 @@ class Library:
             InputError: the query cannot be read (see :func:`tmr.search.query.parse_query`).
         """
         terms = parse_query(query)
-        latents = self.model.encode_texts([term.text for term in terms]).cpu()
+        latents = self.encoder.encode_texts([term.text for term in terms]).cpu()
         return combine(latents, [term.weight for term in terms])
 
     def search(
         self,
-        query: str | np.ndarray | Float[Tensor, " dim"],
+        query: Query,
         top: int = 10,
-        split: str | None = None,
-        min_seconds: float | int = 0,
-        without: Iterable[str] = (),
+        where: str = "",
+        *,
+        mirrored: bool = False,
+        exclude: Iterable[str] = (),
     ) -> list[Hit]:
-        """The motions nearest to a sentence or query, a motion (array), or a latent; best first.
+        """The whole takes nearest to a sentence or query, a motion (array), or a latent.
 
-        ``without`` names keys not to show.
+        ``where`` is a filter such as ``length > 2 and tag = 'walk'`` (:mod:`tmr.search.filters`),
+        ``mirrored`` finds mirrored copies too, ``exclude`` names keys to leave out.
 
         Raises:
-            InputError: a query or motion that cannot be used, or an unknown split.
+            InputError: a query, motion, number or filter that cannot be used.
         """
-        where = self.gallery.where(split, min_seconds, without)
-        return self.gallery.find(self._latent(query), top, where, self.index)
+        wanted = self._filter(where, whole=True, mirrored=mirrored, exclude=exclude)
+        return [Hit(score, entry) for score, entry in self._find(query, top, wanted)]
 
     def more_like(
-        self, key: str, top: int = 10, split: str | None = None, min_seconds: float | int = 0
+        self, key: str, top: int = 10, where: str = "", *, mirrored: bool = False
     ) -> list[Hit]:
-        """The motions nearest to one of the library, itself left out."""
-        latent = self.gallery.latents[self._row(key)]
-        return self.search(latent, top, split, min_seconds, without=[key])
+        """The whole takes nearest to one of the library, itself left out."""
+        return self.search(self.latent(key), top, where, mirrored=mirrored, exclude=[key])
 
-    def describe(
-        self, motion: str | np.ndarray | Float[Tensor, " dim"], top: int = 10
-    ) -> list[Hit]:
-        """The captions nearest to a motion: a key of the library, an array, or a latent."""
-        if isinstance(motion, str):
-            motion = self.gallery.latents[self._row(motion)]
-        return self.captions.find(self._latent(motion), top)
+    def moments(
+        self,
+        query: Query,
+        top: int = 10,
+        where: str = "",
+        *,
+        seconds: float | int | None = None,
+        mirrored: bool = False,
+        exclude: Iterable[str] = (),
+    ) -> list[Moment]:
+        """Where in the takes a sentence, a motion or a latent is found, best first.
 
-    def item(self, key: str) -> Item:
-        """The item of a key; InputError when there is none."""
-        return self.gallery[self._row(key)]
+        Windows of ``seconds``, or of all lengths, are ranked, and neighbors merged.
 
-    def motion(self, key: str) -> np.ndarray:
-        """Features or joints of a motion, as the source has them."""
-        return self.source.motion(self.item(key))
-
-    def joints(self, key: str) -> Float[np.ndarray, "frames 22 3"]:
-        """Joints of a motion: meters, Y up, 20 frames a second."""
-        motion = self.motion(key)
-        return motion if motion.ndim == 3 else features_to_joints(motion)
+        Raises:
+            InputError: as :meth:`search`, or the library has no windows of this length.
+        """
+        if not self.windows or (seconds is not None and seconds not in self.windows):
+            lengths = ", ".join(f"{length:g}" for length in self.windows) or "none"
+            raise InputError(
+                f"the library {self.name!r} has windows of {lengths} seconds; make one with "
+                f"windows={seconds or 2.0:g}"
+            )
+        wanted = self._filter(where, whole=False, mirrored=mirrored, exclude=exclude)
+        if seconds is not None:
+            wanted = all_of(parse_filter(f"window = {seconds}"), wanted)
+        return merge_windows(self._find(query, top * WINDOWS_PER_MOMENT, wanted), top)
 
     @property
-    def _dim(self) -> int:
-        return self.model.network.motion_encoder.get_parameter("tokens").shape[-1]
+    def captions(self) -> Captions:
+        """Every different caption of the takes, encoded at the first use."""
+        version = self.store.version
+        if self._captions is None or self._captions[0] != version:
+            self._captions = version, self._encode_captions()
+        return self._captions[1]
 
-    def _row(self, key: str) -> int:
-        if key not in self.gallery.rows:
-            raise InputError(f"no motion {key!r} in the library {self.source.name!r}")
-        return self.gallery.rows[key]
+    def _encode_captions(self) -> Captions:
+        texts = dict.fromkeys(text for entry in self.entries() for text in entry.captions)
+        path = self.path if isinstance(self.path, Path) and self.path.is_dir() else None
+        prepared = None
+        if self.source is not None:
+            prepared = self.source.embeddings(self.encoder.text_model)
+        return captions_of(
+            list(texts),
+            self.store.header.dim,
+            partial(self.encoder.encode_texts, embeddings=prepared),
+            path and path / CAPTIONS_FILE,
+            self.encoder.fingerprint,
+        )
 
-    def _latent(self, query: str | np.ndarray | Tensor) -> Float[Tensor, " dim"]:
+    def describe(self, motion: Query, top: int = 10) -> list[tuple[float, str]]:
+        """The captions that fit a motion best, with scores: a key, an array, or a latent."""
+        latent = self.latent(motion) if isinstance(motion, str) else self._latent(motion)
+        return self.captions.nearest(latent, top)
+
+    def add(
+        self,
+        motions: Mapping[str, np.ndarray] | Sequence[Path | str],
+        captions: Mapping[str, Sequence[str]] | None = None,
+        tags: Sequence[str] = (),
+    ) -> None:
+        """Add motions: arrays by key (features or joints), or files; equal keys are replaced.
+
+        A file's key is its path in the library's folder, or else the whole path, without suffix.
+        ``captions`` are by key; ``tags`` go to all.
+
+        Raises:
+            InputError: a motion or file that cannot be used; then none is added.
+        """
+        read = _arrays(motions) if isinstance(motions, Mapping) else self._files(motions)
+        described = captions or {}
+        read = [_described(motion, described.get(motion.take.key, ()), tags) for motion in read]
+        for part in encode_motions(read, self.encoder, self.windows):
+            self._replace(part)
+
+    def remove(self, keys: Sequence[str]) -> None:
+        """Remove the takes of these keys; keys that the library has not are passed over."""
+        self.store.replace(keys, [], torch.empty(0, self.store.header.dim))
+
+    def refresh(self, progress: Progress = unseen) -> int:
+        """Encode what is new or changed in the source, remove what is gone; how many were encoded.
+
+        Raises:
+            InputError: the source is gone, or nothing in it can be used.
+        """
+        if self.source is None:
+            raise InputError(
+                f"the source of the library {self.name!r} is not known here; make the library "
+                "from its folder or data set"
+            )
+        listed = {some.take.key: some for some in self.source.list()}
+        stale, new = changes(self.source, listed, self.held())
+        if stale:
+            self.remove(stale)
+        self.skipped = {}
+        done = 0
+        for part in self._encoded(new, progress):
+            done += len({entry.key for entry in part.entries})
+            self._replace(part)
+        self._report_skipped()
+        return done
+
+    def held(self) -> dict[str, TakeInfo]:
+        """What is known of each take, by key."""
+        return {entry.key: entry.take for entry in self.entries()}
+
+    def _encoded(self, listed: Sequence[Listed], progress: Progress) -> Iterator[Encoded]:
+        """The rows of motions, in as many parts as are to be saved."""
+        assert self.source is not None
+        motions = read_motions(self.source, listed, self.skipped)
+        entries, latents, done, saved = [], [], 0, 0
+        for part in encode_motions(motions, self.encoder, self.windows):
+            entries += part.entries
+            latents.append(part.latents)
+            done += len({entry.key for entry in part.entries})
+            progress(done + len(self.skipped), len(listed))
+            if (done - saved) * SAVES >= len(listed):
+                yield Encoded(entries, torch.cat(latents))
+                entries, latents, saved = [], [], done
+        if entries:
+            yield Encoded(entries, torch.cat(latents))
+
+    def _replace(self, part: Encoded) -> None:
+        self.store.replace({entry.key for entry in part.entries}, part.entries, part.latents)
+
+    def _files(self, files: Sequence[Path | str]) -> list[Motion]:
+        folder = self.source.folder if isinstance(self.source, FolderSource) else Path()
+        source = self.source if isinstance(self.source, FolderSource) else FolderSource(folder)
+        found = []
+        for path in map(Path, files):
+            inside = path.resolve().is_relative_to(folder.resolve()) and folder != Path()
+            relative = path.resolve().relative_to(folder.resolve()) if inside else path.resolve()
+            if not path.is_file():
+                raise InputError(f"no motion file {path}")
+            found.append(source.read(source.listed(relative.as_posix())))
+        return found
+
+    def _report_skipped(self) -> None:
+        for file, reason in list(self.skipped.items())[:SHOWN_PROBLEMS]:
+            log.warning("%s: skipped, %s", file, reason)
+        if len(self.skipped) > SHOWN_PROBLEMS:
+            log.warning("%d files in all cannot be used", len(self.skipped))
+        if self.skipped and not len(self):
+            file, reason = next(iter(self.skipped.items()))
+            raise InputError(
+                f"no file of {self.name!r} can be used, {len(self.skipped)} skipped; "
+                f"the first: {file}: {reason}"
+            )
+
+    def _filter(
+        self, where: str, whole: bool, mirrored: bool, exclude: Iterable[str] = ()
+    ) -> Filter | None:
+        excluded = list(exclude)
+        windowed = bool(self.windows)
+        return all_of(
+            parse_filter(where),
+            None if not windowed else WHOLE_TAKES if whole else Not(WHOLE_TAKES),
+            None if mirrored else ORIGINALS,
+            Not(keys(excluded)) if excluded else None,
+        )
+
+    def _find(self, query: Query, top: int, where: Filter | None) -> list[Found]:
+        if top < 1:
+            raise InputError(f"top={top}: expected at least 1")
+        found = self.store.search(self._latent(query), top, where)
+        scores = shown_score(torch.tensor([cosine for cosine, _ in found])).tolist()
+        return [(score, entry) for score, (_, entry) in zip(scores, found, strict=True)]
+
+    def _latent(self, query: Query) -> Float[Tensor, " dim"]:
         if isinstance(query, Tensor):
-            return query
+            return query.cpu()
         if isinstance(query, np.ndarray):
-            return self.model.encode_motions([query])[0].cpu()
+            return whole_latents([_features_of(query)], self.encoder)[0]
         return self.encode(query)
 
-    def _encode_motions(self, items: Sequence[Item]) -> Float[Tensor, "n dim"]:
-        return self.model.encode_motions([self.source.motion(item) for item in items])
 
-    def _encode_captions(self, items: Sequence[Item]) -> Float[Tensor, "n dim"]:
-        embeddings = self.source.embeddings(self.model.text_model)
-        return self.model.encode_texts([item.key for item in items], embeddings=embeddings)
+def header_of(source: Source, encoder: Encoder, windows: Sequence[float | int]) -> Header:
+    """The header of a source's library."""
+    lengths = tuple(sorted({float(seconds) for seconds in windows}))
+    return Header(
+        source.name, encoder.name, encoder.fingerprint, encoder.dim, source.describe(), lengths
+    )
 
-    def _file(self, kind: str, suffix: str = "safetensors") -> Path:
-        return self.folder / f"{self.source.name}_{kind}.{suffix}"
 
-    def _saved(self, kind: str) -> Gallery | None:
-        return Gallery.load(self._file(kind), self.model.fingerprint)
+def library_at(
+    path: Path | str | None,
+    header: Header,
+    encoder: Encoder,
+    source: Source,
+    store: str = "auto",
+    overwrite: bool = False,
+) -> Library:
+    """The library at ``path`` if there is one that fits, else an empty one there.
 
-    def _is_in_step(self, saved: Gallery | None, kind: str, state: str) -> TypeGuard[Gallery]:
-        """Whether the saved gallery was made complete from this very state."""
-        mark = self._file(kind, "state")
-        if saved is None or not state or not mark.is_file():
-            return False
-        return mark.read_text() == f"{saved.version} {state}"
+    Raises:
+        InputError: one of another model, another source, or without these windows.
+    """
+    path = path if path is None or is_remote(path) else Path(path)
+    found = None if path is None else open_store(path)
+    if found is not None and path is not None:
+        try:
+            _check_model(found.header, encoder, path)
+            _check_contents(found.header, header, path)
+        except InputError as error:
+            if not overwrite:
+                raise
+            log.info("%s: made again", error)
+            found = None
+    return Library(encoder, found or create_store(header, path, store), source, path)
 
-    def _mark(self, kind: str, gallery: Gallery, state: str) -> None:
-        if state and not self._is_in_step(gallery, kind, state):
-            write_text(self._file(kind, "state"), f"{gallery.version} {state}")
 
-    def _synchronized(
-        self,
-        kind: str,
-        saved: Gallery | None,
-        items: Sequence[Item],
-        wanted: Sequence[Item],
-        encode: Encode,
-    ) -> Gallery:
-        """The saved gallery of this kind without what is no longer among ``items``, and with all
-        that is ``wanted``."""
-        path = self._file(kind)
-        gallery = saved or Gallery.of([], torch.empty(0, self._dim), self.model.fingerprint)
-        current = {item.key: item for item in items}
-        held = {item.key: item for item in gallery}
-        stale = [key for key in held if current.get(key) != held[key]]
-        if stale:
-            gallery = gallery.remove(stale)
-            gallery.save(path)
-        new = [item for item in wanted if held.get(item.key) != item]
-        for part in self._encoded(new, encode):
-            gallery = gallery.add(*part)
-            gallery.save(path)
-        return gallery
+def _check_model(header: Header, encoder: Encoder, path: Path | str) -> None:
+    if header.fingerprint != encoder.fingerprint:
+        raise InputError(
+            f"the library at {path} was made by the model {header.model!r}, not by these weights "
+            f"of {encoder.name!r}; use that model, or make a library of your own at another path"
+        )
 
-    def _encoded(
-        self, items: Sequence[Item], encode: Encode
-    ) -> Iterator[tuple[list[Item], Float[Tensor, "n dim"]]]:
-        """The items with their latents, in as many parts as are to be saved."""
-        # Motions of like length together need little padding.
-        ordered = sorted(items, key=lambda item: item.seconds)
-        finished: list[Item] = []
-        latents: list[Tensor] = []
-        for start in range(0, len(ordered), ENCODED_AT_ONCE):
-            some = ordered[start : start + ENCODED_AT_ONCE]
-            latents.append(encode(some).cpu())
-            finished += some
-            done = start + len(some)
-            if len(finished) * SAVES >= len(items) or done == len(items):
-                yield finished, torch.cat(latents)
-                finished, latents = [], []
-            self.progress(done, len(items))
+
+def _check_contents(found: Header, expected: Header, path: Path | str) -> None:
+    if found.source != expected.source:
+        raise InputError(
+            f"the library at {path} is that of {found.source}, not of {expected.source}; "
+            "give another path"
+        )
+    if not set(expected.windows) <= set(found.windows):
+        raise InputError(
+            f"the library at {path} has windows of {list(found.windows)} seconds, not "
+            f"{list(expected.windows)}; give another path"
+        )
+
+
+def _source_of(header: Header) -> Source | None:
+    """The folder that a library was made from, if it is here."""
+    if header.source.get("kind") != "folder" or not Path(header.source["path"]).is_dir():
+        return None
+    return FolderSource(Path(header.source["path"]), Overrides(**header.source["overrides"]))
+
+
+def changes(
+    source: Source,
+    listed: Mapping[str, Listed],
+    held: Mapping[str, TakeInfo],
+    among: Callable[[str], bool] = lambda _: True,
+) -> tuple[list[str], list[Listed]]:
+    """Keys of takes that are gone or changed, and the motions that are to be encoded.
+
+    ``among`` limits to some keys.
+    """
+    stale = []
+    for key, take in held.items():
+        if not among(key):
+            continue
+        gone = key not in listed and take.file and not Path(take.file).is_absolute()
+        if gone or (key in listed and not is_current(source, take.stamp, listed[key])):
+            stale.append(key)
+    dropped = set(stale)
+    new = [
+        some
+        for key, some in listed.items()
+        if source.wants(some.take) and (key not in held or key in dropped)
+    ]
+    return stale, new
+
+
+def _arrays(motions: Mapping[str, np.ndarray]) -> list[Motion]:
+    found = []
+    for key, array in motions.items():
+        try:
+            features = _features_of(array)
+        except InputError as error:
+            raise InputError(f"motion {key!r}: {error}") from None
+        found.append(Motion(TakeInfo(key, frames=len(features)), features))
+    return found
+
+
+def _features_of(motion: np.ndarray) -> Features:
+    return joints_to_features(motion) if motion.ndim == 3 else motion.astype(np.float32)
+
+
+def _described(motion: Motion, captions: Sequence[str], tags: Sequence[str]) -> Motion:
+    take = replace(motion.take, captions=tuple(captions), tags=tuple(tags))
+    return replace(motion, take=take)

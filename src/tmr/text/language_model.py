@@ -12,13 +12,12 @@ from typing import Any
 import numpy as np
 import orjson
 import torch
-import torch.nn.functional as F
-from einops import repeat
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
+from tmr import cache
 from tmr.errors import InputError
-from tmr.text.pretrained import model_folder
+from tmr.text.pretrained import WEIGHTS, model_folder
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +29,7 @@ SMALLEST_BATCH = 4
 
 @dataclass(frozen=True, slots=True)
 class TextEmbedding:
-    """What the language models say of one caption, float32.
+    """The vectors of one caption, float32.
 
     ``tokens`` are the last hidden states of the token model, special tokens included; ``sentence``
     is the mean of the sentence model's token states, scaled to length 1.
@@ -44,10 +43,10 @@ class TextEmbedding:
 class TextModel:
     """A token model and a sentence model, loaded at first use.
 
-    ``token_model`` and ``sentence_model`` are names on the Hugging Face hub or local folders;
-    when they are equal, one pass gives both kinds of vectors. ``token_dim`` is the width of the
-    token states. ``device`` is ``cpu``, ``cuda``, ``cuda:1`` ..., or ``auto``: a GPU where there
-    is one. The configuration group ``text`` holds one record of these fields for each choice.
+    ``token_model`` and ``sentence_model`` are names on the Hugging Face hub or local folders.
+    ``token_dim`` is the width of the token states. ``device`` is ``cpu``, ``cuda``, ``cuda:1`` ...,
+    or ``auto``: a GPU where there is one. The configuration group ``text`` holds one record of
+    these fields for each choice.
 
     Raises:
         InputError: at first use, when a model cannot be found, is damaged, or does not fit
@@ -60,36 +59,64 @@ class TextModel:
     token_dim: int
     device: str = "cpu"
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """Stands for both models: their names, and of local folders the content of the weights."""
+        models = {"tokens": self.token_model, "sentences": self.sentence_model}
+        return cache.fingerprint("text_model", 1, **{k: _identity(m) for k, m in models.items()})
+
     def embed(
         self, captions: Sequence[str], on_batch: Callable[[int], object] | None = None
     ) -> list[TextEmbedding]:
-        """The embedding of each caption, in order.
+        """The embedding of each caption, in order: ``tokens`` and ``sentences`` together.
 
-        Captions are batched by their exact number of tokens, so nothing is padded and the vectors
-        of a caption do not depend on its neighbors. Captions longer than the model reads are
-        cut, special tokens kept. ``on_batch`` is called with the number of captions finished.
+        ``on_batch`` is called with the number of captions finished.
 
         Raises:
             InputError: a caption is empty; or as the class says.
         """
-        empty = [i for i, caption in enumerate(captions) if not caption.strip()]
-        if empty:
-            raise InputError(
-                f"caption {empty[0] + 1} of {len(captions)} is empty: nothing to embed"
-            )
-        one_pass = self.token_model == self.sentence_model
-        tokens: dict[int, Float[np.ndarray, "tokens dim"]] = {}
-        sentences: dict[int, Float[np.ndarray, " sentence_dim"]] = {}
-        for rows, states in self._token_encoder.states(captions):
-            tokens.update(zip(rows, states.numpy(force=True), strict=True))
-            if one_pass:
-                sentences.update(zip(rows, _sentence_vectors(states), strict=True))
-                _report(on_batch, len(rows))
-        if not one_pass:
-            for rows, states in self._sentence_encoder.states(captions):
-                sentences.update(zip(rows, _sentence_vectors(states), strict=True))
-                _report(on_batch, len(rows))
-        return [TextEmbedding(tokens[i], sentences[i]) for i in range(len(captions))]
+        tokens = self.tokens(captions)
+        return [
+            TextEmbedding(states, sentence)
+            for states, sentence in zip(tokens, self.sentences(captions, on_batch), strict=True)
+        ]
+
+    def tokens(self, captions: Sequence[str]) -> list[Float[np.ndarray, "_ dim"]]:
+        """The token states of each caption, in order.
+
+        Captions are batched by their exact number of tokens, so nothing is padded and the vectors
+        of a caption do not depend on its neighbors. Captions longer than the model reads are
+        cut, special tokens kept.
+
+        Raises:
+            InputError: a caption is empty; or as the class says.
+        """
+        _check(captions)
+        found: dict[int, Float[np.ndarray, "_ dim"]] = {}
+        for rows, batch in _batches(self._token_encoder.token_ids(captions)):
+            states = self._token_encoder.states(batch)
+            found.update(zip(rows, states.numpy(force=True), strict=True))
+        return [found[i] for i in range(len(captions))]
+
+    def sentences(
+        self, captions: Sequence[str], on_batch: Callable[[int], object] | None = None
+    ) -> list[Float[np.ndarray, " dim"]]:
+        """The sentence vector of each caption, in order, by sentence-transformers.
+
+        Importing that library takes seconds: only what prepares or compares captions comes here,
+        and no search.
+
+        Raises:
+            InputError: a caption is empty; or as the class says.
+        """
+        _check(captions)
+        found: dict[int, Float[np.ndarray, " dim"]] = {}
+        for rows, _ in _batches(self._sentence_encoder.token_ids(captions)):
+            vectors = self._sentence_encoder.vectors([captions[row] for row in rows])
+            found.update(zip(rows, vectors, strict=True))
+            if on_batch is not None:
+                on_batch(len(rows))
+        return [found[i] for i in range(len(captions))]
 
     def token_counts(self, captions: Sequence[str]) -> list[int]:
         """Number of token states of each caption, special tokens included."""
@@ -106,22 +133,30 @@ class TextModel:
         return encoder
 
     @cached_property
-    def _sentence_encoder(self) -> "_Encoder":
-        if self.sentence_model == self.token_model:
-            return self._token_encoder
-        return _Encoder(self.sentence_model, self.device)
+    def _sentence_encoder(self) -> "_SentenceEncoder":
+        return _SentenceEncoder(self.sentence_model, self.device)
 
 
-def _report(on_batch: Callable[[int], object] | None, count: int) -> None:
-    if on_batch is not None:
-        on_batch(count)
+def _identity(model: str) -> str:
+    weights = Path(model) / WEIGHTS
+    return cache.content_digest(weights) if weights.is_file() else model
 
 
-def _sentence_vectors(
-    states: Float[Tensor, "batch tokens dim"],
-) -> Float[np.ndarray, "batch dim"]:
-    """Mean over tokens, scaled to length 1: the pooling of the sentence-transformers models."""
-    return F.normalize(states.mean(dim=1), dim=-1).numpy(force=True)
+def _check(captions: Sequence[str]) -> None:
+    empty = [i for i, caption in enumerate(captions) if not caption.strip()]
+    if empty:
+        raise InputError(f"caption {empty[0] + 1} of {len(captions)} is empty: nothing to embed")
+
+
+def _batches(ids: Sequence[list[int]]) -> Iterator[tuple[list[int], list[list[int]]]]:
+    """Places and token numbers of captions, in batches of equally long ones."""
+    rows_by_length: dict[int, list[int]] = defaultdict(list)
+    for row, caption_ids in enumerate(ids):
+        rows_by_length[len(caption_ids)].append(row)
+    for _, rows in sorted(rows_by_length.items()):
+        for start in range(0, len(rows), BATCH_SIZE):
+            batch = rows[start : start + BATCH_SIZE]
+            yield batch, [ids[row] for row in batch]
 
 
 class _Encoder:
@@ -139,31 +174,59 @@ class _Encoder:
 
     def token_ids(self, captions: Sequence[str]) -> list[list[int]]:
         """Token numbers of each caption, special tokens included, cut at the model's maximum."""
-        if not captions:
-            return []
-        return self.tokenizer(list(captions), truncation=True, max_length=self.max_tokens).input_ids
+        return _token_ids(self.tokenizer, captions, self.max_tokens)
 
     @torch.inference_mode()
-    def states(
-        self, captions: Sequence[str]
-    ) -> Iterator[tuple[list[int], Float[Tensor, "batch tokens dim"]]]:
-        """Last hidden states, in batches of equally long captions with their positions."""
-        ids = self.token_ids(captions)
-        rows_by_length: dict[int, list[int]] = defaultdict(list)
-        for row, caption_ids in enumerate(ids):
-            rows_by_length[len(caption_ids)].append(row)
-        for _, rows in sorted(rows_by_length.items()):
-            for start in range(0, len(rows), BATCH_SIZE):
-                batch = rows[start : start + BATCH_SIZE]
-                yield batch, self._forward(torch.tensor([ids[row] for row in batch]))
-
-    def _forward(self, ids: Int[Tensor, "batch tokens"]) -> Float[Tensor, "batch tokens dim"]:
-        filled = ids.to(self.device)
-        if len(ids) < SMALLEST_BATCH:
-            filled = repeat(filled, "batch tokens -> (copies batch) tokens", copies=SMALLEST_BATCH)
+    def states(self, ids: Sequence[list[int]]) -> Float[Tensor, "batch tokens dim"]:
+        """Last hidden states of equally long captions."""
+        filled = torch.tensor(_filled_up(ids), device=self.device)
         with _full_precision():
             output = self.model(input_ids=filled, attention_mask=torch.ones_like(filled))
         return output.last_hidden_state[: len(ids)]
+
+
+class _SentenceEncoder:
+    """One model of sentence-transformers: mean of the token states, scaled to length 1."""
+
+    def __init__(self, name: str, device: str) -> None:
+        with quiet_libraries():
+            from sentence_transformers import SentenceTransformer  # noqa: PLC0415  takes seconds
+
+            folder = model_folder(name)
+            self.tokenizer, model = _load(folder)  # refuses weights that do not cover the model
+            self.max_tokens = _max_tokens(model, self.tokenizer, folder)
+            del model
+            log.info("loading the sentence model %s", name)
+            self.model = SentenceTransformer(
+                str(folder), device=str(_device(device)), local_files_only=True
+            )
+        self.model.max_seq_length = self.max_tokens
+
+    def token_ids(self, captions: Sequence[str]) -> list[list[int]]:
+        """Token numbers of each caption, special tokens included, cut at the model's maximum."""
+        return _token_ids(self.tokenizer, captions, self.max_tokens)
+
+    def vectors(self, captions: Sequence[str]) -> Float[np.ndarray, "batch dim"]:
+        """Sentence vectors of captions of equally many tokens."""
+        with _full_precision():
+            vectors = self.model.encode(
+                _filled_up(captions),
+                batch_size=BATCH_SIZE,
+                normalize_embeddings=True,
+                show_progress_bar=False,
+            )
+        return np.asarray(vectors, dtype=np.float32)[: len(captions)]
+
+
+def _filled_up(batch: Sequence[Any]) -> list[Any]:
+    copies = SMALLEST_BATCH if len(batch) < SMALLEST_BATCH else 1
+    return list(batch) * copies
+
+
+def _token_ids(tokenizer: Any, captions: Sequence[str], most: int) -> list[list[int]]:
+    if not captions:
+        return []
+    return tokenizer(list(captions), truncation=True, max_length=most).input_ids
 
 
 def _device(name: str) -> torch.device:
@@ -235,7 +298,8 @@ def quiet_libraries() -> Iterator[None]:
     """Only errors from transformers and the hub client, and no progress bars of theirs."""
     from transformers.utils import logging as library  # noqa: PLC0415
 
-    loggers = [logging.getLogger(name) for name in ("transformers", "huggingface_hub")]
+    libraries = ("transformers", "huggingface_hub", "sentence_transformers")
+    loggers = [logging.getLogger(name) for name in libraries]
     levels = [logger.level for logger in loggers]
     had_bars = library.is_progress_bar_enabled()
     for logger in loggers:

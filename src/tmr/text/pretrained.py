@@ -89,7 +89,7 @@ def _from_hub(name: str) -> Path:
         snapshot_download,
         name,
         allow_patterns=["*.json", "*.txt", WEIGHTS],
-        ignore_patterns=["*/*"],  # the same weights for other runtimes
+        ignore_patterns=["onnx/*", "openvino/*"],  # the same weights for other runtimes
     )
     try:
         cached = _with_weights(fetch(local_files_only=True))

@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 from tensorboard.compat.proto.event_pb2 import Event  # pyright: ignore[reportAttributeAccessIssue]
 from tensorboard.compat.proto.summary_pb2 import Summary  # pyright: ignore[reportAttributeAccessIssue]
 from tensorboard.summary.writer.record_writer import RecordWriter
 
-from tmr.io import atomic_path, write_text
+from tmr.io import save_pickle, write_text
 
 log = logging.getLogger(__name__)
 
@@ -192,5 +191,4 @@ class DurableCheckpoints(TorchCheckpointIO):
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None
     ) -> None:
         """Write beside the old one, on the disk before it takes the old one's name."""
-        with atomic_path(path, durable=True) as temporary, temporary.open("wb") as file:
-            torch.save(checkpoint, file)
+        save_pickle(path, checkpoint, durable=True)

@@ -4,12 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from tmr.data import Batch
 from tmr.errors import InputError
-from tmr.io import atomic_path
+from tmr.io import save_pickle
 
 NAMED = 8  # motions that the message names
 
@@ -36,9 +35,9 @@ class Failure:
             "keys": list(batch.keys),
             "captions": list(batch.captions),
             "motion": batch.motion.x,
-            "motion_mask": batch.motion.mask,
+            "motion_lengths": list(batch.motion.lengths),
             "text": batch.text.x,
-            "text_mask": batch.text.mask,
+            "text_lengths": list(batch.text.lengths),
             "sentences": batch.sentences,
             "epoch": self.epoch,
             "step": self.step,
@@ -47,8 +46,7 @@ class Failure:
             "gradient_norm": self.gradient_norm,
             "state_dict": {name: tensor.cpu() for name, tensor in model.state_dict().items()},
         }
-        with atomic_path(path) as temporary:
-            torch.save(content, temporary)
+        save_pickle(path, content)
         return path
 
     def error(self, path: Path) -> InputError:

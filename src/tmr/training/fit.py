@@ -19,7 +19,7 @@ from tmr.data import (
     validation_loader,
 )
 from tmr.errors import InputError
-from tmr.io import disk_is_full
+from tmr.io import WriteError, disk_is_full
 from tmr.model import TEMOS
 from tmr.training.allocator import keep_freed_memory
 from tmr.training.callbacks import Checkpoints, DurableCheckpoints, EpochLog
@@ -106,7 +106,7 @@ def fit(
             ckpt_path=resume_from,
             weights_only=True if resume_from else None,
         )
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, WriteError) as error:
         if not disk_is_full(error):
             raise
         raise InputError(

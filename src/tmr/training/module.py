@@ -80,8 +80,8 @@ class Training(pl.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Loss of a batch."""
-        ranks, count = self._spread("train", batch, batch_idx)
-        losses = self.model(batch.motion, batch.text, batch.sentences, ranks=ranks).losses
+        group, count = self._spread("train", batch, batch_idx)
+        losses = self.model(batch, group=group).losses
         self.means["train"].add(losses, count)
         self.latest = batch, batch_idx, losses
         return losses["loss"]
@@ -115,8 +115,8 @@ class Training(pl.LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Losses of a batch, and its latents for the figures over the whole split."""
-        ranks, count = self._spread("val", batch, batch_idx)
-        step = self.model(batch.motion, batch.text, batch.sentences, ranks=ranks)
+        group, count = self._spread("val", batch, batch_idx)
+        step = self.model(batch, group=group)
         self.means["val"].add(step.losses, count)
         if batch_idx not in self._shares("val").placeholder_batches:
             text, motion = step.text.float().cpu(), step.motion.float().cpu()
@@ -163,11 +163,11 @@ class Training(pl.LightningModule):
         if self.trainer.world_size == 1:
             return SINGLE_PROCESS, len(batch)
         count = 0 if batch_idx in self._shares(stage).placeholder_batches else len(batch)
-        mine = torch.tensor([count, batch.motion.x.shape[1]], device=self.device)
+        mine = torch.tensor([count, max(batch.motion.lengths)], device=self.device)
         everywhere = [torch.empty_like(mine) for _ in range(self.trainer.world_size)]
         dist.all_gather(everywhere, mine)
-        counts, frames = torch.stack(everywhere).T.tolist()
-        return DistributedProcessGroup(self.global_rank, counts, max(frames)), sum(counts)
+        counts, longest = torch.stack(everywhere).T.tolist()
+        return DistributedProcessGroup(self.global_rank, counts, max(longest)), sum(counts)
 
     def _from_all(self, parts: list[Encoded]) -> list[Encoded]:
         """The parts of all processes."""

@@ -6,6 +6,8 @@ seconds within the clip, and 0.0#0.0 is the whole clip (Guo et al., CVPR 2022).
 
 import logging
 import math
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from tmr.data.annotations import Annotation, Caption
@@ -27,7 +29,10 @@ NOTEBOOK_TRIM = {
 
 
 def read_humanml3d(
-    release: Path, index: Path | None = None, notebook_trim: bool = False
+    release: Path,
+    index: Path | None = None,
+    notebook_trim: bool = False,
+    seconds_of: Callable[[str], float | None] = lambda path: None,
 ) -> DataSet:
     """Annotations and splits of a release with ``texts/`` or ``texts.zip``.
 
@@ -35,6 +40,9 @@ def read_humanml3d(
     as they are; ``notebook_trim`` moves the windows of five sources by the seconds that the
     notebook had cut off before, so that they fit whole recordings. A full stop at the end of a
     caption is dropped, as the published annotations do. Keys without a window are left out.
+
+    The windows of HumanAct12 go to the end of their files: ``seconds_of`` gives the length of a
+    motion, None where there is no file, and such keys are left out and counted.
 
     Raises:
         InputError: no texts, index or split files, or a line that cannot be read.
@@ -54,9 +62,13 @@ def read_humanml3d(
     if not captions:
         raise InputError(f"no .txt file in {texts}")
     annotations = {}
-    trimmed = 0
+    trimmed = endless = 0
     for key in in_key_order(captions):
         window = windows.get(key) or windows.get(key.removeprefix(MIRRORED))
+        if window is not None and math.isinf(window.end):
+            end = seconds_of(window.path) or math.inf
+            endless += math.isinf(end)
+            window = None if math.isinf(end) else replace(window, end=end)
         if window is not None and captions[key]:
             trim = NOTEBOOK_TRIM.get(window.path.partition("/")[0], 0.0)
             trimmed += trim > 0
@@ -69,7 +81,13 @@ def read_humanml3d(
             trimmed,
             "moved by them" if notebook_trim else "as published (notebook_trim=true moves them)",
         )
-    left_out = len(captions) - len(annotations)
+    if endless:
+        log.warning(
+            "%d of %d text files left out: they describe motions to the end of a file that is not "
+            "there; those of humanact12 come with HumanML3D's pose_data",
+            endless, len(captions),
+        )  # fmt: skip
+    left_out = len(captions) - len(annotations) - endless
     if left_out:
         log.warning("%d of %d text files left out: no window in %s, or no caption", left_out,
                     len(captions), index)  # fmt: skip
@@ -98,29 +116,37 @@ def _annotation(
 
 
 def _captions(text: str, place: str) -> list[Caption]:
-    """Captions of a text file with their seconds within the clip; the whole clip ends at inf."""
+    """Captions of a text file with their seconds within the clip; the whole clip ends at inf.
+
+    Repeated ones count once, as in the published annotations.
+    """
     captions = []
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
             continue
         fields = line.rsplit("#", 3)
+        line_place = f"{place}, line {number}"
         try:
             words, _, start, end = fields
-            span = _span(float(start), float(end))
+            span = _span(float(start), float(end), line_place)
         except ValueError:
             raise InputError(
-                f"{place}, line {number}: expected caption#words#start#end, got {line[:80]!r}"
+                f"{line_place}: expected caption#words#start#end, got {line[:80]!r}"
             ) from None
         if caption := words.removesuffix(".").strip():
             captions.append(Caption(caption, *span))
-    return captions
+    return list(dict.fromkeys(captions))
 
 
-def _span(start: float, end: float) -> tuple[float, float]:
+def _span(start: float, end: float, place: str) -> tuple[float, float]:
     # The release has a few "nan" for 0.0.
     start, end = (0.0 if math.isnan(t) else t for t in (start, end))
+    if min(start, end) < 0 or math.isinf(start):
+        raise ValueError("not a span of time")
     if start == end == 0:
         return 0.0, math.inf
-    if not 0 <= start < end:
-        raise ValueError("not a span of time")
+    if end <= start:
+        # Eight lines of the release; the published annotations take the whole clip too.
+        log.warning("%s: the span %g to %g is empty; the whole clip is taken", place, start, end)
+        return 0.0, math.inf
     return start, end

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tmr.data.annotations import Annotation
+from tmr.errors import InputError
 from tmr.io import write_json, write_text
 from tmr.motion.preprocessing import MIRRORED
 from tmr.text.left_right import swap_sides
@@ -53,14 +54,24 @@ def with_mirrored(data: DataSet) -> DataSet:
     """The data set and a mirrored copy of each motion that has none, captions with sides swapped.
 
     Splits stay as they are: whoever makes them decides where mirrored copies belong.
+
+    Raises:
+        InputError: the key of a mirrored copy is that of another motion.
     """
     annotations, categories = dict(data.annotations), dict(data.categories)
     for key, annotation in data.annotations.items():
         copy = mirrored_key(key)
-        if is_mirrored(annotation.path) or copy in annotations:
+        if is_mirrored(annotation.path):
+            continue
+        path = f"{MIRRORED}/{annotation.path}"
+        if copy in data.annotations:
+            if data.annotations[copy].path != path:
+                raise InputError(
+                    f"key {copy!r} is that of the mirrored copy of {key!r}, and of "
+                    f"{data.annotations[copy].path!r}: give one of the two another key"
+                )
             continue
         captions = tuple(replace(c, text=swap_sides(c.text)) for c in annotation.captions)
-        path = f"{MIRRORED}/{annotation.path}"
         annotations[copy] = Annotation(copy, path, annotation.duration, captions)
         for i in range(len(captions)):
             if segment_id(key, i) in categories:

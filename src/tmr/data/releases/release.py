@@ -1,22 +1,26 @@
 """Files of a release: text members of folders and zip archives, index tables, split files."""
 
-import csv
+import math
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 
 from tmr.data.annotations import read_annotations
 from tmr.errors import InputError
+from tmr.motion.read import READERS
 from tmr.motion.skeleton import FPS
+from tmr.spreadsheet import check_fields, decode, read_rows
 
 SPLITS = ("train", "val", "test", "train_val", "all", "nsim_test")
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The part of a motion file that a key stands for: seconds [start, end)."""
+    """The part of a motion file that a key stands for: seconds [start, end).
+
+    ``end`` is infinite where the part goes to the end of the file.
+    """
 
     path: str
     start: float
@@ -65,42 +69,6 @@ def _members(place: Path, suffix: str) -> Iterator[tuple[str, bytes]]:
         ) from None
 
 
-def read_rows(path: Path, *needed: str) -> Iterator[tuple[int, dict[str, str]]]:
-    """Line number and fields of each row of a CSV file with a header; blanks around are dropped.
-
-    Raises:
-        InputError: no such file, or a column of ``needed`` is missing; those found are named.
-    """
-    if not path.is_file():
-        raise InputError(f"no file {path}")
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = csv.DictReader(file, skipinitialspace=True, strict=True)
-        columns = [str(name).strip() for name in rows.fieldnames or []]
-        check_fields(columns, needed, str(path))
-        try:
-            for row in rows:
-                cells = [str(cell or "").strip() for name, cell in row.items() if name is not None]
-                if None in row:
-                    raise InputError(
-                        f"{path}, line {rows.line_num}: {len(columns)} columns expected, more "
-                        'found; put a text with commas into "quotation marks"'
-                    )
-                yield rows.line_num, dict(zip(columns, cells, strict=True))
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise InputError(f"{path}, line {rows.line_num}: {error}") from None
-
-
-def check_fields(found: list[str], needed: tuple[str, ...], place: str) -> None:
-    """InputError when a needed field is not among those found; a misspelled one is pointed out."""
-    for name in needed:
-        if name not in found:
-            near = get_close_matches(name, found, n=1, cutoff=0.5)
-            hint = f"; did you mean {name!r} where it says {near[0]!r}?" if near else ""
-            raise InputError(
-                f"{place}: no field {name!r}, found {', '.join(found) or 'none'}{hint}"
-            )
-
-
 def seconds(text: str, place: str) -> float:
     """A number of seconds, at least 0; InputError that names the place otherwise."""
     try:
@@ -116,22 +84,25 @@ def read_index(path: Path) -> dict[str, Window]:
     """Which part of which motion file each key stands for.
 
     Three forms: HumanML3D's ``index.csv`` (``source_path,start_frame,end_frame,new_name``, frames
-    at 20 a second), a CSV with ``key,path,start,end`` in seconds, or another ``annotations.json``.
+    at 20 a second, -1 for the end of the file), a CSV with ``key,path,start,end`` in seconds, or
+    another ``annotations.json``.
 
     Raises:
-        InputError: no such file, columns that are in none of these forms, or a bad row.
+        InputError: no such file, columns that are in none of these forms, a bad row, or two rows
+            for one key.
     """
     if path.suffix == ".json":
         known = read_annotations(path.parent).items()
         return {key: Window(a.path, 0.0, a.duration) for key, a in known}
-    windows = {}
+    windows: dict[str, Window] = {}
+    lines: dict[str, int] = {}
     for line, row in read_rows(path):
         place = f"{path}, line {line}"
         if "source_path" in row:
             check_fields(list(row), ("start_frame", "end_frame", "new_name"), str(path))
-            start, end = (
-                round(seconds(row[name], place) / FPS, 3) for name in ("start_frame", "end_frame")
-            )
+            start = round(seconds(row["start_frame"], place) / FPS, 3)
+            to_the_end = row["end_frame"] == "-1"
+            end = math.inf if to_the_end else round(seconds(row["end_frame"], place) / FPS, 3)
             key, source = PurePosixPath(row["new_name"]).stem, row["source_path"]
         else:
             check_fields(list(row), ("key", "path", "start", "end"), str(path))
@@ -139,7 +110,9 @@ def read_index(path: Path) -> dict[str, Window]:
             key, source = row["key"], row["path"]
         if end <= start:
             raise InputError(f"{place}: the window ends at {end} s, at or before its start {start}")
-        windows[key] = Window(motion_path(source), start, end)
+        if key in windows:
+            raise InputError(f"{place}: a second window of {key!r}, which line {lines[key]} has")
+        windows[key], lines[key] = Window(motion_path(source), start, end), line
     if not windows:
         raise InputError(f"{path} has no rows")
     return windows
@@ -148,7 +121,7 @@ def read_index(path: Path) -> dict[str, Window]:
 def motion_path(source: str) -> str:
     """A file name of a release as the path of an annotation: below the motions, no extension."""
     path = PurePosixPath(source.replace("\\", "/"))
-    known = path.suffix.lower() in (".npy", ".npz", ".bvh")
+    known = path.suffix.lower() in READERS
     parts = (path.with_suffix("") if known else path).parts
     return "/".join(part for part in parts if part not in (".", "pose_data"))
 
@@ -167,7 +140,9 @@ def read_splits(folder: Path) -> dict[str, list[str]]:
             "put the release's split files there"
         )
     splits = {
-        name: file.read_text("utf-8").split() for name, file in files.items() if file.exists()
+        name: decode(file.read_bytes(), str(file)).split()
+        for name, file in files.items()
+        if file.exists()
     }
     every = [key for name in ("train", "val", "test") for key in splits[name]]
     return splits if "all" in splits else splits | {"all": every}

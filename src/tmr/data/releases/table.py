@@ -11,8 +11,9 @@ import orjson
 
 from tmr.data.annotations import Annotation, Caption
 from tmr.data.releases.layout import DataSet, in_key_order, is_mirrored, mirrored_key, with_mirrored
-from tmr.data.releases.release import check_fields, motion_path, read_rows, seconds
+from tmr.data.releases.release import motion_path, seconds
 from tmr.errors import InputError
+from tmr.spreadsheet import check_fields, decode, read_rows
 
 SPLITS = ("train", "val", "test")
 
@@ -49,9 +50,7 @@ def read_table(
     val, test = shares["val"], shares["test"]
     if not (val >= 0 and test >= 0 and val + test < 1):
         raise InputError(f"shares of {val} and {test} leave nothing to train on")
-    groups: dict[str, list[_Row]] = defaultdict(list)
-    for row in _rows(table):
-        groups[row.key].append(row)
+    groups = _by_key(_rows(table), mirror)
     if not groups:
         raise InputError(f"{table} has no rows")
     annotations, splits = {}, {name: [] for name in SPLITS}
@@ -68,6 +67,28 @@ def read_table(
     splits["all"] = in_key_order(key for name in SPLITS for key in splits[name])
     data = DataSet(annotations, splits)
     return with_mirrored(data) if mirror else data
+
+
+def _by_key(rows: Iterable[_Row], mirror: bool) -> dict[str, list[_Row]]:
+    """Rows of each key, all of one motion; a key that would stand for two is refused."""
+    groups: dict[str, list[_Row]] = defaultdict(list)
+    for row in rows:
+        groups[row.key].append(row)
+        first = groups[row.key][0]
+        if row.path != first.path:
+            raise InputError(
+                f"{row.place}: the key {row.key!r} of {row.path!r} is that of {first.path!r} "
+                f"({first.place}) too; give each motion a key of its own in a column key"
+            )
+    for key in groups if mirror else ():
+        copy = groups.get(mirrored_key(key))
+        if copy and not is_mirrored(groups[key][0].path):
+            raise InputError(
+                f"{copy[0].place}: the key {copy[0].key!r} is that of the mirrored copy of {key!r} "
+                f"({groups[key][0].place}); give it another one in a column key, or "
+                "options.mirror=false"
+            )
+    return groups
 
 
 def _caption(row: _Row, path: str, length: float | None) -> Caption:
@@ -128,12 +149,29 @@ def _fields(table: Path) -> Iterable[tuple[str, dict[str, str]]]:
         if not isinstance(entry, dict):
             raise InputError(f"{place}: expected an object with path and caption")
         check_fields(list(entry), needed, place)
-        yield place, {k: "" if v is None else str(v).strip() for k, v in entry.items()}
+        captions = entry.pop("caption")
+        for caption in captions if isinstance(captions, list) else [captions]:
+            if not isinstance(caption, str):
+                raise InputError(
+                    f"{place}: expected a caption or a list of captions, got {caption!r}"
+                )
+            yield (
+                place,
+                {k: _text(k, v, place) for k, v in entry.items()} | {"caption": caption.strip()},
+            )
+
+
+def _text(name: str, value: object, place: str) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise InputError(f"{place}: expected text or a number as {name}, got {value!r}")
+    return str(value).strip()
 
 
 def _json_list(table: Path) -> list[Any]:
     try:
-        entries = orjson.loads(table.read_bytes())
+        entries = orjson.loads(decode(table.read_bytes(), str(table)).removeprefix("\ufeff"))
     except (OSError, orjson.JSONDecodeError) as error:
         raise InputError(f"{table} cannot be read as JSON: {error}") from None
     if not isinstance(entries, list):

@@ -1,0 +1,322 @@
+"""Where the motions of a library come from: a folder of motion files, or a data set."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float
+
+from tmr.data import Caption, TextMotionData, feature_files, read_annotations, read_split
+from tmr.data.annotations import Annotation, is_test, within
+from tmr.data.dataset import frames_of
+from tmr.errors import InputError
+from tmr.motion.conventions import Overrides
+from tmr.motion.features import joints_to_features
+from tmr.motion.read import READERS, read_features, read_motion
+from tmr.motion.skeleton import FPS
+from tmr.search.entry import TakeInfo
+from tmr.text import EmbeddingCache, TextModel, embeddings_folder
+
+MIRRORED = "M/"  # in front of the paths of mirrored copies
+
+_FROM_FILES = Overrides()
+
+Features = Float[np.ndarray, "_ 263"]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A motion that a source has, without its poses.
+
+    ``take`` has no rate and no frames yet, and a ``stamp`` of size, time and options alone.
+    ``span`` is the part in seconds that its first caption describes, None for all.
+    """
+
+    take: TakeInfo
+    span: tuple[float | int, float | int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Motion:
+    """A motion that was read: unnormalized features at 20 frames a second."""
+
+    take: TakeInfo
+    features: Features
+    span: tuple[float | int, float | int] | None = None
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Where the motions of a library come from."""
+
+    @property
+    def name(self) -> str:
+        """Names the library."""
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """What the source is made from, for the header of the library."""
+        ...
+
+    def list(self) -> list[Listed]:
+        """The motions that there are now, sorted by key; reads no poses."""
+        ...
+
+    def wants(self, take: TakeInfo) -> bool:
+        """Whether a motion of the list is to be encoded."""
+        ...
+
+    def path(self, take: TakeInfo) -> Path:
+        """The file of a take."""
+        ...
+
+    def read(self, listed: Listed) -> Motion:
+        """A motion with its poses and a full stamp.
+
+        Raises:
+            InputError: a file that cannot be used; it is named.
+        """
+        ...
+
+    def embeddings(self, text_model: TextModel) -> EmbeddingCache | None:
+        """The prepared embeddings of the captions, if there are any."""
+        ...
+
+
+@dataclass(frozen=True)
+class FolderSource:
+    """The motion files below a folder; the key of a take is its path without suffix.
+
+    ``overrides`` is what the files do not say about themselves.
+    """
+
+    folder: Path
+    overrides: Overrides = _FROM_FILES
+
+    @property
+    def name(self) -> str:
+        """Name of the folder."""
+        return self.folder.resolve().name
+
+    def describe(self) -> dict[str, Any]:
+        """The absolute path and the overrides."""
+        path = str(self.folder.resolve())
+        return {"kind": "folder", "path": path, "overrides": asdict(self.overrides)}
+
+    def list(self) -> list[Listed]:
+        """The motion files, hidden ones left out, links followed.
+
+        Raises:
+            InputError: no such folder, or no motion file in it.
+        """
+        if not self.folder.is_dir():
+            raise InputError(f"no folder {self.folder}; give a folder of motion files")
+        files = sorted(path.relative_to(self.folder).as_posix() for path in _files(self.folder))
+        if not files:
+            raise InputError(f"no motion file ({', '.join(READERS)}) below {self.folder}")
+        stems: dict[str, int] = {}
+        for file in files:
+            stem = str(PurePosixPath(file).with_suffix(""))
+            stems[stem] = stems.get(stem, 0) + 1
+        return sorted(
+            (self.listed(file, stems) for file in files), key=lambda listed: listed.take.key
+        )
+
+    def listed(self, file: str, stems: dict[str, int] | None = None) -> Listed:
+        """One file, by its path in the folder or an absolute one.
+
+        Two files whose paths differ in the suffix alone keep it in their keys. A file below ``M``
+        is a mirrored copy where the same path without it exists.
+        """
+        stem = str(PurePosixPath(file).with_suffix(""))
+        original = file.removeprefix(MIRRORED)
+        take = TakeInfo(
+            key=file if stems and stems[stem] > 1 else stem,
+            file=file,
+            mirrored=original != file and (self.folder / original).is_file(),
+            stamp=_quick_stamp(self.folder / file, repr(self.overrides)),
+        )
+        return Listed(take)
+
+    def wants(self, take: TakeInfo) -> bool:
+        """Every motion."""
+        return True
+
+    def path(self, take: TakeInfo) -> Path:
+        """The file of a take."""
+        return self.folder / take.file
+
+    def read(self, listed: Listed) -> Motion:
+        """The motion of a file: BVH, AMASS, joints or features in .npy.
+
+        Raises:
+            InputError: a file that cannot be used.
+        """
+        path = self.path(listed.take)
+        features, fps, frames = read_file(path, self.overrides)
+        stamp = f"{listed.take.stamp}:{_digest(path)}"
+        return Motion(replace(listed.take, fps=fps, frames=frames, stamp=stamp), features)
+
+    def embeddings(self, text_model: TextModel) -> EmbeddingCache | None:
+        """None: there are no captions."""
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """The motions of a data set whose features are there; ``splits`` limits to some.
+
+    A row of a whole take stands for the part that its first usable caption describes.
+    """
+
+    data: TextMotionData
+    splits: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Name of the data set."""
+        return self.data.name
+
+    def describe(self) -> dict[str, Any]:
+        """The name of the data set."""
+        return {"kind": "data", "name": self.data.name}
+
+    def list(self) -> list[Listed]:
+        """The motions of all splits.
+
+        Raises:
+            InputError: none has features and a caption, or none is in ``splits``.
+        """
+        folder = Path(self.data.annotations)
+        annotations = read_annotations(folder)
+        splits_of: dict[str, list[str]] = {}
+        for name in sorted(path.stem for path in (folder / "splits").glob("*.txt")):
+            for key in read_split(folder, name):
+                splits_of.setdefault(key, []).append(name)
+        found = [
+            listed
+            for key, splits in sorted(splits_of.items())
+            if key in annotations and (listed := self._listed(annotations[key], tuple(splits)))
+        ]
+        if not found:
+            raise InputError(
+                f"{self.name!r} has no motion with a caption: {len(splits_of)} keys in "
+                f"{folder / 'splits'}, no features of them under {self.data.motions}; "
+                "make them with `python -m prepare.compute_guoh3dfeats`"
+            )
+        if not any(self.wants(listed.take) for listed in found):
+            names = sorted({name for listed in found for name in listed.take.splits})
+            raise InputError(
+                f"{self.name!r} has no motion of split {', '.join(self.splits)}; "
+                f"splits found: {', '.join(names)}"
+            )
+        return found
+
+    def wants(self, take: TakeInfo) -> bool:
+        """The motions of the splits."""
+        return not self.splits or not {*self.splits}.isdisjoint(take.splits)
+
+    def path(self, take: TakeInfo) -> Path:
+        """The features of a take."""
+        return self.data.motion_file(take.file)
+
+    def read(self, listed: Listed) -> Motion:
+        """The features of a motion.
+
+        Raises:
+            InputError: a file that cannot be used.
+        """
+        path = self.path(listed.take)
+        features = feature_files.read_features(path)
+        stamp = f"{listed.take.stamp}:{_digest(path)}"
+        take = replace(listed.take, fps=float(FPS), frames=len(features), stamp=stamp)
+        return Motion(take, features, listed.span)
+
+    def embeddings(self, text_model: TextModel) -> EmbeddingCache:
+        """Those that were prepared for training."""
+        return EmbeddingCache(embeddings_folder(self.data.annotations, text_model.name), text_model)
+
+    def _listed(self, annotation: Annotation, splits: tuple[str, ...]) -> Listed | None:
+        if not any(is_test(name) for name in splits):
+            annotation = within(annotation, self.data.min_seconds, self.data.max_seconds)
+        path = self.data.motion_file(annotation.path)
+        if not annotation.captions or not path.is_file():
+            return None
+        first = annotation.captions[0]
+        take = TakeInfo(
+            key=annotation.key,
+            file=annotation.path,
+            captions=tuple(dict.fromkeys(" ".join(c.text.split()) for c in annotation.captions)),
+            splits=splits,
+            mirrored=annotation.path.startswith(MIRRORED),
+            stamp=_quick_stamp(path, repr((annotation, splits))),
+        )
+        return Listed(take, (first.start, first.end))
+
+
+def is_current(source: Source, stamp: str, listed: Listed) -> bool:
+    """Whether a motion is the one that ``stamp`` was made of: by size and time, else by content."""
+    quick, _, content = stamp.rpartition(":")
+    if quick == listed.take.stamp:
+        return True
+    options = listed.take.stamp.rpartition("-")[2]
+    return quick.endswith(f"-{options}") and content == _digest(source.path(listed.take))
+
+
+def read_file(path: Path, overrides: Overrides) -> tuple[Features, float, int]:
+    """Features of a motion file, with the rate and the number of frames of the file.
+
+    Raises:
+        InputError: a file that cannot be used; it is named.
+    """
+    if path.suffix.lower() == ".npy":
+        features = read_features(path, overrides)
+        fps = float(overrides.fps or FPS)
+        return features, fps, round(len(features) / FPS * fps)
+    take = read_motion(path, overrides, log_warnings=False)
+    try:
+        return joints_to_features(take.joints), float(take.reading.fps), take.reading.frames
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def part_of(features: Features, span: tuple[float | int, float | int] | None) -> Features:
+    """The features of a part in seconds; all where it begins after the end of the motion."""
+    if span is None:
+        return features
+    begin, end = frames_of(Caption("", *span), len(features))
+    return features[begin:end] if begin < end else features
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """The motion files below a folder; links are followed, once each, hidden files left out."""
+    seen = set()
+    for root, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(root)
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        for name in names:
+            if name.lower().endswith(tuple(READERS)) and not name.startswith("."):
+                yield Path(root, name)
+
+
+def _quick_stamp(path: Path, options: str) -> str:
+    """Size, time and options: a file of which all are the same is not read again."""
+    status = path.stat()
+    digest = hashlib.sha256(options.encode()).hexdigest()[:8]
+    return f"{status.st_size}-{status.st_mtime_ns}-{digest}"
+
+
+def _digest(path: Path) -> str:
+    """Stands for the bytes of a file."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()[:16]

@@ -1,0 +1,66 @@
+"""The store of a library: found at a path, or made there."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from tmr.errors import InputError
+from tmr.search.stores import Header, Store, memory
+from tmr.search.stores.memory import MemoryStore
+
+EXACT_ROWS = 300_000  # exact search takes some 40 ms and 300 MB
+LANCE_FOLDER = "rows.lance"
+STORES = ("auto", "memory", "lance")
+
+
+def open_store(path: Path | str) -> Store | None:
+    """The store at a path, None where there is none.
+
+    Raises:
+        InputError: it is damaged, or Lance is needed and not installed.
+    """
+    if is_remote(path) or (Path(path) / LANCE_FOLDER).is_dir():
+        return _lance().open(path)
+    return MemoryStore.open(Path(path)) if (Path(path) / memory.FILE).is_file() else None
+
+
+def create_store(
+    header: Header, path: Path | str | None, kind: str = "auto", rows: int = 0
+) -> Store:
+    """An empty store at a path, in place of what was there; ``rows`` is how many are expected.
+
+    Raises:
+        InputError: no such kind, none that keeps a library at such a path, or Lance is needed and
+            not installed.
+    """
+    if kind not in STORES:
+        raise InputError(f"store={kind}: expected one of {', '.join(STORES)}")
+    remote = path is not None and is_remote(path)
+    if kind == "auto":
+        kind = "lance" if remote or (path is not None and rows > EXACT_ROWS) else "memory"
+    if kind == "lance":
+        if path is None:
+            raise InputError("store=lance keeps the library on a disk: give it a path")
+        return _lance().create(header, path)
+    if remote:
+        raise InputError(f"store=memory cannot keep a library at {path}; use store=lance")
+    if path is not None and (Path(path) / LANCE_FOLDER).is_dir():
+        shutil.rmtree(Path(path) / LANCE_FOLDER)
+    return MemoryStore(header, None if path is None else Path(path))
+
+
+def is_remote(path: Path | str) -> bool:
+    """Whether a path is an address of object storage, such as ``s3://bucket/folder``."""
+    return "://" in str(path)
+
+
+def _lance() -> Any:
+    """The class of the Lance store, imported at its first use."""
+    try:
+        from tmr.search.stores.lance import LanceStore  # noqa: PLC0415  optional
+    except ImportError:
+        raise InputError(
+            "store=lance and libraries kept in Lance need the package pylance: run "
+            "`pip install pylance`, or use store=memory"
+        ) from None
+    return LanceStore

@@ -1,0 +1,275 @@
+"""Rows in Lance, on a disk or on object storage: for a million and more, and for several writers.
+
+Every change is a commit of a new version, so that a killed writer leaves nothing half done. Below
+``EXACT_BELOW`` matching rows, all of them are compared; above, an IVF_RQ index is searched:
+inverted lists of quantized residuals (RaBitQ: Gao and Long, SIGMOD 2024), whose best candidates
+are compared exactly. A filter that lets few rows pass goes to the exact search too, because
+filters are correlated with latents: an index alone then misses more than half of what is there.
+
+Not safe after a fork.
+"""
+
+import threading
+from collections.abc import Collection, Iterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import lance
+import numpy as np
+import pyarrow as pa
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from lance.fragment import write_fragments
+from torch import Tensor
+
+from tmr.errors import InputError
+from tmr.search.entry import Entry, TakeInfo
+from tmr.search.filters import Filter
+from tmr.search.filters import keys as rows_of_keys
+from tmr.search.stores import Found, Header, memory
+from tmr.search.stores.factory import LANCE_FOLDER
+
+EXACT_BELOW = 50_000
+ROWS_PER_LIST = 1024
+PROBES = 48
+CANDIDATES = 10  # compared exactly for each row that is wanted
+KEYS_CHUNK = 1000
+SCAN_CHUNK = 16_384
+MAX_FRAGMENTS = 64  # more are compacted: hundreds of small ones double the time of a query
+SCALAR_INDEXES = {
+    "key": "BTREE",
+    "file": "BTREE",
+    "length": "BTREE",
+    "window": "BITMAP",
+    "mirrored": "BITMAP",
+    "tags": "LABEL_LIST",
+    "splits": "LABEL_LIST",
+}
+_TAKE_COLUMNS = (
+    "key", "file", "fps", "frames", "captions", "tags", "splits", "mirrored", "stamp"
+)  # fmt: skip
+_COLUMNS = [*_TAKE_COLUMNS, "start", "end", "window"]
+_INDEX = "latent_idx"
+
+
+def schema_of(header: Header) -> pa.Schema:
+    """The columns of a library's rows, with the header as metadata."""
+    texts = pa.list_(pa.string())
+    return pa.schema(
+        {
+            "key": pa.string(),
+            "file": pa.string(),
+            "fps": pa.float64(),
+            "frames": pa.float64(),  # as all numbers of filters
+            "captions": texts,
+            "tags": texts,
+            "splits": texts,
+            "mirrored": pa.bool_(),
+            "stamp": pa.string(),
+            "start": pa.float64(),
+            "end": pa.float64(),
+            "window": pa.float64(),
+            "length": pa.float64(),
+            "latent": pa.list_(pa.float32(), header.dim),
+        },
+        metadata={"library": header.dumps()},
+    )
+
+
+def table_of(header: Header, entries: Sequence[Entry], latents: Float[Tensor, "n dim"]) -> pa.Table:
+    """Rows as an Arrow table."""
+    unit = F.normalize(latents.float().cpu(), dim=-1).numpy()
+    columns: dict[str, Any] = {
+        name: [getattr(entry.take, name) for entry in entries] for name in _TAKE_COLUMNS
+    }
+    for name in ("start", "end", "window"):
+        columns[name] = [getattr(entry, name) for entry in entries]
+    columns["length"] = [entry.seconds for entry in entries]
+    columns["latent"] = pa.FixedSizeListArray.from_arrays(pa.array(unit.ravel()), header.dim)
+    return pa.table(columns, schema=schema_of(header))
+
+
+class LanceStore:
+    """Rows below ``path``, a folder or an address such as ``s3://bucket/folder``.
+
+    Each call sees the last version that any process has committed.
+    """
+
+    def __init__(self, path: Path | str, dataset: Any) -> None:
+        self.uri = uri_of(path)
+        self.header = Header.loads(dataset.schema.metadata[b"library"].decode(), path)
+        self._dataset = dataset
+        self._writing = threading.Lock()
+
+    @staticmethod
+    def open(path: Path | str) -> "LanceStore | None":
+        """The store at a path, None where there is none.
+
+        Raises:
+            InputError: it cannot be read.
+        """
+        try:
+            dataset = lance.dataset(uri_of(path))
+        except ValueError as error:
+            if "not found" in str(error).lower():
+                return None
+            raise InputError(
+                f"the library at {path} cannot be read: {_first_line(error)}"
+            ) from None
+        except OSError as error:
+            raise InputError(f"{path} cannot be reached: {_first_line(error)}") from None
+        return LanceStore(path, dataset)
+
+    @staticmethod
+    def create(header: Header, path: Path | str) -> "LanceStore":
+        """An empty store, in place of what was at the path."""
+        if "://" not in str(path):
+            (Path(path) / memory.FILE).unlink(missing_ok=True)
+            Path(path).mkdir(parents=True, exist_ok=True)
+        empty = table_of(header, [], torch.empty(0, header.dim))
+        try:
+            dataset = lance.write_dataset(empty, uri_of(path), mode="overwrite")
+        except OSError as error:
+            raise InputError(f"cannot write to {path}: {_first_line(error)}") from None
+        return LanceStore(path, dataset)
+
+    def __len__(self) -> int:
+        return self.latest().count_rows()
+
+    @property
+    def version(self) -> int:
+        """Lance's own."""
+        return self.latest().version
+
+    def latest(self) -> Any:
+        """The dataset at its last version."""
+        self._dataset.checkout_latest()
+        return self._dataset
+
+    def count(self, where: Filter | None) -> int:
+        """Number of rows that pass a filter."""
+        return self.latest().count_rows(filter=where and where.sql())
+
+    def replace(
+        self, keys: Collection[str], entries: Sequence[Entry], latents: Float[Tensor, "n dim"]
+    ) -> None:
+        """Remove the rows of takes, and append others: two commits."""
+        with self._writing:
+            dataset = self.latest()
+            ordered = sorted(keys) if len(self) else []
+            for start in range(0, len(ordered), KEYS_CHUNK):
+                where = rows_of_keys(ordered[start : start + KEYS_CHUNK]).sql()
+                if dataset.count_rows(filter=where):
+                    dataset.delete(where)
+            if entries:
+                table = table_of(self.header, entries, latents)
+                lance.write_dataset(table, self.uri, mode="append")
+            self._compact()
+
+    def commit(self, fragments: Sequence[Any]) -> None:
+        """Append fragments of :func:`write_rows`: all of them, or none when this fails."""
+        if fragments:
+            append = lance.LanceOperation.Append(list(fragments))
+            lance.LanceDataset.commit(self.uri, append, read_version=self.latest().version)
+
+    def search(
+        self, query: Float[Tensor, " dim"], top: int, where: Filter | None = None
+    ) -> list[Found]:
+        """The best rows: exactly among few, by the index among many."""
+        dataset = self.latest()
+        matching = dataset.count_rows(filter=where and where.sql())
+        if not matching:
+            return []
+        nearest: dict[str, Any] = {
+            "column": "latent",
+            "q": F.normalize(query.float().cpu(), dim=-1).numpy(),
+            "k": min(top, matching),
+            "metric": "cosine",  # without it, a query falls back to another metric in silence
+        }
+        if matching < EXACT_BELOW:
+            nearest["use_index"] = False
+        else:
+            nearest |= {"nprobes": PROBES, "refine_factor": CANDIDATES}
+        table = dataset.to_table(
+            columns=[*_COLUMNS, "_distance"],
+            nearest=nearest,
+            filter=where and where.sql(),
+            prefilter=True,
+        )
+        cosines = (1 - table.column("_distance").to_numpy()).tolist()
+        return list(zip(cosines, _entries(table), strict=True))
+
+    def scan(
+        self, where: Filter | None = None
+    ) -> Iterator[tuple[list[Entry], Float[Tensor, "n dim"]]]:
+        """All rows that pass a filter, in parts, with their latents."""
+        batches = self.latest().to_batches(
+            columns=[*_COLUMNS, "latent"], filter=where and where.sql(), batch_size=SCAN_CHUNK
+        )
+        for batch in batches:
+            flat = batch.column("latent").flatten().to_numpy(zero_copy_only=False)
+            latents = torch.from_numpy(np.array(flat, dtype=np.float32))
+            yield _entries(batch), latents.reshape(-1, self.header.dim)
+
+    def entries(self, where: Filter | None = None) -> list[Entry]:
+        """All rows that pass a filter."""
+        table = self.latest().to_table(columns=_COLUMNS, filter=where and where.sql())
+        return _entries(table)
+
+    def index(self, kind: str = "IVF_RQ") -> None:
+        """Index the columns of filters, and the latents where there are enough rows.
+
+        Rows that are added later are compared exactly until the next call, which adds them to the
+        index. On object storage, ``IVF_SQ`` needs a tenth of the requests.
+        """
+        with self._writing:
+            self._compact()
+            dataset = self.latest()
+            present = {index.name for index in dataset.describe_indices()}
+            for column, scalar in SCALAR_INDEXES.items():
+                if f"{column}_idx" not in present:
+                    dataset.create_scalar_index(column, scalar)
+            rows = dataset.count_rows()
+            if _INDEX not in present and rows >= EXACT_BELOW:
+                lists = max(1, rows // ROWS_PER_LIST)
+                dataset.create_index("latent", kind, metric="cosine", num_partitions=lists)
+            dataset.optimize.optimize_indices()
+            dataset.cleanup_old_versions(older_than=timedelta(hours=1))
+
+    def _compact(self) -> None:
+        """Compact many small fragments to few large ones."""
+        dataset = self.latest()
+        if len(dataset.get_fragments()) > MAX_FRAGMENTS:
+            dataset.optimize.compact_files()
+            dataset.cleanup_old_versions(older_than=timedelta(hours=1))
+
+
+def write_rows(
+    uri: str, header: Header, entries: Sequence[Entry], latents: Float[Tensor, "n dim"]
+) -> list[Any]:
+    """Write rows as fragments that no reader sees until they are committed."""
+    return write_fragments(table_of(header, entries, latents), uri, schema=schema_of(header))
+
+
+def uri_of(path: Path | str) -> str:
+    """Where the rows of the library at a path lie."""
+    return f"{str(path).rstrip('/')}/{LANCE_FOLDER}"
+
+
+def _entries(table: pa.Table | pa.RecordBatch) -> list[Entry]:
+    takes: dict[TakeInfo, TakeInfo] = {}  # windows share their take
+    entries = []
+    for row in table.to_pylist():
+        values: dict[str, Any] = {name: row[name] for name in _TAKE_COLUMNS}
+        values |= {name: tuple(row[name]) for name in ("captions", "tags", "splits")}
+        values["frames"] = int(row["frames"])
+        take = TakeInfo(**values)
+        take = takes.setdefault(take, take)
+        entries.append(Entry(take, row["start"], row["end"], row["window"]))
+    return entries
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0][:200]
