@@ -8,12 +8,7 @@ STATS := stats/synthetic/guoh3dfeats/std.pt
 STARTED := $(RUN)/config.json
 WEIGHTS := $(RUN)/last_weights/motion_encoder.pt
 MOTIONS := size.motions=1500
-# Five minutes on two CPU cores: a smaller model, fewer epochs, a higher learning rate than the
-# paper's.
-EPOCHS := 7
-TRAINING := data=synthetic model=tmr_small text=minilm run_dir=$(RUN) lr=1e-3 batch_size=32 \
-            model.motion_encoder.num_layers=2 model.motion_encoder.ff_size=256 \
-            trainer.max_epochs=$(EPOCHS)
+TRAINING := experiment=quickstart $(if $(EPOCHS),trainer.max_epochs=$(EPOCHS))
 
 .PHONY: quickstart test lint pytest format clean-quickstart
 .DELETE_ON_ERROR:
@@ -55,7 +50,7 @@ $(ANNOTATIONS): | .venv/run
 
 $(STATS): $(ANNOTATIONS)
 	$(BIN)/python -m prepare.compute_guoh3dfeats name=synthetic
-	$(BIN)/python -m prepare.text_embeddings data=synthetic text=minilm
+	$(BIN)/python -m prepare.text_embeddings data=synthetic language_model=minilm
 	$(BIN)/python -m prepare.motion_stats data=synthetic
 
 # An interrupted training goes on where it stopped.

@@ -20,10 +20,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 
 import tmr
+from tmr.commands import cli
 from tmr.data import Normalizer
 from tmr.motion.features import features_to_joints
 from tmr.runs.build import model_of
@@ -132,11 +131,7 @@ def data(pairs: int) -> tuple[list[str], list[np.ndarray]]:
 
 def fresh_run(run: RunDir, name: str) -> None:
     """A run folder with random weights."""
-    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        composed = compose("train", [f"model={name}", "text=minilm"])
-    config = OmegaConf.to_container(composed, resolve=True)
-    assert isinstance(config, dict)
-    plain = {str(key): value for key, value in config.items()}
+    plain = cli.compose(CONFIGS, "train", f"model={name}", "language_model=minilm")
     run.create(plain, Normalizer(torch.zeros(263), torch.ones(263)))
     save_weights(run.weights(), split_modules(model_of(plain).state_dict()))
 

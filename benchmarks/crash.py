@@ -35,7 +35,12 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         undisturbed, disturbed = Path(folder) / "undisturbed", Path(folder) / "disturbed"
-        command = [f"data={options.data}", "model=tmr_small", "text=minilm", "trainer=cpu"]
+        command = [
+            f"data={options.data}",
+            "model=tmr_small",
+            "language_model=minilm",
+            "trainer=cpu",
+        ]
         command += [f"model.motion_encoder.{size}" for size in TINY]
         command += [f"trainer.max_epochs={options.epochs}", "checkpoint_minutes=0"]
         command += options.options

@@ -26,8 +26,8 @@ from gradio_client import Client
 from playwright.sync_api import Page, sync_playwright
 
 import tmr
-from tmr.commands.library import library_of_data
 from tmr.runs.build import data_of
+from tmr.runs.libraries import open_library
 
 MOTIONS = 23_000
 QUERIES = 100
@@ -87,7 +87,7 @@ def encode(run: Path, annotations: Path) -> None:
     """The library of the repeated motions."""
     model = tmr.load(run)
     large = dataclasses.replace(data_of(model.config), name="large", annotations=str(annotations))
-    _ = library_of_data(model, large).captions
+    _ = open_library(model.run, model.ckpt, model, large).captions
 
 
 @contextmanager

@@ -15,14 +15,14 @@ from pathlib import Path
 from time import perf_counter, process_time
 
 import torch
-from hydra import compose, initialize_config_dir
-from hydra.utils import instantiate
 
-from tmr.localization import best_moments, encode_motions, store, window_scores
+from tmr.commands import cli
+from tmr.localization import Scoring, WindowPlan, best_moments, encode_motions, store, window_scores
 from tmr.motion.features import NUM_FEATURES
 from tmr.motion.skeleton import FPS
+from tmr.runs.build import model_of
 
-CONFIGS = Path(__file__).parent.parent / "configs"
+CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 CLIP_SECONDS = 4.5
 
 
@@ -35,13 +35,10 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
-    with initialize_config_dir(str(CONFIGS.resolve()), version_base="1.3"):
-        cfg = compose("train", ["model=tmr_small", "text=minilm", "data=synthetic"])
-        windows_cfg = compose("inference/sliding").inference
-    encoder = instantiate(cfg.model, _convert_="all").motion_encoder.eval()
-    plan, scoring = (
-        instantiate(windows_cfg[part], _convert_="all") for part in ("windows", "scoring")
-    )
+    config = cli.compose(CONFIGS, "train", "model=tmr_small", "language_model=minilm")
+    encoder = model_of(config).motion_encoder.eval()
+    sliding = cli.compose(CONFIGS, "localize", "run_dir=none", "text=none")
+    plan, scoring = WindowPlan(**sliding["windows"]), Scoring(**sliding["scoring"])
     sentence = torch.randn(encoder.tokens.shape[-1])
 
     def find(windows):

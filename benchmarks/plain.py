@@ -3,8 +3,8 @@
 ``nn.TransformerEncoder`` and ``nn.TransformerDecoder`` over padded batches in float32, one decoder
 call for the text's latents and one for the motion's. It takes the weights of ``tmr.model.TMR``.
 
-    python train.py data=bandai model=tmr text=minilm model._target_=benchmarks.plain.Trained \
-        trainer.precision=32-true run_dir=outputs/plain
+    python train.py data=bandai model=tmr language_model=minilm \
+        model._target_=benchmarks.plain.Trained trainer.precision=32-true run_dir=outputs/plain
 
 trains so, from the same first weights and on the same batches as without these two options;
 curves.py draws both. Such a run cannot be continued: a run folder may name this project's own

@@ -19,9 +19,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tmr.device import fastest_precision, matmul_dtype
 from tmr.model import ActorEncoder
-from tmr.retrieval import PROTOCOLS, Encoded, Texts, best_precision, encode_sequences, evaluate_all
-from tmr.retrieval.encode import computing
+from tmr.retrieval import PROTOCOLS, Encoded, Texts, encode_sequences, evaluate_all
 from tmr.retrieval.report import Report
 
 MOTIONS, CAPTIONS, NSIM = 4384, 12635, 100
@@ -39,7 +39,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Speed of evaluation.")
     parser.add_argument("--motions", type=int, default=MOTIONS)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, torch.get_num_threads()])
-    parser.add_argument("--precision", nargs="+", default=[best_precision("cpu")])
+    parser.add_argument("--precision", nargs="+", default=[fastest_precision("cpu")])
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--row", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--all", action="store_true", help=argparse.SUPPRESS)
@@ -68,7 +68,7 @@ def row(motions: int, precision: str, device: str, every: bool) -> str:
         for width in (FEATURES, WORDS)
     ]
     started, cpu = time.perf_counter(), time.process_time()
-    with computing(device, precision):
+    with matmul_dtype(device, precision):
         motion = encode_sequences(encoders[0], features, 256, device)
         half = time.perf_counter()
         text = encode_sequences(encoders[1], tokens, 256, device)

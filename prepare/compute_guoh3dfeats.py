@@ -1,25 +1,6 @@
-"""Joints to features and mirrored features: see configs/compute_guoh3dfeats.yaml."""
+"""Joints to features and mirrored features: `python -m prepare.compute_guoh3dfeats --help`."""
 
-import hydra
-from omegaconf import DictConfig
-
-from tmr.commands.cli import one_line_errors
-from tmr.motion.preprocessing import compute_features
-
-
-@one_line_errors
-@hydra.main(config_path="../configs", config_name="compute_guoh3dfeats", version_base="1.3")
-def main(cfg: DictConfig) -> None:
-    """Compute the features of every joint file below the base folder."""
-    compute_features(
-        cfg.base_folder,
-        cfg.output_folder,
-        cfg.name,
-        cfg.x_negated,
-        cfg.processes,
-        cfg.overwrite,
-    )
-
+from tmr.commands.cli import run
 
 if __name__ == "__main__":
-    main()
+    run(__file__)

@@ -1,21 +1,6 @@
-"""The split of dissimilar captions: see configs/nsim_split.yaml."""
+"""The split of dissimilar captions: `python -m prepare.nsim_split --help`."""
 
-import hydra
-from omegaconf import DictConfig
-
-from tmr.commands.cli import one_line_errors
-from tmr.commands.nsim_split import nsim_split
-from tmr.runs.build import data_of, device_of, embeddings_of
-
-
-@one_line_errors
-@hydra.main(config_path="../configs", config_name="nsim_split", version_base="1.3")
-def main(cfg: DictConfig) -> None:
-    """Choose and write the keys."""
-    data = data_of(cfg)
-    embeddings = embeddings_of(cfg, data, device_of(cfg.device))
-    nsim_split(data, embeddings, cfg.split, cfg.size, cfg.output, cfg.overwrite)
-
+from tmr.commands.cli import run
 
 if __name__ == "__main__":
-    main()
+    run(__file__)

@@ -291,7 +291,7 @@ def test_what_cannot_be_loaded_says_why(shared: Path, tmp_path: Path) -> None:
     without_statistics = tmr.load(run)
     config = json.loads((run / "config.json").read_text())
     folder = config["data"]["motion_loader"]["normalizer"]["base_dir"]
-    with pytest.raises(InputError, match=rf"^no mean and std.pt in {folder}"):
+    with pytest.raises(InputError, match=rf"^no statistics.safetensors in {folder}"):
         without_statistics.encode_motions(MOTIONS)
 
 

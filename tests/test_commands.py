@@ -32,7 +32,7 @@ def test_a_run_folder_is_complete(workspace):
     run = workspace.folder / RUN
     config = json.loads((run / "config.json").read_text())
     assert config["data"]["name"] == "synthetic"
-    assert config["text"]["name"] == "minilm"
+    assert config["language_model"]["name"] == "minilm"
     environment = json.loads((run / "environment.json").read_text())
     assert torch.__version__ in json.dumps(environment)
     for name in ("motion_encoder", "text_encoder", "motion_decoder"):

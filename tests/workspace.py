@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from tests.processes import start_command
 
@@ -14,6 +15,13 @@ ROOT = Path(__file__).resolve().parent.parent
 SMALL = "MOTIONS='size.motions=240 size.test=40 size.val=12' EPOCHS=2"
 # A call of Python without anything for a shell to do.
 PLAIN = re.compile(r"python (?!-c)[^$`|<>;&*~\n]*")
+
+
+def call(name: str, *arguments: str) -> Any:
+    """Run a command in this process, in the current folder; what it raises is raised."""
+    from tmr.commands import cli  # after the hook that checks shapes
+
+    return cli.call(ROOT / "configs", name, *arguments)
 
 
 class Workspace:

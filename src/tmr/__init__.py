@@ -8,6 +8,8 @@ from tmr.errors import InputError
 if TYPE_CHECKING:
     from tmr.api import Model, evaluate_generation, load
 
+__version__ = "0.1.0"
+
 __all__ = ["InputError", "Model", "evaluate_generation", "load"]
 
 

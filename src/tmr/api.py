@@ -15,14 +15,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tmr.data import Normalizer
+from tmr.device import choose_device, matmul_dtype
 from tmr.errors import InputError
 from tmr.generation import metrics, sampling
 from tmr.model import TEMOS, Gaussian
 from tmr.motion.features import NUM_FEATURES, joints_to_features
 from tmr.motion.skeleton import NUM_JOINTS
 from tmr.retrieval import cosine_similarity, encode_sequences, shown_score
-from tmr.retrieval.encode import computing
-from tmr.runs.build import data_of, device_of, text_model_of
+from tmr.runs.build import data_of, text_model_of
 from tmr.runs.folder import RunDir
 from tmr.runs.hub import publish, run_at
 from tmr.runs.weights import load_model
@@ -47,7 +47,7 @@ def load(
     Raises:
         InputError: no such folder, weights missing or damaged, or no such device.
     """
-    device = device_of(device)
+    device = choose_device(device)
     run = run_at(run_dir)
     config = run.read_config()
     with torch.random.fork_rng(devices=[]):  # fresh weights are drawn before they are overwritten
@@ -183,7 +183,7 @@ class Model:
         """
         order = sorted(range(len(frames)), key=lambda i: -frames[i])
         motions: dict[int, Tensor] = {}
-        with evaluating(self.network), computing(self.device, self.precision):
+        with evaluating(self.network), matmul_dtype(self.device, self.precision):
             for start in range(0, len(order), batch_size):
                 rows = order[start : start + batch_size]
                 lengths = tuple(frames[i] for i in rows)
@@ -281,7 +281,7 @@ class Model:
             raise InputError(
                 f"the text encoder of {self.run.root} reads token states of {expected} numbers, "
                 f"the text model {self.text_model.name} gives {width}; name the text model of its "
-                f'training under "text" in {self.run.config}'
+                f'training under "language_model" in {self.run.config}'
             )
         latents = self._encode(encoder, tokens, batch_size)
         rows = {text: row for row, text in enumerate(unique)}
@@ -293,7 +293,7 @@ class Model:
         sequences: Sequence[Float[Tensor, "_ feat"]],
         batch_size: int,
     ) -> Float[Tensor, "n dim"]:
-        with evaluating(self.network), computing(self.device, self.precision):
+        with evaluating(self.network), matmul_dtype(self.device, self.precision):
             latents = encode_sequences(encoder, sequences, batch_size, self.device)
         # A copy, because tensors made in inference mode may not meet autograd.
         return latents.to(self.device, copy=True)

@@ -14,33 +14,27 @@ from tmr.commands.cli import explain, setup
 from tmr.errors import InputError
 
 SCRIPT = """
-import sys
+from pathlib import Path
 
-import hydra
-from hydra.utils import instantiate
+import tmr.commands
+from tmr.commands.cli import run
+
+tmr.commands.__path__.append(str(Path(__file__).parent / "commands"))
+run(__file__)
+"""
+
+COMMAND = """
 from tmr.errors import InputError
-from tmr.commands.cli import one_line_errors
 
 
-def refuse(**kwargs):
-    raise InputError("from inside\\na constructor")
-
-
-@one_line_errors
-@hydra.main(config_path="configs", config_name="greet", version_base="1.3")
-def main(cfg):
-    if cfg.how == "input":
+def greet(whom, how, manner, animal):
+    if how == "input":
         raise InputError("no such\\n   folder")
-    if cfg.how == "interrupt":
+    if how == "interrupt":
         raise KeyboardInterrupt
-    if cfg.how == "bug":
+    if how == "bug":
         raise ZeroDivisionError("a bug")
-    if cfg.how == "instantiate":
-        instantiate({"_target_": "__main__.refuse"})
-    print(f"hello {cfg.whom} {cfg.animal.legs}")
-
-
-main()
+    print(f"hello {whom} {animal['legs']}")
 """
 
 CONFIG = """\
@@ -49,7 +43,7 @@ CONFIG = """\
 #   python greet.py whom=you
 defaults:
   - animal: cat
-  - base
+  - shared/base
   - _self_
 
 whom: ???   # who is greeted
@@ -63,8 +57,11 @@ manner: kindly
 def folder(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Path:
     folder = tmp_path_factory.mktemp("command")
     (folder / "configs" / "animal").mkdir(parents=True)
-    (base,) = (root / "configs").rglob("base.yaml")
-    (folder / "configs" / "base.yaml").write_text(base.read_text())
+    for name in ("configs/shared", "commands"):
+        (folder / name).mkdir()
+    base = (root / "configs" / "shared" / "base.yaml").read_text()
+    (folder / "configs" / "shared" / "base.yaml").write_text(base)
+    (folder / "commands" / "greet.py").write_text(COMMAND)
     (folder / "configs" / "greet.yaml").write_text(CONFIG)
     (folder / "configs" / "animal" / "cat.yaml").write_text("name: cat\nlegs: 4\n")
     (folder / "configs" / "animal" / "bird.yaml").write_text("name: bird\nlegs: 2\n")
@@ -91,12 +88,16 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     ("arguments", "line"),
     [
         (["whom=me", "how=input"], "no such folder"),
-        (["whom=me", "how=instantiate"], "from inside a constructor"),
         ([], "option whom is missing; for example: python greet.py whom=you"),
         (["wom=me"], "unknown option wom; did you mean whom? available: animal, how, manner, whom"),
         (["animal.leg=3"], "unknown option animal.leg; did you mean legs? available: legs, name"),
         (["animal=brid"], "animal=brid: no such choice; did you mean bird? available: bird, cat"),
         (["whom"], "cannot read 'whom': write options as name=value"),
+        (
+            ["--whom", "me"],
+            "cannot read '--whom': options are written name=value, here whom=me",
+        ),
+        (["--whom=me"], "cannot read '--whom=me': options are written name=value, here whom=me"),
     ],
 )
 def test_bad_use_ends_in_one_line_and_code_2(folder: Path, arguments: list, line: str) -> None:

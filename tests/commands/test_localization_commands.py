@@ -4,14 +4,9 @@ import json
 
 import numpy as np
 import pytest
-from hydra import compose, initialize_config_dir
 
-from tests.workspace import ROOT, Workspace
-from tmr.commands.evaluate_localization import evaluate_localization
-from tmr.commands.localize import localize
-from tmr.commands.mine_pairs import mine_pairs
-from tmr.commands.motion_search import motion_to_motion, motion_to_text
-from tmr.commands.zero_shot import zero_shot
+from tests import workspace as project
+from tests.workspace import Workspace
 from tmr.errors import InputError
 
 RUN = "outputs/quickstart"
@@ -23,10 +18,8 @@ def workspace(quickstart, monkeypatch) -> Workspace:
     return quickstart[0]
 
 
-def config(name: str, *overrides: str):
-    folder, _, name = name.rpartition("/")
-    with initialize_config_dir(str(ROOT / "configs" / folder), version_base="1.3"):
-        return compose(name, [f"run_dir={RUN}", *overrides])
+def call(name: str, *arguments: str) -> None:
+    project.call(name, f"run_dir={RUN}", *arguments)
 
 
 @pytest.fixture
@@ -63,15 +56,15 @@ def test_a_library_is_encoded_once(workspace, capsys, tmp_path):
         np.save(library / file.name, np.load(file))
     np.save(library / "short.npy", np.zeros((5, 263), dtype=np.float32))
     options = ("text=walks", f"library={library}", f"output={tmp_path}/out", "top=4")
-    localize(config("inference/localize", *options))
+    call("localize", *options)
     first = capsys.readouterr().out
     (cache,) = (workspace.folder / RUN / "windows").glob("library-*.safetensors")
     made = cache.stat().st_mtime_ns
-    localize(config("inference/localize", *options))
+    call("localize", *options)
     assert capsys.readouterr().out == first
     assert cache.stat().st_mtime_ns == made
     (library / "short.npy").unlink()
-    localize(config("inference/localize", *options))
+    call("localize", *options)
     assert capsys.readouterr().out == first
     assert cache.stat().st_mtime_ns != made
 
@@ -81,7 +74,7 @@ def test_a_library_is_encoded_once(workspace, capsys, tmp_path):
     [
         (["text=walks"], "either npy=FILE"),
         (["text=walks", "library=nowhere"], "no feature file"),
-        (["text=''", "npy=five.npy"], "empty"),
+        (["text=", "npy=five.npy"], "empty"),
         (["text=walks", "npy=five.npy"], "5 frames"),
     ],
 )
@@ -89,35 +82,32 @@ def test_bad_input_of_localize_is_refused(workspace, monkeypatch, tmp_path, opti
     np.save(tmp_path / "five.npy", np.zeros((5, 263)))
     options = [option.replace("five.npy", str(tmp_path / "five.npy")) for option in options]
     with pytest.raises(InputError, match=message):
-        localize(config("inference/localize", *options))
+        call("localize", *options)
 
 
 def test_evaluation_fits_a_calibration_and_then_uses_it(workspace, capsys, long_motion, tmp_path):
     run = workspace.folder / RUN / "localization"
-    evaluate_localization(config("evaluate_localization", "split=val", "clips=2", "sequences=3"))
+    call("evaluate_localization", "split=val", "clips=2", "sequences=3")
     assert "R@1 IoU 0.5" in capsys.readouterr().out
     record = json.loads((run / "synthetic_val_x2.json").read_text())
     assert record["sequences"] == 3
     assert set(record["figures"]) == {"model", "random", "whole"}
     assert 0 <= record["calibration_error"] <= 1
-    localize(
-        config("inference/localize", "text=walks", f"npy='{long_motion}'", "picture=false",
-               f"output={tmp_path}/o")
-    )  # fmt: skip
+    call("localize", "text=walks", f"npy={long_motion}", "picture=false", f"output={tmp_path}/o")
     assert "confidence" in capsys.readouterr().out
     (run / "calibration.json").write_text("[]")
     with pytest.raises(InputError, match="split=val"):
-        localize(config("inference/localize", "text=walks", f"npy='{long_motion}'"))
+        call("localize", "text=walks", f"npy={long_motion}")
     (run / "calibration.json").unlink()
 
 
 def test_a_split_without_the_labels_is_refused(workspace):
     with pytest.raises(InputError, match=r"none of .* has a label of labels=bandai_content"):
-        zero_shot(config("zero_shot", "labels=bandai_content"))
+        call("zero_shot", "labels=bandai_content")
 
 
 def test_mining_writes_a_report(workspace, capsys):
-    mine_pairs(config("mine_pairs", "split=val", "clusters=3"))
+    call("mine_pairs", "split=val", "clusters=3")
     folder = workspace.folder / RUN / "mining/synthetic_val"
     assert (folder / "report.md").read_text() in capsys.readouterr().out
     mined = json.loads((folder / "mined.json").read_text())
@@ -132,12 +122,12 @@ def test_a_motion_of_the_data_set_finds_itself_as_a_file_only(workspace, capsys)
         (workspace.folder / "datasets/annotations/synthetic/splits/val.txt").read_text().split()[0]
     )
     file = workspace.folder / f"datasets/motions/guoh3dfeats/{annotations[key]['path']}.npy"
-    motion_to_motion(config("inference/motion_to_motion", f"npy={file}", "split=val", "top=1"))
+    call("motion_to_motion", f"npy={file}", "split=val", "top=1")
     score, found = capsys.readouterr().out.splitlines()[-1].split()[:2]
     assert (float(score), found) == (1.0, key)
-    motion_to_motion(config("inference/motion_to_motion", f"key='{key}'", "split=val"))
+    call("motion_to_motion", f"key={key}", "split=val")
     assert f" {key} " not in capsys.readouterr().out
-    motion_to_text(config("inference/motion_to_text", f"key='{key}'", "split=val", "text=[a,b]"))
+    call("motion_to_text", f"key={key}", "split=val", 'text=["a", "b"]')
     assert len(capsys.readouterr().out.splitlines()) == 3
     with pytest.raises(InputError, match="either npy=FILE"):
-        motion_to_text(config("inference/motion_to_text", "split=val"))
+        call("motion_to_text", "split=val")

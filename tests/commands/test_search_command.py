@@ -1,7 +1,6 @@
 import pytest
-from omegaconf import DictConfig
 
-from tmr.commands.search import search
+from tests.workspace import call
 from tmr.errors import InputError
 
 
@@ -11,7 +10,7 @@ def test_later_searches_use_the_library_that_the_first_one_made(quickstart):
     written = made.stat().st_mtime_ns
     printed = workspace.succeed(
         "python search.py run_dir=outputs/quickstart top=3 "
-        """text="'\\"a person walks\\" - 0.5 \\"a person turns\\"'" """
+        """text='"a person walks" - 0.5 "a person turns"'"""
     )
     assert made.stat().st_mtime_ns == written
     assert "[WARNING]" not in printed
@@ -22,6 +21,5 @@ def test_later_searches_use_the_library_that_the_first_one_made(quickstart):
 
 
 def test_a_number_that_cannot_be_used_is_refused():
-    options = {"run_dir": "nowhere", "text": "x", "top": 0}
-    with pytest.raises(InputError, match="top=0: expected at least 1"):
-        search(DictConfig(options))
+    with pytest.raises(InputError, match="top=0: expected a whole number, at least 1"):
+        call("search", "run_dir=nowhere", "text=x", "top=0")

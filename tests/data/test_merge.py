@@ -5,9 +5,8 @@ import random
 
 import pytest
 
-from tmr.commands.combine import combine_data_sets, joined_table, read_data_set
 from tmr.data import Annotation, Caption
-from tmr.data.merge import combine, recording
+from tmr.data.merge import combine, combine_data_sets, joined_table, read_data_set, recording
 from tmr.data.releases import DataSet
 from tmr.errors import InputError
 

@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tmr.commands.annotations import Options, build_annotations
 from tmr.data import TextMotionData, read_annotations
 from tmr.data.releases import (
     detect_format,
@@ -25,6 +24,7 @@ from tmr.data.releases import (
     write_data_set,
 )
 from tmr.data.releases.babel import amass_path
+from tmr.data.releases.build import Options, build_annotations
 from tmr.data.releases.layout import annotations_json
 from tmr.errors import InputError
 from tmr.text.left_right import swap_sides

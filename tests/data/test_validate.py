@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tmr.commands.check import check, split_table
 from tmr.data import Annotation, Caption, TextMotionData, statistics
+from tmr.data.check import check, split_table
 from tmr.data.validate import inspect, spread
 from tmr.errors import InputError
 from tmr.text import EmbeddingCache, TextModel, embeddings_folder
@@ -84,7 +84,7 @@ def test_missing_statistics_and_splits_are_problems(data):
     problems = inspect(data).problems
     assert [p.split(":")[0].split(" in ")[0] for p in problems] == [
         "no split val",
-        "no mean and std.pt",
+        "no statistics.safetensors",
     ]
     assert STATS_REMEDY in problems[1]
 
@@ -140,7 +140,7 @@ def test_missing_embeddings_are_a_problem_with_its_command(data):
     (problem,) = check(data, cache).problems
     assert problem == (
         "10 of 10 captions have no embeddings by minilm: python -m prepare.text_embeddings "
-        "data=mine text=minilm (there are those of text=other)"
+        "data=mine language_model=minilm (there are those of language_model=other)"
     )
 
 

@@ -4,17 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
-from hydra.utils import instantiate
-from omegaconf import DictConfig
 
-from tests.workspace import ROOT, Workspace
-from tmr.commands.localize import plan_of, scoring_of
-from tmr.commands.motion_stats import motion_stats
-from tmr.commands.text_embeddings import embed_captions
-from tmr.commands.train import train
+from tests.workspace import ROOT, Workspace, call
+from tmr.commands import cli
 from tmr.data import TextMotionData
 from tmr.demo import Handlers, open_session
+from tmr.localization import Scoring, WindowPlan
 from tmr.motion.preprocessing import compute_features
 from tmr.runs.folder import RunDir
 from tmr.runs.weights import extract
@@ -29,11 +24,6 @@ SMALLER = (
     "trainer.max_epochs=1",
     "lr=1e-3",
 )
-
-
-def config(name: str, *overrides: str) -> DictConfig:
-    with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
-        return compose(name, list(overrides))
 
 
 def thin_out(datasets: Path) -> None:
@@ -67,13 +57,9 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
         patch.chdir(workspace.folder)
         thin_out(Path("datasets"))
         compute_features("datasets/motions/joints", "datasets/motions/guoh3dfeats", processes=1)
-        training = config(
-            "train", "data=synthetic", "model=tmr_small", "text=minilm", f"run_dir={RUN}", *SMALLER
-        )
-        model = instantiate(training.text, device="cpu")
-        embed_captions(Path(training.data.annotations), model)
-        motion_stats(config("motion_stats", "data=synthetic"))
-        train(training)
+        call("text_embeddings", "data=synthetic", "language_model=minilm", "device=cpu")
+        call("motion_stats", "data=synthetic")
+        call("train", "experiment=quickstart", *SMALLER)
         extract(RunDir(RUN))
     return workspace
 
@@ -88,5 +74,6 @@ def handlers(small: Workspace) -> Handlers:
         str(folder / "motions/guoh3dfeats"),
         "",
     )
-    cfg = config("app")
-    return Handlers(open_session(small.folder / RUN, data, "cpu"), plan_of(cfg), scoring_of(cfg))
+    config = cli.compose(ROOT / "configs", "app")
+    session = open_session(small.folder / RUN, data, "cpu")
+    return Handlers(session, WindowPlan(**config["windows"]), Scoring(**config["scoring"]))

@@ -68,7 +68,7 @@ def test_contrastive_agrees_with_a_loop(threshold: float) -> None:
     text, motion, sentences = torch.randn(3, 9, 6, dtype=torch.float64)
     sentences[4] = sentences[2] + 0.1 * sentences[4]
     expected = loop_contrastive(text, motion, sentences, 0.1, threshold)
-    measured = contrastive(text, motion, sentences, 0.1, threshold)
+    measured = contrastive(text, motion, same_caption(sentences, threshold), 0.1)
     assert float(measured) == pytest.approx(expected, rel=1e-5)
 
 
@@ -78,10 +78,10 @@ def test_equal_captions_are_no_negatives_of_each_other() -> None:
     assert pairs.nonzero().tolist() == [[0, 2], [2, 0]]
     latents = torch.eye(3)
     wrong = latents[[2, 1, 0]]  # the motions of the two equal captions changed places
-    assert float(contrastive(latents, latents, sentences, 0.1, 0.8)) < 1e-3
-    assert float(contrastive(latents[:1], wrong[2:], sentences[:1], 0.1, 0.8)) == 0
-    alone = contrastive(latents, wrong, sentences, 0.1, 0.8)
-    with_negatives = contrastive(latents, wrong, sentences, 0.1, 1.0)
+    assert float(contrastive(latents, latents, pairs, 0.1)) < 1e-3
+    assert float(contrastive(latents[:1], wrong[2:], pairs[:1, :1], 0.1)) == 0
+    alone = contrastive(latents, wrong, pairs, 0.1)
+    with_negatives = contrastive(latents, wrong, same_caption(sentences, 1.0), 0.1)
     assert float(alone) < 1
     assert float(with_negatives) > 5
 

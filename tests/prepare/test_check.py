@@ -4,15 +4,15 @@ import pytest
 from matplotlib.image import imread
 
 from tests.workspace import Workspace
-from tmr.commands.nsim_split import nsim_split
 from tmr.data import TextMotionData, read_split
+from tmr.data.nsim_split import nsim_split
 from tmr.errors import InputError
 from tmr.text import EmbeddingCache, TextModel
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 MODEL = TextModel("minilm", MINILM, MINILM, 384)
 
-EMBEDDED = "data=synthetic text=minilm"
+EMBEDDED = "data=synthetic language_model=minilm"
 
 
 def test_check_finds_the_quickstart_ready_and_draws_it(quickstart: tuple[Workspace, str]) -> None:

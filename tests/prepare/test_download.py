@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tmr.commands import download
-from tmr.commands.download import fetch, fetch_archive, fetch_files, unpack
+from tmr import download
+from tmr.download import fetch, fetch_archive, fetch_files, unpack
 from tmr.errors import InputError
 
 CONTENT = np.random.default_rng(0).bytes(300_000)

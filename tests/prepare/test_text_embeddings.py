@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tmr.commands.text_embeddings import embed_captions
+from tmr.data.caption_embeddings import embed_captions
 from tmr.errors import InputError
 from tmr.text import EmbeddingCache, TextModel
 
@@ -35,7 +35,7 @@ def command(root: Path, *options: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_command_embeds_each_caption_once(root: Path, tmp_path: Path) -> None:
     (tmp_path / "annotations.json").write_bytes(annotations(TEXTS))
-    done = command(root, "data=synthetic", "text=minilm", f"data.annotations={tmp_path}")
+    done = command(root, "data=synthetic", "language_model=minilm", f"data.annotations={tmp_path}")
     assert done.returncode == 0, done.stderr
     assert "2 of 2 captions embedded" in done.stdout
     assert "2/2" in done.stderr
@@ -45,7 +45,7 @@ def test_the_command_embeds_each_caption_once(root: Path, tmp_path: Path) -> Non
 
 
 def test_without_annotations_one_line_says_what_to_do(root: Path, tmp_path: Path) -> None:
-    done = command(root, "data=kitml", "text=minilm", f"data.annotations={tmp_path}")
+    done = command(root, "data=kitml", "language_model=minilm", f"data.annotations={tmp_path}")
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"error: no annotations at {tmp_path / 'annotations.json'}")

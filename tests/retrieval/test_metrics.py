@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tmr.retrieval.metrics import (
+    average_precision,
     both_directions,
     cosine_similarity,
     hit_probability,
@@ -98,3 +99,23 @@ def test_cosine_ignores_length_and_scores_lie_between_0_and_1():
     cosine = cosine_similarity(vectors, -3 * vectors)
     assert shown_score(cosine).diagonal() == pytest.approx(0, abs=1e-6)
     assert torch.allclose(cosine, -cosine_similarity(vectors, vectors), atol=1e-6)
+
+
+def test_average_precision_is_that_of_a_walk_down_the_list() -> None:
+    torch.manual_seed(0)
+    scores, matches = torch.randn(6, 9), torch.rand(6, 9) < 0.4
+    matches[:, 0] = True
+    for found, row, right in zip(average_precision(scores, matches), scores, matches, strict=True):
+        order = row.argsort(descending=True).tolist()
+        hits = [place for place, item in enumerate(order, 1) if right[item]]
+        expected = sum(n / place for n, place in enumerate(hits, 1)) / len(hits)
+        assert float(found) == pytest.approx(expected)
+
+
+def test_average_precision_does_not_depend_on_noise_among_ties() -> None:
+    scores = torch.tensor([[0.9, 0.5, 0.5, 0.5, 0.1]])
+    matches = torch.tensor([[False, True, False, True, False]])
+    (found,) = average_precision(scores, matches).tolist()
+    assert found == pytest.approx(2 / 4)
+    noise = torch.tensor([[0, 1e-6, -1e-6, 2e-6, 0]])
+    assert average_precision(scores + noise, matches).tolist() == [found]

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -28,6 +30,7 @@ def encoded(count: int, noise: float, seed: int = 0, shared: int = 1, more: int 
         motion=motion,
         sentences=sentences,
         others=Texts(tuple(f"other {i}" for i in range(count * more)), owners, others),
+        labels=tuple(f"label {i // 3}" for i in range(count)),
     )
 
 
@@ -172,7 +175,7 @@ def swapped(sample: Encoded, captions: tuple[str, ...], sentences: torch.Tensor)
     """The texts of the first two motions point at each other's motion."""
     text = sample.motion.clone()
     text[[0, 1]] = text[[1, 0]]
-    return Encoded(sample.keys, captions, text, sample.motion, sentences, sample.others)
+    return replace(sample, captions=captions, text=text, sentences=sentences)
 
 
 def test_threshold_counts_a_motion_with_the_same_meaning():
@@ -225,7 +228,8 @@ def test_a_selection_keeps_the_other_captions_of_its_motions():
 
 def test_a_split_that_is_missing_or_small_leaves_its_protocol_out():
     outcomes = evaluate_all(lambda split: encoded(20, 1.0) if split == "test" else None)
-    assert list(outcomes) == ["normal", "threshold_0.95", "caption", "first_of_all_captions"]
+    small = ["normal", "threshold_0.95", "caption", "first_of_all_captions", "same_label"]
+    assert list(outcomes) == small
 
 
 def test_a_gallery_larger_than_the_split_is_refused():
@@ -238,3 +242,29 @@ def test_other_captions_that_were_not_encoded_are_refused():
     bare = Encoded(sample.keys, sample.captions, sample.text, sample.motion, sample.sentences)
     with pytest.raises(InputError, match="only first captions"):
         evaluate(bare, PROTOCOLS["first_of_all_captions"])
+
+
+def test_any_motion_with_the_labels_of_the_query_is_right():
+    """Cosines rank motions 0, 1, 2, ... for every text; labels are shared by three in a row."""
+    sample = encoded(9, noise=1.0)
+    angles = torch.arange(9) * 0.1
+    line = replace(
+        sample,
+        motion=torch.stack([angles.cos(), angles.sin()], dim=1),
+        text=torch.tensor([[1.0, 0.0]]).repeat(9, 1),
+        captions=("the same",) * 9,
+    )
+    outcome = evaluate(line, PROTOCOLS["same_label"])
+    (ranking,) = outcome.rankings["t2m"]
+    assert ranking.tie_safe.ranks.tolist() == [0] * 3 + [3] * 3 + [6] * 3
+    third = [(1 + 1 + 1) / 3, (1 / 4 + 2 / 5 + 3 / 6) / 3, (1 / 7 + 2 / 8 + 3 / 9) / 3]
+    expected = [value for value in third for _ in range(3)]
+    assert ranking.average_precision.tolist() == pytest.approx(expected)
+    found = outcome.mean_average_precision(resamples=50)["t2m/mAP"]
+    assert found.value == pytest.approx(100 * sum(third) / 3)
+
+
+def test_without_labels_their_protocol_is_left_out():
+    bare = replace(encoded(40, noise=1.0), labels=None)
+    found = evaluate_all({"test": bare, "nsim_test": bare}.get)
+    assert found.keys() == PROTOCOLS.keys() - {"same_label"}

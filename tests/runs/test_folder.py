@@ -8,12 +8,13 @@ import pytest
 import torch
 
 from tmr.data import Normalizer, TextMotionData
+from tmr.data.normalizer import STATISTICS
 from tmr.errors import InputError
 from tmr.runs.folder import RunDir, git_revision
 
 CONFIG = {
     "data": {"_target_": "tmr.data.TextMotionData", "name": "bandai"},
-    "text": {"_target_": "tmr.text.TextModel", "token_dim": 384},
+    "language_model": {"_target_": "tmr.text.TextModel", "token_dim": 384},
     "model": {"_target_": "tmr.model.TMR", "motion_encoder": {"_target_": "tmr.model.X"}},
     "seed": 1234,
 }
@@ -26,7 +27,13 @@ def test_what_is_created_is_read_back(tmp_path: Path) -> None:
     assert run.read_config() == CONFIG
     assert torch.equal(Normalizer.load(run.stats).mean, NORMALIZER.mean)
     names = {str(p.relative_to(run.root)) for p in run.root.rglob("*") if p.is_file()}
-    assert names == {"config.json", "environment.json", "stats/mean.pt", "stats/std.pt"}
+    assert names == {"config.json", "environment.json", f"stats/{STATISTICS}"}
+
+
+def test_a_run_of_before_names_its_language_model_text(tmp_path: Path) -> None:
+    run = RunDir(tmp_path)
+    run.create({"text" if k == "language_model" else k: v for k, v in CONFIG.items()}, NORMALIZER)
+    assert run.read_config() == CONFIG
 
 
 def test_the_environment_tells_versions_and_date(tmp_path: Path) -> None:
@@ -72,7 +79,7 @@ def test_statistics_in_the_folder_come_before_those_of_the_data_set(tmp_path: Pa
         (None, r"no config\.json in .*train\.py"),
         ("{", r"config\.json is not JSON"),
         ("[1]", r"no JSON object"),
-        ("{}", r"no data, text, model; is this the config"),
+        ("{}", r"no data, language_model, model; is this the config"),
         (json.dumps(CONFIG | {"extra": [{"_target_": "os.system"}]}), r"'os\.system'.* no class"),
         (json.dumps({"model": {"_target_": "src.model.TMR"}}), r"without the key 'data'"),
     ],

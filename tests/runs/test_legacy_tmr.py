@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
-from omegaconf import OmegaConf
 
+from tmr.commands import cli
 from tmr.errors import InputError
 from tmr.runs.folder import RunDir, targets
 from tmr.runs.legacy_tmr import from_published, is_published, to_published, translate
@@ -28,12 +27,12 @@ def test_a_published_config_becomes_what_our_command_line_composes(
 ) -> None:
     """The same choices, made on our command line, give the same data, text and model."""
     ours = translate(published)
-    with initialize_config_dir(str(root / "configs"), version_base="1.3"):
-        cfg = compose("train", ["data=bandai", "text=minilm", "model=tmr_small"])
-    composed = OmegaConf.to_container(cfg, resolve=True)
-    assert isinstance(composed, dict)
+    composed = cli.compose(
+        root / "configs", "train", "data=bandai", "language_model=minilm", "model=tmr_small"
+    )
     assert ours["data"].items() <= composed["data"].items()
-    assert ours["text"].items() <= composed["text"].items() | {("_target_", "tmr.text.TextModel")}
+    language_model = composed["language_model"]
+    assert ours["language_model"].items() <= language_model.items()
     assert ours["model"] | {"name": "tmr_small"} == composed["model"]
     assert {k: ours[k] for k in ("seed", "lr", "batch_size")} == {
         k: composed[k] for k in ("seed", "lr", "batch_size")
@@ -46,20 +45,20 @@ def test_every_class_of_a_translated_config_exists(shared: Path, name: str) -> N
     config = RunDir(shared / "golden" / name).read_config()
     assert not is_published(config)
     assert all(str(target).startswith("tmr.") for target in targets(config))
-    for part in ("data", "text", "model"):
+    for part in ("data", "language_model", "model"):
         assert instantiate(config[part], _convert_="all") is not None
 
 
 def test_the_text_model_is_named_after_its_language_models(published: dict[str, Any]) -> None:
-    assert translate(published)["text"]["name"] == "minilm"
+    assert translate(published)["language_model"]["name"] == "minilm"
     paper = copy.deepcopy(published)
     paper["data"]["text_to_token_emb"]["modelname"] = "distilbert-base-uncased"
     other = copy.deepcopy(paper)
-    assert translate(other)["text"]["name"] == "distilbert-base-uncased_all-MiniLM-L6-v2"
+    assert translate(other)["language_model"]["name"] == "distilbert-base-uncased_all-MiniLM-L6-v2"
     mpnet = "sentence-transformers/all-mpnet-base-v2"
     paper["data"]["text_to_sent_emb"]["modelname"] = mpnet
-    assert translate(paper)["text"]["name"] == "distilbert_mpnet"
-    assert translate(paper)["text"]["sentence_model"] == mpnet
+    assert translate(paper)["language_model"]["name"] == "distilbert_mpnet"
+    assert translate(paper)["language_model"]["sentence_model"] == mpnet
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,13 @@ from torch import Tensor
 
 from tmr.errors import InputError
 from tmr.model import TEMOS
+from tmr.runs.build import model_of
 from tmr.runs.folder import RunDir
 from tmr.runs.legacy_tmr import translate
-from tmr.runs.weights import MODULES, extract, load_model
+from tmr.runs.weights import extract, load_model, save_weights
 from tmr.sequences import pack
+
+MODULES = ("motion_encoder", "text_encoder", "motion_decoder")
 
 
 @pytest.fixture
@@ -202,3 +205,39 @@ def test_the_command_extracts_and_refuses_in_one_line(run: RunDir, root: Path) -
     expected = "error: option run_dir is missing; for example: python extract.py run_dir=outputs/"
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
     assert refused.stderr.startswith(expected)
+
+
+def test_a_model_without_decoder_has_files_of_its_own_parts(tmp_path: Path) -> None:
+    """In half precision they take half of the space, and are read as they are."""
+    sizes = {"latent_dim": 8, "ff_size": 8, "num_layers": 1, "num_heads": 2, "dropout": 0.0}
+    encoder = {"_target_": "tmr.model.ActorEncoder", **sizes}
+    config = {
+        "data": {}, "text": {},
+        "model": {
+            "_target_": "tmr.model.SideAwareTMR",
+            "motion_encoder": encoder | {"nfeats": 263},
+            "text_encoder": encoder | {"nfeats": 4},
+            "motion_decoder": None,
+            "loss_weights": {"recons": 0, "kl": 0, "latent": 0, "contrastive": 1, "side": 1},
+            "temperature": 0.1, "threshold_selfsim": 0.8, "learn_temperature": True,
+        },
+    }  # fmt: skip
+    run = RunDir(tmp_path)
+    run.config.write_text(json.dumps(config))
+    model = model_of(config)
+    save_checkpoint(run, prefixed(model))
+    folder = extract(run)
+    parts = ("motion_encoder", "text_encoder", "temperature", "side_head")
+    assert {path.stem for path in folder.iterdir()} == set(parts)
+    assert equal(load_model(run), model)
+    whole = file_sizes(folder)
+    half = {p: {n: t.half() for n, t in getattr(model, p).state_dict().items()} for p in parts}
+    save_weights(folder, half)
+    assert file_sizes(folder) < 0.8 * whole
+    for name, tensor in load_model(run).state_dict().items():
+        assert tensor.dtype == torch.float32
+        torch.testing.assert_close(tensor, model.state_dict()[name], rtol=1e-3, atol=1e-4)
+
+
+def file_sizes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.glob("*.safetensors"))

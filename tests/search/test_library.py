@@ -313,6 +313,28 @@ def test_a_folder_of_bvh_files_is_searched_and_kept_in_step(model, clips, tmp_pa
     assert library.entry("c").take.tags == ("best",)
 
 
+def test_one_file_is_a_library(model, clips, tmp_path):
+    for name, clip in zip(("a", "b"), clips, strict=False):
+        write_bvh(tmp_path / f"{name}.bvh", clip)
+    library = Library.of_folder(tmp_path / "b.bvh", model, tmp_path / "library", windows=[1.0])
+    assert library.name == "b.bvh" and keys_of(library) == {"b"}
+    assert {moment.entry.key for moment in library.moments(clips[1])} == {"b"}
+    assert Library.open(tmp_path / "library", model).refresh() == 0
+
+
+def test_overrides_of_a_folder_hold_for_single_files(model, clips, tmp_path):
+    for name in ("plain", "slow"):
+        write_bvh(tmp_path / f"{name}.bvh", clips[0])
+    (tmp_path / "overrides.csv").write_text("path,fps\nslow.bvh,10\n")
+    library = Library.of_folder(tmp_path, model)
+    plain, slow = library.entry("plain"), library.entry("slow")
+    assert slow.take.fps == 10 and slow.seconds == pytest.approx(2 * plain.seconds, abs=0.2)
+    assert len(library.features("slow")) == pytest.approx(slow.seconds * 20, abs=1)
+    (tmp_path / "overrides.csv").unlink()
+    assert library.refresh() == 1  # it alone is read in another way now
+    assert library.entry("slow").seconds == plain.seconds
+
+
 def test_mirrored_copies_are_left_out_unless_wanted(model, tmp_path):
     (tmp_path / "M").mkdir()
     for seed, name in enumerate(("a", "M/a", "M/alone")):

@@ -77,7 +77,8 @@ def test_without_network_and_cache_the_way_out_is_said(no_network: None, hub_cac
     model = TextModel("distilbert_mpnet", "distilbert-base-uncased", MPNET, 768)
     expected = (
         r"^language model 'distilbert-base-uncased' is not in the Hugging Face cache and cannot be "
-        r"downloaded \([^\n]*Name or service not known[^\n]*\): connect [^\n]* text=minilm[^\n]*$"
+        r"downloaded \([^\n]*Name or service not known[^\n]*\): connect [^\n]* "
+        r"language_model=minilm[^\n]*$"
     )
     with pytest.raises(InputError, match=expected):
         model.embed(["walk"])

@@ -19,7 +19,7 @@ from tmr.runs.folder import RunDir
 GUIDE = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```bash\n(.*?)^```$", GUIDE, flags=re.DOTALL | re.MULTILINE)
 TINY = (
-    "data=synthetic model=tmr_small text=minilm model.motion_encoder.latent_dim=16 "
+    "data=synthetic model=tmr_small language_model=minilm model.motion_encoder.latent_dim=16 "
     "model.motion_encoder.ff_size=16 model.motion_encoder.num_layers=1 batch_size=8"
 )
 

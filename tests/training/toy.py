@@ -15,14 +15,14 @@ from tests.processes import CONTEXT
 from tmr.data import Normalizer, TextMotionData, TextMotionDataset
 from tmr.errors import InputError
 from tmr.io import save_array, write_json, write_text
-from tmr.model import TMR, ActorDecoder, ActorEncoder
+from tmr.model import TMR, ActorDecoder, ActorEncoder, SideAwareTMR
 from tmr.text import EmbeddingCache, TextModel, embeddings_folder
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 SIZES = {"latent_dim": 16, "ff_size": 16, "num_layers": 1, "num_heads": 2}
 SPLITS = {"train": 38, "val": 9}  # both leave a partial batch of 8
 EPOCHS = 3
-WORDS = ("kick", "sunday", "violin", "rain", "bread", "seven", "ocean")
+WORDS = ("kick", "left", "violin", "right", "bread", "seven", "ocean")
 
 
 class Still(TMR):
@@ -80,6 +80,8 @@ def cache_of(data: TextMotionData) -> EmbeddingCache:
 
 def model_of(kind: type[TMR], dropout: float) -> TMR:
     torch.manual_seed(0)
+    if kind is SideAwareTMR:
+        return side_aware(dropout).train()
     model = kind(
         motion_encoder=ActorEncoder(nfeats=263, dropout=dropout, **SIZES),
         text_encoder=ActorEncoder(nfeats=384, dropout=dropout, **SIZES),
@@ -89,6 +91,22 @@ def model_of(kind: type[TMR], dropout: float) -> TMR:
         threshold_selfsim=0.8,
     )
     return model.train()
+
+
+def side_aware(dropout: float) -> SideAwareTMR:
+    """The model of the contrastive recipe, in small."""
+    return SideAwareTMR(
+        motion_encoder=ActorEncoder(nfeats=263, dropout=dropout, **SIZES),
+        text_encoder=ActorEncoder(nfeats=384, dropout=dropout, **SIZES),
+        motion_decoder=None,
+        loss_weights={"recons": 0, "kl": 0, "latent": 0, "contrastive": 1.0, "side": 1.0},
+        temperature=0.1,
+        threshold_selfsim=0.8,
+        sample_latents=False,
+        learn_temperature=True,
+        side_aware=True,
+        hardness=0.5,
+    )
 
 
 def train(
@@ -110,7 +128,7 @@ def train(
     if file_size is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, file_size))
     last = run_dir / "logs" / "checkpoints" / "last.ckpt"
-    model = model_of(kind, 0.0 if kind is Still else 0.1)
+    model = model_of(kind, 0.1 if kind is TMR else 0.0)
     if poisoned:
         with torch.no_grad():
             dict(model.named_parameters())["motion_decoder.final_layer.bias"][0] = torch.inf

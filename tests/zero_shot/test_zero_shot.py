@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from hydra.utils import instantiate
 
 from tmr.data import Annotation, Caption
 from tmr.errors import InputError
@@ -20,7 +19,7 @@ BANDAI = [
 
 
 def label_set(root, name: str) -> LabelSet:
-    return instantiate(yaml.safe_load((root / f"configs/labels/{name}.yaml").read_text("utf-8")))
+    return LabelSet(**yaml.safe_load((root / f"configs/labels/{name}.yaml").read_text("utf-8")))
 
 
 @pytest.mark.parametrize(("path", "content", "style"), BANDAI)

@@ -1,32 +1,50 @@
-"""What every command shares: one-line errors, seeds, and a help page made from its config file."""
+"""The one way from a script to its command: arguments, config, errors in one line, help."""
 
 import difflib
-import functools
-import itertools
+import importlib
+import inspect
 import os
-import random
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from hydra.core.hydra_config import HydraConfig
-from hydra.errors import ConfigCompositionException, MissingConfigException, OverrideParseException
-from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import (
-    ConfigAttributeError,
-    ConfigKeyError,
-    InterpolationToMissingValueError,
-    MissingMandatoryValue,
-)
-
+from tmr.commands import options
+from tmr.commands.arguments import to_hydra, translated
+from tmr.commands.help import ConfigFile
 from tmr.errors import InputError
-from tmr.io import disk_is_full
 
 BAD_INPUT = 2
 INTERRUPTED = 130
+HYDRA_VERSION = "1.3"  # whose behavior the configs are written for
+
+
+def run(script: str) -> Any:
+    """Run the command of a root script, or of one in ``prepare/``: ``run(__file__)``.
+
+    The command is the function of the script's name in `tmr.commands`; it gets an argument for each
+    option of ``configs/NAME.yaml``. Bad input, a missing option or a command line that cannot be
+    composed ends in one line ``error: ...`` on stderr and exit code 2, Ctrl-C in one line and exit
+    code 130. Any other exception is a bug of ours and keeps its traceback.
+    """
+    file = _config_file(Path(script).resolve())
+    with_errors = _one_line_errors(_run, file.example())
+    return with_errors(file, sys.argv[1:])
+
+
+def call(configs: Path, name: str, *arguments: str) -> Any:
+    """Run a command in this process, with the arguments that a shell would pass; errors are raised.
+
+    ``configs`` is the folder of the config files.
+    """
+    overrides = _overrides(ConfigFile(configs, name), arguments)
+    return _call(name, _compose(configs, name, overrides), overrides)
+
+
+def compose(configs: Path, name: str, *arguments: str) -> dict[str, Any]:
+    """The resolved config of a command, with the arguments that a shell would pass."""
+    return _plain(_compose(configs, name, _overrides(ConfigFile(configs, name), arguments)))
 
 
 def setup(seed: int | None) -> None:
@@ -34,8 +52,9 @@ def setup(seed: int | None) -> None:
 
     With ``seed=None`` every run differs.
     """
-    # Imported here: help pages and refusals of light commands need not wait for torch.
-    import numpy as np  # noqa: PLC0415
+    import random  # noqa: PLC0415
+
+    import numpy as np  # noqa: PLC0415  help pages need not wait for torch
     import torch  # noqa: PLC0415
 
     torch.set_float32_matmul_precision("high")
@@ -46,24 +65,84 @@ def setup(seed: int | None) -> None:
     torch.manual_seed(seed)
 
 
-def one_line_errors(main: Callable[..., Any]) -> Callable[..., Any]:
-    """``main`` with errors for people: goes outside ``@hydra.main``.
+def _config_file(script: Path) -> ConfigFile:
+    for folder in (script.parent / "configs", script.parent.parent / "configs"):
+        if (folder / f"{script.stem}.yaml").is_file():
+            return ConfigFile(folder, script.stem)
+    raise FileNotFoundError(f"no configs/{script.stem}.yaml beside {script}")
 
-    An InputError, a missing mandatory option, or a command line that Hydra cannot compose ends in
-    one line ``error: ...`` on stderr and exit code 2; Ctrl-C in one line and exit code 130. Any
-    other exception is a bug of ours and keeps its traceback.
-    """
 
-    @functools.wraps(main)
+def _run(file: ConfigFile, arguments: Sequence[str]) -> Any:
+    if {"--help", "-h"} & set(arguments):
+        print(file.help_page())
+        return None
+    if "--version" in arguments:
+        from tmr import __version__  # noqa: PLC0415
+
+        print(f"tmr {__version__}")
+        return None
+    sys.argv[1:] = _overrides(file, arguments)
+    import hydra  # noqa: PLC0415  takes half a second
+
+    def task(config: Any) -> Any:
+        from hydra.core.hydra_config import HydraConfig  # noqa: PLC0415
+
+        given = list(HydraConfig.get().overrides.task)
+        # Here too: Hydra prints lines of its own about an error that leaves a job.
+        return _one_line_errors(_call, file.example())(file.name, config, given)
+
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra prints and swallows exceptions without it
+    main = hydra.main(
+        config_path=str(file.folder), config_name=file.name, version_base=HYDRA_VERSION
+    )
+    return main(task)()
+
+
+def _overrides(file: ConfigFile, arguments: Sequence[str]) -> list[str]:
+    """The arguments as Hydra reads them, with a line about each that was given by another name."""
+    groups = file.groups()
+    ours, notes = translated(arguments, {*file.options(), *groups})
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
+    return to_hydra(file.name, ours, groups)
+
+
+def _compose(configs: Path, name: str, overrides: Sequence[str]) -> Any:
+    import hydra  # noqa: PLC0415  takes half a second
+
+    with hydra.initialize_config_dir(str(configs), version_base=HYDRA_VERSION):
+        return hydra.compose(name, list(overrides))
+
+
+def _plain(config: Any) -> dict[str, Any]:
+    from omegaconf import OmegaConf  # noqa: PLC0415
+
+    plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items() if key != "hydra"}
+
+
+def _call(name: str, config: Any, overrides: Sequence[str]) -> Any:
+    """The command's function with an argument for each option of the config."""
+    given = _plain(config)
+    options.check(name, given)
+    command = getattr(importlib.import_module(f"tmr.commands.{name}"), name)
+    if "overrides" in inspect.signature(command).parameters:
+        given["overrides"] = overrides
+    return command(**given)
+
+
+def _one_line_errors(function: Callable[..., Any], example: str | None) -> Callable[..., Any]:
+    """``function`` with errors for people; ``example`` is shown where an option is missing."""
+
     def command(*args: Any) -> Any:
-        os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra prints and swallows exceptions without it
         try:
-            return main(*args)
+            return function(*args)
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)
             sys.exit(INTERRUPTED)
         except Exception as error:
-            reason = explain(error)
+            reason = explain(error, example)
             if reason is None:
                 raise
             _refuse(reason)
@@ -71,16 +150,10 @@ def one_line_errors(main: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-class RefuseInput(Callback):
-    """Ends the job on bad input before Hydra adds lines of its own to stderr (see base.yaml)."""
-
-    def on_job_end(self, config: Any, job_return: Any, **kwargs: Any) -> None:
-        """Exit with code 2 and one line when the job failed on bad input."""
-        outcome = vars(job_return)["_return_value"]  # the property prints before it raises
-        if isinstance(outcome, Exception):
-            reason = explain(outcome, example=_example(config))
-            if reason is not None:
-                _refuse(reason)
+def _refuse(reason: str) -> NoReturn:
+    sys.stdout.flush()
+    print(f"error: {reason}", file=sys.stderr)
+    sys.exit(BAD_INPUT)
 
 
 def explain(error: BaseException, example: str | None = None) -> str | None:
@@ -88,6 +161,14 @@ def explain(error: BaseException, example: str | None = None) -> str | None:
 
     ``example`` is a complete command, shown when a mandatory option is missing.
     """
+    # Imported here: where there is an error of theirs, they are loaded already.
+    from omegaconf.errors import (  # noqa: PLC0415
+        InterpolationToMissingValueError,
+        MissingMandatoryValue,
+    )
+
+    from tmr.io import disk_is_full  # noqa: PLC0415
+
     for cause in _causes(error):
         if isinstance(cause, InputError):
             return _on_one_line(str(cause))
@@ -101,11 +182,19 @@ def explain(error: BaseException, example: str | None = None) -> str | None:
 
 
 def _explain_composition(error: BaseException) -> str | None:
+    from hydra.errors import (  # noqa: PLC0415
+        ConfigCompositionException,
+        MissingConfigException,
+        OverrideParseException,
+    )
+    from omegaconf.errors import ConfigAttributeError, ConfigKeyError  # noqa: PLC0415
+
     if isinstance(error, OverrideParseException):
         return f"cannot read {error.override!r}: write options as name=value"
     if isinstance(error, MissingConfigException) and error.options and error.missing_cfg_file:
         group, _, name = error.missing_cfg_file.rpartition("/")
-        return f"{group or 'config'}={name}: no such choice; {_choose(name, error.options)}"
+        choices = [option for option in error.options if not option.startswith("_")]
+        return f"{group or 'config'}={name}: no such choice; {_choose(name, choices)}"
     if not isinstance(error, ConfigCompositionException):
         return None
     if isinstance(error.__cause__, ConfigAttributeError | ConfigKeyError):
@@ -114,81 +203,27 @@ def _explain_composition(error: BaseException) -> str | None:
     return f"this command has no group {group[1]}" if group else _on_one_line(str(error))
 
 
+def _unknown_key(error: Any) -> str:
+    name = str(error.full_key or error.key)
+    parent, _, last = name.rpartition(".")
+    if not isinstance(error.parent_node, Mapping):
+        return f"unknown option {name}"
+    known = [str(key) for key in error.parent_node if parent or key != "hydra"]
+    return f"unknown option {name}; {_choose(last, known)}"
+
+
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__
 
 
-def _unknown_key(error: ConfigAttributeError | ConfigKeyError) -> str:
-    name = str(error.full_key or error.key)
-    parent, _, last = name.rpartition(".")
-    if not isinstance(error.parent_node, DictConfig):
-        return f"unknown option {name}"
-    known = [str(key) for key in error.parent_node if parent or key != "hydra"]
-    return f"unknown option {name}; {_choose(last, known)}"
-
-
-def _choose(name: str, options: Iterable[str]) -> str:
-    options = sorted(options)
-    close = difflib.get_close_matches(name, options, n=1, cutoff=0.5)
+def _choose(name: str, choices: Iterable[str]) -> str:
+    choices = sorted(choices)
+    close = difflib.get_close_matches(name, choices, n=1, cutoff=0.5)
     guess = f"did you mean {close[0]}? " if close else ""
-    return f"{guess}available: {', '.join(options)}"
+    return f"{guess}available: {', '.join(choices)}"
 
 
 def _on_one_line(text: str) -> str:
     return " ".join(text.split())
-
-
-def _refuse(reason: str) -> None:
-    sys.stdout.flush()
-    print(f"error: {reason}", file=sys.stderr)
-    sys.exit(BAD_INPUT)
-
-
-def _config_folder(hydra: Any) -> Path | None:
-    for source in hydra.runtime.config_sources:
-        if source.provider == "main" and source.schema == "file":
-            return Path(source.path)
-    return None
-
-
-def _config_file(hydra: Any) -> tuple[list[str], list[str]]:
-    """The comment at the head of the command's own config file, and the lines of its options."""
-    folder = _config_folder(hydra)
-    if folder is None:
-        return [], []
-    lines = (folder / f"{hydra.job.config_name}.yaml").read_text("utf-8").splitlines()
-    head = list(itertools.takewhile(lambda line: line.startswith("#"), lines))
-    options, hidden = [], False
-    for line in lines[len(head) :]:
-        if line and not line.startswith((" ", "-")):
-            hidden = line.startswith(("defaults:", "hydra:"))  # blocks that only Hydra reads
-        if not hidden:
-            options.append(line)
-    return [line.removeprefix("#").removeprefix(" ") for line in head], options
-
-
-def _example(config: Any) -> str | None:
-    head, _ = _config_file(config.hydra)
-    return next((line.strip() for line in head if line.strip().startswith("python ")), None)
-
-
-def _help_page() -> str:
-    """What the command does, its groups and its options: the comments of its config file."""
-    hydra = HydraConfig.get()
-    page, options = _config_file(hydra)
-    folder = _config_folder(hydra)
-    groups = {k: v for k, v in hydra.runtime.choices.items() if not str(k).startswith("hydra/")}
-    if groups and folder is not None:
-        page += ["", "Groups (group=choice):"]
-        for group, chosen in groups.items():
-            names = sorted(file.stem for file in (folder / str(group)).glob("*.yaml"))
-            page.append(f"  {group}={chosen}  of  {', '.join(names)}")
-    page += ["", "Options (option=value), with their defaults:", ""]
-    page += "\n".join(options).strip().splitlines()
-    page += ["", "The whole config, without running: --cfg job. Several values, one run each: -m."]
-    return "\n".join(page).replace("$", "$$")  # Hydra passes the page through string.Template
-
-
-OmegaConf.register_new_resolver("help_page", _help_page, replace=True)

@@ -1,7 +1,7 @@
 """How good the motions are that a run generates, beside real ones and two baselines."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -9,12 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float
-from omegaconf import DictConfig
 from torch import Tensor
 from tqdm import tqdm
 
 from tmr.api import Model, load
-from tmr.commands.generate import number_of, whole_number_of
 from tmr.errors import InputError
 from tmr.generation import metrics, physics, positions
 from tmr.generation.evaluation import Case, Method, cases_of, mean_motion, table, training_clips
@@ -29,16 +27,24 @@ log = logging.getLogger(__name__)
 CASES_AT_ONCE = 64  # bounds the memory
 
 
-def evaluate_generation(cfg: DictConfig) -> None:
+def evaluate_generation(
+    run_dir: str,
+    evaluator: str | None,
+    split: str,
+    samples: int,
+    fact: float | int,
+    seed: int,
+    ckpt: str,
+    device: str,
+    data: Mapping[str, Any] | None = None,
+) -> None:
     """Print and write the figures of a split's texts: generated, real, and the baselines."""
-    samples, seed = whole_number_of(cfg, "samples"), whole_number_of(cfg, "seed")
-    fact = number_of(cfg, "fact")
-    model = load(cfg.run_dir, cfg.device, cfg.ckpt)
-    evaluator = _evaluator(cfg, model)
-    data = data_of(cfg if cfg.get("data") else model.config)
-    normalizer = data.normalizer() if cfg.get("data") else model.normalizer
-    cases = cases_of(data, cfg.split, model.longest)
-    training = cases_of(data, "train", data.max_seconds)
+    model = load(run_dir, device, ckpt)
+    judge = None if evaluator is None else _evaluator(evaluator, run_dir, device)
+    data_set = data_of(model.config if data is None else {"data": data})
+    normalizer = model.normalizer if data is None else data_set.normalizer()
+    cases = cases_of(data_set, split, model.longest)
+    training = cases_of(data_set, "train", data_set.max_seconds)
 
     def generated(texts, real):
         seconds = [len(motion) / FPS for motion in real]
@@ -51,47 +57,47 @@ def evaluate_generation(cfg: DictConfig) -> None:
         "mean motion": mean_motion(normalizer),
         "training clip": training_clips(training, samples, seed),
     }
-    judged = {name: _judge(name, method, cases, evaluator) for name, method in methods.items()}
+    judged = {name: _judge(name, method, cases, judge) for name, method in methods.items()}
     figures = {name: outcome.figures() for name, outcome in judged.items()}
-    if evaluator is not None:
-        texts = evaluator.encode_texts([case.text for case in cases])
+    if judge is not None:
+        texts = judge.encode_texts([case.text for case in cases])
         reference = judged["real"].latents[:, 0]
         for name, outcome in judged.items():
             figures[name] |= metrics.evaluate(texts, outcome.latents, reference)
     else:
-        log.info("FID, R-precision and their like need a judge: give evaluator=RUN_DIR, a TMR run")
+        log.info(
+            "FID, R-precision and their like need an evaluator: give evaluator=RUN_DIR, a TMR run"
+        )
     print(
-        f"{data.name}, split {cfg.split}: {len(cases)} texts, {samples} motions each, "
-        f"fact {fact:g}; evaluator {cfg.evaluator or 'none'}"
+        f"{data_set.name}, split {split}: {len(cases)} texts, {samples} motions each, "
+        f"fact {fact:g}; evaluator {evaluator or 'none'}"
     )
     print(table(figures))
     result: dict[str, Any] = {
-        "data": data.name,
-        "split": cfg.split,
+        "data": data_set.name,
+        "split": split,
         "texts": len(cases),
         "samples": samples,
         "fact": fact,
         "seed": seed,
-        "evaluator": cfg.evaluator,
+        "evaluator": evaluator,
         "units": positions.UNITS | physics.UNITS,
         "figures": figures,
         "intervals": {name: outcome.intervals() for name, outcome in judged.items()},
     }
-    path = model.run.root / "generation" / f"{data.name}_{cfg.split}.json"
+    path = model.run.root / "generation" / f"{data_set.name}_{split}.json"
     write_json(path, result)
     log.info("wrote %s", path)
 
 
-def _evaluator(cfg: DictConfig, model: Model) -> Model | None:
-    """The model that judges: a judge of its own motions would find what it meant in them."""
-    if cfg.evaluator is None:
-        return None
-    if Path(cfg.evaluator).resolve() == Path(cfg.run_dir).resolve():
+def _evaluator(evaluator: str, run_dir: str, device: str) -> Model:
+    """The model that evaluates: one of its own motions would find what it meant in them."""
+    if Path(evaluator).resolve() == Path(run_dir).resolve():
         raise InputError(
-            f"evaluator={cfg.evaluator} is the run that generates; give another one, trained with "
+            f"evaluator={evaluator} is the run that generates; give another one, trained with "
             "`python train.py model=tmr ...` on the same data"
         )
-    return load(cfg.evaluator, cfg.device)
+    return load(evaluator, device)
 
 
 @dataclass(frozen=True)

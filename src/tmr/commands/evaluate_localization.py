@@ -1,20 +1,19 @@
 """How well the model of a run finds sentences in long motions."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from typing import Any
 
 import torch
 from jaxtyping import Float
-from omegaconf import DictConfig
 from torch import Tensor
 from tqdm import tqdm
 
 from tmr.api import Model, load
-from tmr.commands.localize import encoder_of, plan_of, scoring_of
 from tmr.data.dataset import read_features
 from tmr.io import write_json
-from tmr.localization import encode_motions, fit_calibration
+from tmr.localization import Scoring, WindowPlan, encode_motions, fit_calibration
 from tmr.localization.calibration import calibration_error
 from tmr.localization.evaluation import Outcome, evaluate
 from tmr.localization.metrics import FIGURES, table
@@ -26,44 +25,53 @@ from tmr.runs.calibration import read_calibration, write_calibration
 log = logging.getLogger(__name__)
 
 
-def evaluate_localization(cfg: DictConfig) -> None:
+def evaluate_localization(
+    run_dir: str,
+    split: str,
+    clips: int,
+    sequences: int,
+    seed: int,
+    windows: Mapping[str, Any],
+    scoring: Mapping[str, Any],
+    ckpt: str,
+    device: str,
+    data: Mapping[str, Any] | None = None,
+) -> None:
     """Print and write recall, mean IoU and mAP of a split's sentences in long motions."""
-    plan, scoring = plan_of(cfg), scoring_of(cfg)
-    model = load(cfg.run_dir, cfg.device, cfg.ckpt)
-    data = data_of(cfg if cfg.get("data") else model.config)
-
-    annotations = data.present(cfg.split)
+    plan, rules = WindowPlan(**windows), Scoring(**scoring)
+    model = load(run_dir, device, ckpt)
+    data_set = data_of(model.config if data is None else {"data": data})
+    annotations = data_set.present(split)
 
     def read(annotation):
-        return read_features(data.motion_file(annotation.path))
+        return read_features(data_set.motion_file(annotation.path))
 
-    if cfg.clips == 1:
-        sequences = as_they_lie(annotations, read)
+    if clips == 1:
+        long = as_they_lie(annotations, read)
     else:
-        sequences = joined(annotations, read, cfg.sequences, cfg.clips, cfg.seed)
-    windows = encode_motions(plan, encoder_of(model), _normalized(model, sequences))
-    sentences = _sentences(model, sequences)
-    outcome = evaluate(sequences, windows, sentences, scoring, cfg.seed)
-    rows = {m: with_intervals(v, outcome.groups, cfg.seed) for m, v in outcome.methods.items()}
-    frames = [len(sequence.features) for sequence in sequences]
+        long = joined(annotations, read, sequences, clips, seed)
+    latents = encode_motions(plan, model.network.motion_encoder, _normalized(model, long))
+    outcome = evaluate(long, latents, _sentences(model, long), rules, seed)
+    rows = {m: with_intervals(v, outcome.groups, seed) for m, v in outcome.methods.items()}
+    frames = [len(sequence.features) for sequence in long]
     print(
-        f"{data.name}, split {cfg.split}: {len(outcome.groups)} sentences in {len(sequences)} "
+        f"{data_set.name}, split {split}: {len(outcome.groups)} sentences in {len(long)} "
         f"sequences of {min(frames) / 20:.1f} to {max(frames) / 20:.1f} s; percent [95% interval]"
     )
     print(table(rows))
     figures = {m: dict(zip(FIGURES, map(asdict, row), strict=True)) for m, row in rows.items()}
     result = {
-        "data": data.name,
-        "split": cfg.split,
-        "clips": cfg.clips,
-        "sequences": len(sequences),
+        "data": data_set.name,
+        "split": split,
+        "clips": clips,
+        "sequences": len(long),
         "sentences": len(outcome.groups),
-        "seed": cfg.seed,
+        "seed": seed,
         "figures": figures,
-        "calibration_error": _calibrated(model, outcome, fit=cfg.split == "val"),
+        "calibration_error": _calibrated(model, outcome, fit=split == "val"),
     }
     folder = model.run.root / "localization"
-    path = folder / f"{data.name}_{cfg.split}_x{cfg.clips}.json"
+    path = folder / f"{data_set.name}_{split}_x{clips}.json"
     write_json(path, result)
     log.info("wrote %s", path)
 

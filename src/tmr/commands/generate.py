@@ -1,17 +1,16 @@
 """Motion from text, as files that other programs open."""
 
 import logging
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
-from omegaconf import DictConfig
 from torch import Tensor
 
 from tmr.api import load
-from tmr.commands.inference import file_name, texts_of
+from tmr.commands.inputs import texts_of
+from tmr.commands.outputs import file_name
 from tmr.data import TextMotionData
 from tmr.data.dataset import read_features
 from tmr.errors import InputError
@@ -26,62 +25,49 @@ from tmr.runs.build import data_of
 log = logging.getLogger(__name__)
 
 
-def generate(cfg: DictConfig) -> None:
+def generate(
+    run_dir: str,
+    text: str | Sequence[str] | None,
+    texts: str | None,
+    seconds: float | int,
+    samples: int,
+    fact: float | int,
+    seed: int,
+    to: str | None,
+    steps: int,
+    gif: bool,
+    split: str,
+    clips: int,
+    output: str | None,
+    ckpt: str,
+    device: str,
+) -> None:
     """Write motions for texts, or on the way between two, and print how physical they are."""
-    texts = texts_of(cfg)
-    seconds, fact = (number_of(cfg, name) for name in ("seconds", "fact"))
-    samples, steps, seed, clips = (
-        whole_number_of(cfg, name) for name in ("samples", "steps", "seed", "clips")
-    )
-    if cfg.to is not None and len(texts) != 1:
-        raise InputError(f"to=... goes from one text to another; found {len(texts)} texts")
-    model = load(cfg.run_dir, cfg.device, cfg.ckpt)
-    if cfg.to is None:
-        found = model.generate(texts, seconds, samples, fact, seed)
+    given = texts_of(text, texts)
+    if to is not None and len(given) != 1:
+        raise InputError(f"to=... goes from one text to another; found {len(given)} texts")
+    model = load(run_dir, device, ckpt)
+    if to is None:
+        found = model.generate(given, seconds, samples, fact, seed)
         outcome = [
-            (text, file_name(text), motions) for text, motions in zip(texts, found, strict=True)
+            (one, file_name(one), motions) for one, motions in zip(given, found, strict=True)
         ]
     else:
-        title = f"{texts[0]} to {cfg.to}"
-        name = file_name(title, texts[0], str(cfg.to))
-        motions = model.interpolate(texts[0], str(cfg.to), seconds, steps, fact, seed)
-        outcome = [(title, name, motions)]
-    real = _real_report(data_of(model.config), cfg.split, clips)
+        title = f"{given[0]} to {to}"
+        name = file_name(title, given[0], to)
+        outcome = [(title, name, model.interpolate(given[0], to, seconds, steps, fact, seed))]
+    real = _real_report(data_of(model.config), split, clips)
     settings = {"seconds": seconds, "fact": fact, "seed": seed}
     for title, name, motions in outcome:
-        folder = Path(cfg.output or model.run.root / "generated") / name.removesuffix(".npy")
+        folder = Path(output or model.run.root / "generated") / name.removesuffix(".npy")
         joints = [features_to_joints(motion.numpy()) for motion in motions]
-        _write_motions(folder, title, motions, joints, pictures=cfg.gif)
+        _write_motions(folder, title, motions, joints, pictures=gif)
         reports = {str(i): physical_report(clip) for i, clip in enumerate(joints, start=1)}
         print(f'"{title}"')
         print(table(reports | ({"real clips": real} if real else {})))
         report = {"units": UNITS, "motions": reports, "real_clips": real}
         write_json(folder / "report.json", {"text": title} | settings | report)
         log.info("wrote %s", folder)
-
-
-def number_of(cfg: DictConfig, name: str) -> float:
-    """An option that is a number.
-
-    Raises:
-        InputError: it is none.
-    """
-    value = cfg[name]
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise InputError(f"{name}={value}: expected a number, for example {name}=4")
-    return float(value)
-
-
-def whole_number_of(cfg: DictConfig, name: str) -> int:
-    """An option that is a whole number, 0 or more.
-
-    Raises:
-        InputError: it is none.
-    """
-    value = number_of(cfg, name)
-    if value < 0 or value != int(value):
-        raise InputError(f"{name}={value:g}: expected a whole number, for example {name}=3")
-    return int(value)
 
 
 def _write_motions(

@@ -4,15 +4,14 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from omegaconf import DictConfig
 from torch import Tensor
 
 from tmr.api import load
-from tmr.commands.library import library_of
 from tmr.io import write_json, write_text
 from tmr.mining import (
     ClusterReport,
@@ -28,6 +27,8 @@ from tmr.mining import (
     telling_words,
 )
 from tmr.retrieval import shown_score
+from tmr.runs.build import data_of
+from tmr.runs.libraries import open_library
 from tmr.search.captions import Captions
 from tmr.search.entry import Entry
 from tmr.search.filters import quoted
@@ -38,11 +39,27 @@ log = logging.getLogger(__name__)
 Latents = Float[Tensor, "n dim"]
 
 
-def mine_pairs(cfg: DictConfig) -> None:
+def mine_pairs(
+    run_dir: str,
+    split: str,
+    duplicates_above: float | int,
+    duplicate_meters: float | int,
+    alike_above: float | int,
+    unlike_below: float | int,
+    suspect_margin: float | int,
+    clusters: int | None,
+    pairs: int,
+    examples: int,
+    seed: int,
+    ckpt: str,
+    device: str,
+    data: Mapping[str, Any] | None = None,
+) -> None:
     """Print and write what a split of a data set holds twice, contradicts, or has in common."""
-    model = load(cfg.run_dir, cfg.device, cfg.ckpt)
-    library = library_of(cfg, model)
-    where = f"split = {quoted(cfg.split)}"
+    model = load(run_dir, device, ckpt)
+    data_set = data_of({"data": data} if data else model.config)
+    library = open_library(model.run, ckpt, model, data_set, [split])
+    where = f"split = {quoted(split)}"
     items, latents = library.entries(where), library.latents(where)
     captions = library.captions
     place = captions.rows
@@ -50,16 +67,19 @@ def mine_pairs(cfg: DictConfig) -> None:
     first = captions.latents[[numbers[0] for numbers in own]]
 
     mined = Mined(
-        title=f"{library.name}, split {cfg.split}",
+        title=f"{library.name}, split {split}",
         motions=len(items),
-        duplicates=_duplicates(library, items, latents, cfg),
-        alike=_disagreeing(items, latents, first, cfg),
-        unlike=[_swapped(pair) for pair in _disagreeing(items, first, latents, cfg)],
-        suspects=_suspects(captions, items, latents, own, cfg.suspect_margin),
-        clusters=_clusters(items, latents, cfg),
+        duplicates=_duplicates(library, items, latents, duplicates_above, duplicate_meters),
+        alike=_disagreeing(items, latents, first, alike_above, unlike_below)[:pairs],
+        unlike=[
+            _swapped(pair)
+            for pair in _disagreeing(items, first, latents, alike_above, unlike_below)[:pairs]
+        ],
+        suspects=_suspects(captions, items, latents, own, suspect_margin),
+        clusters=_clusters(items, latents, clusters, seed),
     )
-    folder = model.run.root / "mining" / f"{library.name}_{cfg.split}"
-    page = markdown(mined, cfg.examples)
+    folder = model.run.root / "mining" / f"{library.name}_{split}"
+    page = markdown(mined, examples)
     print(page)
     write_text(folder / "report.md", page)
     write_json(folder / "mined.json", asdict(mined))
@@ -67,7 +87,7 @@ def mine_pairs(cfg: DictConfig) -> None:
 
 
 def _duplicates(
-    library: Library, items: Sequence[Entry], latents: Latents, cfg: DictConfig
+    library: Library, items: Sequence[Entry], latents: Latents, above: float, meters: float
 ) -> list[list[str]]:
     features: dict[int, np.ndarray] = {}
 
@@ -78,17 +98,17 @@ def _duplicates(
 
     same = [
         (i, j)
-        for i, j, _ in near_pairs(latents, cfg.duplicates_above)
-        if motion_distance(motion(i), motion(j)) <= cfg.duplicate_meters
+        for i, j, _ in near_pairs(latents, above)
+        if motion_distance(motion(i), motion(j)) <= meters
     ]
     return [[items[i].key for i in group] for group in groups_of(same)]
 
 
 def _disagreeing(
-    items: Sequence[Entry], near: Latents, far: Latents, cfg: DictConfig
+    items: Sequence[Entry], near: Latents, far: Latents, alike: float, unlike: float
 ) -> list[MotionPair]:
     """Pairs that are alike by ``near`` and unlike by ``far``, most unlike first."""
-    pairs = near_pairs(near, cfg.alike_above)
+    pairs = near_pairs(near, alike)
     if not pairs:
         return []
     i, j = torch.tensor([pair[:2] for pair in pairs]).unbind(dim=1)
@@ -98,9 +118,9 @@ def _disagreeing(
             items[i].key, items[j].key, items[i].captions[0], items[j].captions[0], score, other
         )
         for (i, j, score), other in zip(pairs, others, strict=True)
-        if other <= cfg.unlike_below
+        if other <= unlike
     ]
-    return sorted(found, key=lambda pair: pair.caption_score)[: cfg.pairs]
+    return sorted(found, key=lambda pair: pair.caption_score)
 
 
 def _swapped(pair: MotionPair) -> MotionPair:
@@ -127,9 +147,11 @@ def _suspects(
     return sorted(found, key=lambda suspect: suspect.score - suspect.better_score)
 
 
-def _clusters(items: Sequence[Entry], latents: Latents, cfg: Mapping) -> list[ClusterReport]:
-    count = cfg["clusters"] or max(1, round(math.sqrt(len(items) / 2)))
-    clusters = spherical_k_means(latents, count, cfg["seed"])
+def _clusters(
+    items: Sequence[Entry], latents: Latents, count: int | None, seed: int
+) -> list[ClusterReport]:
+    count = count or max(1, round(math.sqrt(len(items) / 2)))
+    clusters = spherical_k_means(latents, count, seed)
     members = [clusters.items(cluster) for cluster in range(count)]
     members = [rows for rows in members if rows]
     words = telling_words([[c for i in rows for c in items[i].captions] for rows in members])

@@ -5,22 +5,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig
-
 from tmr.data import TextMotionData, TextMotionDataset
 from tmr.data.annotations import has_split
+from tmr.device import choose_device, fastest_precision
 from tmr.errors import InputError
 from tmr.retrieval import (
     PROTOCOLS,
     Encoded,
     Protocol,
-    best_precision,
     encode_dataset,
     evaluate_all,
 )
 from tmr.retrieval.plots import draw
 from tmr.retrieval.report import Report
-from tmr.runs.build import data_of, device_of, embeddings_of
+from tmr.retrieval.sides import side_preferences
+from tmr.runs.build import data_of, embeddings_of
 from tmr.runs.folder import RunDir, environment
 from tmr.runs.hub import run_at
 from tmr.runs.weights import load_model
@@ -28,39 +27,48 @@ from tmr.runs.weights import load_model
 log = logging.getLogger(__name__)
 
 
-def retrieval(cfg: DictConfig) -> None:
+def retrieval(
+    run_dir: str,
+    split: str,
+    protocols: str | Sequence[str] | None,
+    precision: str,
+    batch_size: int,
+    pictures: bool,
+    ckpt: str,
+    device: str,
+) -> None:
     """Print the protocols' table and write figures, ranks and pictures into the run folder.
 
     YAML files go to ``contrastive_metrics``, everything else to ``retrieval_report``. With another
     ``split`` than test, that split takes its place, and the files go to folders of its name; the
     nsim protocol has its own split and is then left out.
     """
-    protocols = protocols_of(cfg.protocols)
-    run, device = run_at(cfg.run_dir), device_of(cfg.device)
-    precision = best_precision(device) if cfg.precision == "auto" else cfg.precision
+    chosen = protocols_of([protocols] if isinstance(protocols, str) else protocols)
+    run, device = run_at(run_dir), choose_device(device)
+    precision = fastest_precision(device) if precision == "auto" else precision
     data = data_of(run.read_config())
-    splits = splits_for(protocols, cfg.split, data)
-    every_caption = any(protocol.every_caption for protocol in protocols.values())
-    encoded = encode_splits(cfg, run, splits, device, precision, every_caption)
-    outcomes = evaluate_all(encoded.get, protocols)
+    splits = splits_for(chosen, split, data)
+    every_caption = any(protocol.every_caption for protocol in chosen.values())
+    encoded = encode_splits(run, ckpt, splits, device, precision, batch_size, every_caption)
+    outcomes = evaluate_all(encoded.get, chosen)
     if not outcomes:
         raise InputError(
-            f"split {cfg.split!r} of {data.name!r} has too few motions for {', '.join(protocols)}"
+            f"split {split!r} of {data.name!r} has too few motions for {', '.join(chosen)}"
         )
-    report = Report(outcomes)
+    report = Report(outcomes, sides=side_preferences(next(iter(encoded.values()))))
     print(report.table())
-    part = "" if cfg.split == "test" else cfg.split
+    part = "" if split == "test" else split
     about: dict[str, Any] = {
-        "run_dir": cfg.run_dir,
-        "ckpt": cfg.ckpt,
+        "run_dir": run_dir,
+        "ckpt": ckpt,
         "data": data.name,
-        "split": cfg.split,
+        "split": split,
         "precision": precision,
         "environment": environment(),
     }
     folder = run.retrieval_report / part
     paths = report.write(run.contrastive_metrics / part, folder, about)
-    if cfg.pictures:
+    if pictures:
         paths += draw(folder, outcomes, encoded)
     for path in paths:
         log.info("wrote %s", path)
@@ -104,11 +112,12 @@ def splits_for(
 
 
 def encode_splits(
-    cfg: DictConfig,
     run: RunDir,
+    ckpt: str,
     splits: Mapping[str, str],
     device: str,
     precision: str,
+    batch_size: int,
     every_caption: bool,
 ) -> dict[str, Encoded]:
     """Latents of splits by the run's model, under the names that ``splits`` gives them.
@@ -116,7 +125,7 @@ def encode_splits(
     A motion in several of them is encoded once.
     """
     config = run.read_config()
-    model = load_model(run, cfg.ckpt, device)
+    model = load_model(run, ckpt, device)
     data = data_of(config)
     present = {name: data.present(split) for name, split in splits.items()}
     distinct = {a.key: a for annotations in present.values() for a in annotations}
@@ -124,5 +133,5 @@ def encode_splits(
     dataset = TextMotionDataset(data, list(distinct.values()), embeddings, run.normalizer(data))
     names = " and ".join(splits.values())
     log.info("%s, split %s: %d motions, in %s", data.name, names, len(dataset), precision)
-    encoded = encode_dataset(model, dataset, cfg.batch_size, True, precision, every_caption)
+    encoded = encode_dataset(model, dataset, batch_size, True, precision, every_caption)
     return {name: encoded.only(a.key for a in annotations) for name, annotations in present.items()}

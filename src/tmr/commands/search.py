@@ -1,30 +1,27 @@
-"""Search the motions of a run's data set from the command line."""
+"""Search the motions of a run's data set by a sentence."""
 
-import logging
-
-from omegaconf import DictConfig
-
-from tmr.commands.library import library_of
-from tmr.errors import InputError
+from tmr.api import load
+from tmr.runs.build import data_of
+from tmr.runs.libraries import open_library
 from tmr.search.filters import quoted
 
-log = logging.getLogger(__name__)
 
-
-def search(cfg: DictConfig) -> None:
+def search(
+    run_dir: str,
+    text: str,
+    top: int,
+    split: str,
+    min_seconds: float | int,
+    ckpt: str,
+    device: str,
+) -> None:
     """Print the motions of a split that fit a sentence or query best, with score and caption.
 
     The first search of a split encodes it; the latents are kept in ``RUN_DIR/libraries``.
-
-    Raises:
-        InputError: an option that cannot be used.
     """
-    if cfg.top < 1:
-        raise InputError(f"top={cfg.top}: expected at least 1")
-    library = library_of(cfg)
-    where = f"split = {quoted(cfg.split)} and length >= {cfg.min_seconds}"
-    text = str(cfg.text)
-    hits = library.search(text, cfg.top, where)
+    model = load(run_dir, device, ckpt)
+    library = open_library(model.run, ckpt, model, data_of(model.config), [split])
+    where = f"split = {quoted(split)} and length >= {min_seconds}"
     print(text if '"' in text else f'"{text}"')
-    for hit in hits:
+    for hit in library.search(text, top, where):
         print(f"  {hit.score:.3f}  {hit.entry.key:<10} {hit.entry.captions[0]}")

@@ -1,45 +1,58 @@
-"""Train from a config into a run folder."""
+"""Train TMR or TEMOS from a config into a run folder."""
 
+import copy
 import logging
 import math
 import os
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
-
 from tmr.commands.cli import setup
+from tmr.device import choose_device
 from tmr.errors import InputError
 from tmr.io import remove_leftovers
-from tmr.runs.build import data_of, device_of, embeddings_of, model_of
+from tmr.runs.build import data_of, embeddings_of, model_of
 from tmr.runs.folder import RunDir
 from tmr.training import fit, process_rank
 
 log = logging.getLogger(__name__)
 
+GROUPS = ("data", "language_model", "model", "trainer", "augmentation", "experiment")
+# Two batches an epoch, one epoch.
+DEBUG = {"max_epochs": 1, "limit_train_batches": 2, "limit_val_batches": 2}
 
-def train(cfg: DictConfig) -> float:
+
+def train(resume_dir: str | None, overrides: Sequence[str], **config: Any) -> float:
     """Train, and return the mean validation recall of the last epoch, for sweeps.
 
+    ``config`` is kept in the run folder, ``overrides`` is what of it was given on the command line.
     Everything that can be missing is looked for before the run folder is made. Of several processes
     that train together, the first one makes it and writes all that is in it.
+
+    Raises:
+        InputError: there is a trained run in the folder, the one to resume is none, or data or
+            statistics are missing.
     """
-    config, resumed = (_resumed(cfg), True) if cfg.resume_dir else (_plain(cfg), False)
+    if resume_dir:
+        config = _resumed(RunDir(Path(resume_dir)), config | {"resume_dir": resume_dir}, overrides)
+    if config.pop("debug", False):
+        config["trainer"] = config["trainer"] | DEBUG
     run = RunDir(Path(config["run_dir"]))
     trained = sorted(run.checkpoints.glob("*.ckpt"))
-    if trained and not resumed and not requeued():
+    if trained and not resume_dir and not requeued():
         raise InputError(
             f"{run.root} holds a trained run already; continue it with resume_dir={run.root}, "
             "or choose another folder with run_dir=..."
         )
     if process_rank() > 0:
-        logging.getLogger("tmr").setLevel(logging.ERROR)  # the first one tells
+        logging.getLogger("tmr").setLevel(logging.ERROR)  # the first one logs
     setup(config["seed"])
     data = data_of(config)
-    normalizer = run.normalizer(data) if resumed else data.normalizer()
-    embeddings = embeddings_of(config, data, device=device_of("auto"))
+    normalizer = run.normalizer(data) if resume_dir else data.normalizer()
+    embeddings = embeddings_of(config, data, device=choose_device("auto"))
     store = data.store()
     datasets = [data.split(split, embeddings, normalizer, store) for split in ("train", "val")]
     log.info("%s: %d training, %d validation motions", data.name, *map(len, datasets))
@@ -63,18 +76,20 @@ def train(cfg: DictConfig) -> float:
             checkpoint_minutes=config["checkpoint_minutes"],
             data_on_device=config["data_on_device"],
             resume_from=_checkpoint(run),
+            augmentation=config.get("augmentation"),
+            ema=config["ema"],
         )
     log.info("done; next: python extract.py run_dir=%s", run.root)
     return figures.get("val/recall", math.nan)
 
 
 def requeued() -> bool:
-    """Whether SLURM started this job before: then it goes on in the folder that it made."""
+    """Whether SLURM started this job before: it then resumes in the folder that it made."""
     return os.environ.get("SLURM_RESTART_COUNT", "0") != "0"
 
 
 def _checkpoint(run: RunDir) -> Path | None:
-    """The checkpoint to go on from; None when the run was stopped before it wrote one."""
+    """The checkpoint to resume from; None when the run was stopped before it wrote one."""
     last = run.checkpoints / "last.ckpt"
     if last.is_file():
         return last
@@ -83,28 +98,21 @@ def _checkpoint(run: RunDir) -> Path | None:
     return None
 
 
-def _plain(cfg: DictConfig) -> dict[str, Any]:
-    plain = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
-    assert isinstance(plain, dict)
-    return {str(key): value for key, value in plain.items()}
-
-
-def _resumed(cfg: DictConfig) -> dict[str, Any]:
+def _resumed(run: RunDir, composed: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
     """The run's own config with the command line's plain options on top."""
-    run = RunDir(Path(cfg.resume_dir))
     # Options that older runs do not have.
-    defaults = {
-        "checkpoint_minutes": cfg.checkpoint_minutes,
-        "decay": 0.0,
-        "data_on_device": cfg.data_on_device,
+    defaults = {"decay": 0.0, "augmentation": None, "ema": 0.0} | {
+        name: composed[name] for name in ("checkpoint_minutes", "data_on_device")
     }
-    config = OmegaConf.create(defaults | run.read_config())
-    overrides = [o for o in HydraConfig.get().overrides.task if not o.startswith("resume_dir=")]
-    groups = [o for o in overrides if o.partition("=")[0] in ("data", "text", "model", "trainer")]
+    config = copy.deepcopy(defaults | run.read_config())
+    given = [o.lstrip("+").partition("=")[0] for o in overrides]
+    groups = [o for o, name in zip(overrides, given, strict=True) if name in GROUPS]
     if groups:
         raise InputError(
             f"resume_dir continues a run with its own config; leave out {' '.join(groups)}"
         )
-    merged = OmegaConf.merge(config, OmegaConf.from_dotlist([o.lstrip("+") for o in overrides]))
-    assert isinstance(merged, DictConfig)
-    return _plain(merged) | {"run_dir": str(run.root)}
+    for name in given:
+        *parents, last = name.split(".")
+        part = reduce(lambda node, key: node.setdefault(key, {}), parents, config)
+        part[last] = reduce(lambda node, key: node[key], [*parents, last], composed)
+    return config | {"run_dir": str(run.root)}

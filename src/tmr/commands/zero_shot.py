@@ -1,14 +1,13 @@
 """Actions recognized by sentences, on a data set with labels."""
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from hydra.utils import instantiate
 from jaxtyping import Float
-from omegaconf import DictConfig
 from torch import Tensor
 from tqdm import tqdm
 
@@ -17,6 +16,7 @@ from tmr.data import Caption, TextMotionData
 from tmr.data.dataset import frames_of, read_features
 from tmr.errors import InputError
 from tmr.io import write_json
+from tmr.model import temperature_of
 from tmr.retrieval.bootstrap import Interval, with_intervals
 from tmr.runs.build import data_of
 from tmr.zero_shot import LabelSet, draw_confusion, judge, label_probabilities, summary, truth_table
@@ -28,44 +28,54 @@ MOTIONS_AT_ONCE = 512
 RANKED = 5  # labels listed for each motion
 
 
-def zero_shot(cfg: DictConfig) -> None:
+def zero_shot(
+    run_dir: str,
+    labels: Mapping[str, Any],
+    split: str,
+    temperature: float | int | None,
+    seed: int,
+    ckpt: str,
+    device: str,
+    data: Mapping[str, Any] | None = None,
+) -> None:
     """Print and write how often sentences of labels are ranked right for the motions of a split."""
-    labels: LabelSet = instantiate(cfg.labels, _convert_="all")
-    model = load(cfg.run_dir, cfg.device, cfg.ckpt)
-    data = data_of(cfg if cfg.get("data") else model.config)
-    keys, parts, truths = _parts(data, cfg.split, labels)
-    motions = _encode(model, data, parts)
-    prompts = [model.encode_texts(some).cpu() for some in labels.prompts.values()]
-    probabilities = label_probabilities(motions, prompts, cfg.temperature)
-    recognition = judge(probabilities, truth_table(truths, labels.labels))
+    label_set = LabelSet(**labels)
+    model = load(run_dir, device, ckpt)
+    data_set = data_of(model.config if data is None else {"data": data})
+    keys, parts, truths = _parts(data_set, split, label_set)
+    motions = _encode(model, data_set, parts)
+    prompts = [model.encode_texts(some).cpu() for some in label_set.prompts.values()]
+    temperature = temperature or temperature_of(model.network)
+    probabilities = label_probabilities(motions, prompts, temperature)
+    recognition = judge(probabilities, truth_table(truths, label_set.labels))
     groups = np.arange(len(keys))
-    tops = with_intervals(recognition.hits.astype(float), groups, cfg.seed)
+    tops = with_intervals(recognition.hits.astype(float), groups, seed)
     figures = {f"top-{top}": _percent(i) for top, i in zip(TOPS, tops, strict=True)}
     figures["mean over labels"] = f"{100 * recognition.mean_per_label:.2f}"
-    print(f"{data.name}, split {cfg.split}: {len(keys)} motions, {len(labels.labels)} labels")
-    print(summary(figures, labels.labels, recognition))
+    print(f"{data_set.name}, split {split}: {len(keys)} motions, {len(label_set.labels)} labels")
+    print(summary(figures, label_set.labels, recognition))
 
-    target = model.run.root / "zero_shot" / f"{labels.name}_{cfg.split}"
+    target = model.run.root / "zero_shot" / f"{label_set.name}_{split}"
     order = np.argsort(-probabilities, axis=1, kind="stable")[:, :RANKED]
     motions_json = [
         {
             "key": key,
             "truth": sorted(truth),
-            "ranked": {labels.labels[i]: round(float(p[i]), 4) for i in ranks},
+            "ranked": {label_set.labels[i]: round(float(p[i]), 4) for i in ranks},
         }
         for key, truth, p, ranks in zip(keys, truths, probabilities, order, strict=True)
     ]
     result: dict[str, Any] = {
-        "data": data.name,
-        "labels": labels.labels,
+        "data": data_set.name,
+        "labels": label_set.labels,
         "figures": figures,
-        "per_label": dict(zip(labels.labels, recognition.per_label.tolist(), strict=True)),
+        "per_label": dict(zip(label_set.labels, recognition.per_label.tolist(), strict=True)),
         "confusion": recognition.confusion,
         "motions": motions_json,
     }
     write_json(target.with_suffix(".json"), result)
-    title = f"{labels.name}, {data.name} {cfg.split}: top-1 {figures['top-1']}"
-    draw_confusion(target.with_suffix(".png"), recognition.confusion, labels.labels, title)
+    title = f"{label_set.name}, {data_set.name} {split}: top-1 {figures['top-1']}"
+    draw_confusion(target.with_suffix(".png"), recognition.confusion, label_set.labels, title)
     log.info("wrote %s.json and .png", target)
 
 

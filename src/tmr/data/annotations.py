@@ -37,6 +37,8 @@ class Annotation:
     """One annotated motion: ``path`` is relative to the feature folder and has no extension.
 
     ``segments`` are texts of parts of the motion, where a data set keeps them beside its captions.
+    ``labels`` are values by name, where an entry has fields of text beside its path: Bandai-Namco's
+    content and style, say.
     """
 
     key: str
@@ -44,6 +46,7 @@ class Annotation:
     duration: float
     captions: tuple[Caption, ...]
     segments: tuple[Caption, ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
 
 
 def read_annotations(folder: Path) -> dict[str, Annotation]:
@@ -95,6 +98,11 @@ def _parse(key: str, entry: object, source: Path) -> Annotation:
         duration=float(_field(entry, "duration", (int, float), key, source)),
         captions=_captions(entry, "annotations", key, source),
         segments=_captions(entry, "segments", key, source) if "segments" in entry else (),
+        labels=tuple(
+            (name, value)
+            for name, value in sorted(entry.items())
+            if name != "path" and isinstance(value, str)
+        ),
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -26,6 +26,7 @@ from tmr.errors import InputError
 from tmr.motion.skeleton import FPS
 from tmr.sequences import Packed, pack
 from tmr.text import EmbeddingCache
+from tmr.text.left_right import side_bits
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,12 @@ class Batch:
     def __len__(self) -> int:
         """Number of samples."""
         return len(self.keys)
+
+    @property
+    def sides(self) -> Bool[Tensor, "batch sides"]:
+        """``tmr.text.left_right.side_bits`` of each caption, on the device of the batch."""
+        bits = torch.tensor([side_bits(caption) for caption in self.captions])
+        return bits.to(self.sentences.device, non_blocking=True)
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> "Batch":
         """The same batch on ``device``."""
@@ -93,6 +100,7 @@ class Item:
     path: str
     captions: tuple[Caption, ...]
     frames: tuple[tuple[int, int], ...]
+    labels: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +226,9 @@ class TextMotionDataset(Dataset):
             outside += len(spans) - len(kept)
             if kept:
                 captions, frames = zip(*kept, strict=True)
-                self.items.append(Item(annotation.key, annotation.path, captions, frames))
+                self.items.append(
+                    Item(annotation.key, annotation.path, captions, frames, annotation.labels)
+                )
         if outside:
             log.warning("%d captions left out: they begin after the end of their motion", outside)
         embeddings.prefetch([c.text for item in self.items for c in item.captions])

@@ -1,5 +1,6 @@
 """Mean and standard deviation of motion features."""
 
+import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +10,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from tmr import cache
 from tmr.errors import InputError
 from tmr.io import save_pickle
 
 EPS = 1e-12
+STATISTICS = "statistics.safetensors"
+_PUBLISHED = ("mean", "std")
+_FORMAT = cache.fingerprint("statistics", 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,21 +36,54 @@ class Normalizer:
         return features * (self.std + EPS) + self.mean
 
     def save(self, folder: Path) -> None:
-        """Write ``mean.pt`` and ``std.pt``."""
-        for name in ("mean", "std"):
+        """Write both, with a checksum, as ``statistics.safetensors``."""
+        tensors = {"mean": self.mean, "std": self.std}
+        if not cache.write(folder / STATISTICS, tensors, None, _FORMAT):
+            raise InputError(f"cannot write {folder / STATISTICS}")
+
+    def save_published(self, folder: Path) -> None:
+        """Write ``mean.pt`` and ``std.pt``, which the original program reads."""
+        for name in _PUBLISHED:
             save_pickle(folder / f"{name}.pt", getattr(self, name))
 
     @staticmethod
     def load(folder: Path, remedy: str = "run `python -m prepare.motion_stats`") -> "Normalizer":
-        """Read ``mean.pt`` and ``std.pt``; InputError with the ``remedy`` when they are missing."""
-        missing = [name for name in ("mean", "std") if not (folder / f"{name}.pt").is_file()]
+        """Read ``statistics.safetensors``, or else the published ``mean.pt`` and ``std.pt``.
+
+        Raises:
+            InputError: neither is there, a file is damaged, or the two do not belong together; with
+                the ``remedy``.
+        """
+        own = folder / STATISTICS
+        if own.is_file():
+            held = cache.read(own, _FORMAT)
+            if held is None:
+                raise InputError(f"{own} is damaged or holds no statistics; {remedy}")
+            return Normalizer(held.tensors["mean"].clone(), held.tensors["std"].clone())
+        missing = [name for name in _PUBLISHED if not (folder / f"{name}.pt").is_file()]
+        if len(missing) == len(_PUBLISHED):
+            raise InputError(f"no {STATISTICS} in {folder}; {remedy}")
         if missing:
-            raise InputError(f"no {' and '.join(missing)}.pt in {folder}; {remedy}")
-        tensors = [
-            torch.load(folder / f"{name}.pt", map_location="cpu", weights_only=True).float()
-            for name in ("mean", "std")
-        ]
-        return Normalizer(*tensors)
+            raise InputError(f"no {missing[0]}.pt in {folder}; {remedy}")
+        mean, std = (_published(folder / f"{name}.pt", remedy) for name in _PUBLISHED)
+        if mean.shape != std.shape:
+            raise InputError(
+                f"mean.pt and std.pt in {folder} have {len(mean)} and {len(std)} columns; {remedy}"
+            )
+        return Normalizer(mean, std)
+
+
+def _published(file: Path, remedy: str) -> Float[Tensor, " feat"]:
+    try:
+        if zipfile.is_zipfile(file) and zipfile.ZipFile(file).testzip():
+            raise InputError("wrong checksum")
+        tensor = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # each kind of damage has its own
+        reason = str(error).partition("\n")[0]
+        raise InputError(f"{file} cannot be read ({reason}); {remedy}") from None
+    if not isinstance(tensor, Tensor) or tensor.ndim != 1 or not tensor.isfinite().all():
+        raise InputError(f"{file}: expected finite numbers, one a column of features; {remedy}")
+    return tensor.float()
 
 
 def statistics(motions: Iterable[Float[np.ndarray, "_ feat"]]) -> Normalizer:

@@ -9,8 +9,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from tmr.commands.library import kept_at
-from tmr.commands.localize import motion_windows
 from tmr.demo.results_view import Value, card, cards, upload_card
 from tmr.demo.session import UPLOADS, Session
 from tmr.errors import InputError
@@ -20,9 +18,11 @@ from tmr.localization import (
     WindowPlan,
     best_moments,
     curve,
+    encode_motions,
     window_scores,
 )
 from tmr.retrieval import shown_score
+from tmr.runs.libraries import library_folder
 from tmr.search.entry import Entry
 from tmr.search.filters import quoted
 from tmr.search.latent_map import latent_map
@@ -117,7 +117,8 @@ class Handlers:
         features = self.session.features(motion_id)
         model = self.session.model
         sentence = self.session.main.encode(text)
-        windows = motion_windows(model, motion_id, torch.from_numpy(features), self.plan)
+        normalized = model.normalizer(torch.from_numpy(features))
+        windows = encode_motions(self.plan, model.network.motion_encoder, [(motion_id, normalized)])
         scores = window_scores(sentence, windows)
         fits = curve(windows, scores, self.scoring)
         moments = best_moments(windows, scores, self.scoring, int(top))
@@ -177,7 +178,8 @@ class Handlers:
         name = source.resolve().name
         if name in (UPLOADS, self.session.main.name):
             raise InputError(f"the name {name!r} is taken; rename the folder")
-        kept = kept_at(self.session.model, f"imported/{name}")
+        model = self.session.model
+        kept = library_folder(model.run, model.ckpt, f"imported/{name}")
         library = Library.of_folder(
             source, self.session.model, kept, overwrite=True, progress=progress
         )

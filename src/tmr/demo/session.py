@@ -12,12 +12,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tmr.api import Model, load
-from tmr.commands.library import library_of_data
 from tmr.data import TextMotionData
 from tmr.errors import InputError
 from tmr.motion.features import features_to_joints
 from tmr.motion.read import READERS, read_features
 from tmr.motion.skeleton import FPS
+from tmr.runs.build import data_of
+from tmr.runs.libraries import open_library
 from tmr.search.library import Library
 
 UPLOADS = "uploads"  # stands where the name of a library stands in the id of an uploaded motion
@@ -151,7 +152,7 @@ def open_session(
             "or give your own as run_dir=FOLDER"
         )
     model = load(run_dir, device, ckpt)
-    main = library_of_data(model, data)
+    main = open_library(model.run, ckpt, model, data or data_of(model.config))
     _ = main.captions  # encoded now, before the page opens
     return Session(model, main)
 

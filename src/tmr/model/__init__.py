@@ -3,8 +3,9 @@
 from tmr.model.actor import ActorDecoder, ActorEncoder
 from tmr.model.distributed import SINGLE_PROCESS, DistributedProcessGroup, ProcessGroup
 from tmr.model.gaussian import Gaussian
+from tmr.model.side_aware import SideAwareTMR
 from tmr.model.temos import TEMOS, LatentBatch, Step
-from tmr.model.tmr import TMR
+from tmr.model.tmr import TMR, temperature_of
 
 __all__ = [
     "SINGLE_PROCESS",
@@ -16,5 +17,7 @@ __all__ = [
     "Gaussian",
     "LatentBatch",
     "ProcessGroup",
+    "SideAwareTMR",
     "Step",
+    "temperature_of",
 ]

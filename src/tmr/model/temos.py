@@ -23,7 +23,8 @@ from tmr.sequences import Packed
 class LatentBatch:
     """A whole batch in the latent space, from all processes: what the loss terms compare.
 
-    Latents are drawn from the Gaussians in training, and are their means in evaluation.
+    Latents are drawn from the Gaussians in training, and are their means in evaluation. ``sides``
+    are ``tmr.text.left_right.side_bits`` of the captions, as numbers.
     """
 
     text: Gaussian
@@ -31,6 +32,7 @@ class LatentBatch:
     text_latents: Float[Tensor, "batch dim"]
     motion_latents: Float[Tensor, "batch dim"]
     sentences: Float[Tensor, "batch sdim"]
+    sides: Float[Tensor, "batch sides"]
 
     def all_gather(self, group: ProcessGroup) -> "LatentBatch":
         """This process's samples together with those of all others."""
@@ -42,6 +44,7 @@ class LatentBatch:
             self.text_latents,
             self.motion_latents,
             self.sentences,
+            self.sides,
         )
         return LatentBatch(
             Gaussian(text_mu, text_logvar), Gaussian(motion_mu, motion_logvar), *rest
@@ -96,6 +99,11 @@ class TEMOS(nn.Module):
         self.loss_weights = dict(loss_weights)
         self.sample_latents = sample_latents
 
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Names of the modules that have weights: a run folder has a file for each."""
+        return tuple(name for name, child in self.named_children() if child.state_dict())
+
     def encode_motion(self, motion: Packed) -> Gaussian:
         """Gaussians of normalized motion features."""
         return self.motion_encoder(motion)
@@ -147,7 +155,12 @@ class TEMOS(nn.Module):
 
         # All other terms compare the latents of the whole batch, wherever its samples are.
         mine = LatentBatch(
-            of_text, of_motion, text_latents, motion_latents, batch.sentences.float()
+            of_text,
+            of_motion,
+            text_latents,
+            motion_latents,
+            batch.sentences.float(),
+            batch.sides.float(),
         )
         terms |= self.latent_terms(mine.all_gather(group))
         return Step(weigh(terms, self.loss_weights), of_motion.mu, of_text.mu)

@@ -3,19 +3,40 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
+import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
+from tmr.errors import InputError
 from tmr.model.actor import ActorDecoder, ActorEncoder
-from tmr.model.losses import contrastive
+from tmr.model.losses import contrastive, ignored_negatives, same_caption
 from tmr.model.temos import TEMOS, LatentBatch
+
+MIN_TEMPERATURE = 0.01  # of a learnt one, as in CLIP (Radford et al., ICML 2021)
+
+
+class Temperature(nn.Module):
+    """What cosine similarities are divided by: a number, or a weight that is learnt from there."""
+
+    def __init__(self, start: float, learnt: bool) -> None:
+        super().__init__()
+        self.start = start
+        self.log_scale = nn.Parameter(-torch.tensor(start).log()) if learnt else None
+
+    def forward(self) -> float | Float[Tensor, ""]:
+        """The temperature."""
+        if self.log_scale is None:
+            return self.start
+        return (-self.log_scale).exp().clamp(min=MIN_TEMPERATURE)
 
 
 class TMR(TEMOS):
     """TEMOS plus the term ``contrastive``.
 
-    ``temperature`` divides cosine similarities; negatives whose captions score above
-    ``threshold_selfsim`` are left out. The other options are those of ``TEMOS``.
+    ``temperature`` divides cosine similarities; with ``learn_temperature`` it is where a learnt one
+    starts. Negatives whose captions score above ``threshold_selfsim`` are left out, but for those
+    that name other sides if ``side_aware`` (see ``ignored_negatives``). ``hardness`` weighs hard
+    negatives (see ``info_nce``). The other options are those of ``TEMOS``.
     """
 
     terms: ClassVar[tuple[str, ...]] = (*TEMOS.terms, "contrastive")
@@ -30,21 +51,45 @@ class TMR(TEMOS):
         threshold_selfsim: float,
         name: str = "tmr",
         sample_latents: bool = True,
+        learn_temperature: bool = False,
+        side_aware: bool = False,
+        hardness: float = 0.0,
     ) -> None:
         super().__init__(
             motion_encoder, text_encoder, motion_decoder, loss_weights, name, sample_latents
         )
-        self.temperature = temperature
+        self.temperature = Temperature(temperature, learn_temperature)
         self.threshold_selfsim = threshold_selfsim
+        self.side_aware = side_aware
+        self.hardness = hardness
 
     def latent_terms(self, batch: LatentBatch) -> dict[str, Float[Tensor, ""]]:
         """Those of TEMOS, and InfoNCE without negatives whose captions are nearly the same."""
+        ignored = (
+            ignored_negatives(batch.sentences, batch.sides > 0, self.threshold_selfsim)
+            if self.side_aware
+            else same_caption(batch.sentences, self.threshold_selfsim)
+        )
         return super().latent_terms(batch) | {
             "contrastive": contrastive(
                 batch.text_latents,
                 batch.motion_latents,
-                batch.sentences,
-                self.temperature,
-                self.threshold_selfsim,
+                ignored,
+                self.temperature(),
+                self.hardness,
             )
         }
+
+
+def temperature_of(model: TEMOS) -> float:
+    """The temperature of a model's contrastive loss, learnt or not.
+
+    Raises:
+        InputError: the model has no such loss.
+    """
+    if not isinstance(model, TMR):
+        raise InputError(
+            f"the model {model.name} has no contrastive loss, whose temperature turns similarities "
+            "into probabilities: give one with temperature=0.1"
+        )
+    return float(model.temperature())

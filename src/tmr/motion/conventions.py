@@ -172,7 +172,7 @@ def normalize_recording(recording: Recording, overrides: Overrides) -> Take:
     check_bones(some)
     check_proportions(some)
     warnings = list(recording.warnings)
-    unit = _unit(stature(some), overrides.meters or recording.unit, warnings)
+    unit = _unit(stature(some), overrides.meters, recording.unit, warnings)
     up = overrides.up or recording.up or up_axis(some, recording.rest, warnings)
     handedness = overrides.handedness or recording.handedness or "right"
     reading = Reading(recording.skeleton, len(recording.positions), fps, unit, up, handedness)
@@ -229,15 +229,25 @@ def _floor(joints: Float[np.ndarray, "frames 22 3"], up: str) -> float:
     return float(np.percentile(heights, 10)) / stature(joints)
 
 
-def _unit(height: float, known: float | None, warnings: list[str]) -> float:
-    """Meters of one unit: the known one, a usual one that makes a human, or the one that does."""
-    if known is not None:
-        if not _POSSIBLE_STATURE[0] < height * known < _POSSIBLE_STATURE[1]:
+def _unit(height: float, given: float | None, stated: float | None, warnings: list[str]) -> float:
+    """Meters of one unit: the given one, that of the file, a usual one, or one that makes a human.
+
+    A unit that makes no human is refused where it is given, and left out of account in a file.
+    """
+    if given is not None:
+        if not _is_possible(height * given):
             raise InputError(
-                f"with 1 unit = {known:.4g} m a person is {height * known:.3g} m long from ankle "
+                f"with 1 unit = {given:.4g} m a person is {height * given:.3g} m long from ankle "
                 "to head: give the right unit as unit=METERS"
             )
-        return known
+        return given
+    if stated is not None:
+        if _is_possible(height * stated):
+            return stated
+        warnings.append(
+            f"the file's unit, {stated:.4g} m, makes a body of {height * stated:.3g} m from ankle "
+            "to head: it is left out of account"
+        )
     unit = min(UNITS.values(), key=lambda unit: abs(np.log(height * unit / _USUAL_STATURE)))
     if _STATURE[0] < height * unit < _STATURE[1]:
         return unit
@@ -256,6 +266,10 @@ def _upright(
     order, signs = _TO_Y_UP[up]
     mirror = [-1, 1, 1] if handedness == "left" else [1, 1, 1]
     return positions[..., order] * np.array(signs, dtype=float) * mirror
+
+
+def _is_possible(height: float) -> bool:
+    return _POSSIBLE_STATURE[0] < height < _POSSIBLE_STATURE[1]
 
 
 def _check_finite(positions: Float[np.ndarray, "frames 22 3"]) -> None:

@@ -13,6 +13,7 @@ from tmr.errors import InputError
 from tmr.motion.animation import Animation, rest_pose, starts_at_rest, world_positions
 from tmr.motion.conventions import NoMotion, Overrides, Recording, Take, normalize_recording
 from tmr.motion.features import NUM_FEATURES, joints_to_features
+from tmr.motion.readers import fbx, gltf
 from tmr.motion.readers.asf_amc import read_amc, skeleton_of
 from tmr.motion.readers.bvh import read_bvh
 from tmr.motion.readers.npy import load_npy, read_joints
@@ -102,6 +103,10 @@ def check_readable(files: Iterable[Path], overrides: Overrides) -> None:
     suffixes = {file.suffix.lower() for file in files}
     if overrides.profile is not None:
         profile_named(overrides.profile)
+    if ".fbx" in suffixes:
+        fbx.check_ready()
+    if suffixes & {".glb", ".gltf", ".vrm"}:
+        gltf.check_ready()
     if ".npz" in suffixes:
         from tmr.motion.readers.amass import check_ready  # noqa: PLC0415  takes seconds
 
@@ -127,8 +132,22 @@ def _from_amc(path: Path, overrides: Overrides) -> Recording:
     return _map_animation(read_amc(path), overrides)
 
 
-def _map_animation(animation: Animation, overrides: Overrides) -> Recording:
-    """Our joints of an animation, in its own unit and axes."""
+def _from_fbx(path: Path, overrides: Overrides) -> Recording:
+    animation, unit, up = fbx.read_fbx(path)
+    return _map_animation(animation, overrides, unit, up)
+
+
+def _from_gltf(path: Path, overrides: Overrides) -> Recording:
+    return _map_animation(gltf.read_gltf(path), overrides, gltf.UNIT, gltf.UP)
+
+
+def _map_animation(
+    animation: Animation,
+    overrides: Overrides,
+    unit: float | None = None,
+    up: str | None = None,
+) -> Recording:
+    """Our joints of an animation, in its own ``unit`` and axes, as far as the file states them."""
     found = map_skeleton(animation, overrides.profile)
     profile = found.profile
     joints = [p for p in found.points if p < len(animation.names) and animation.names[p]]
@@ -144,7 +163,7 @@ def _map_animation(animation: Animation, overrides: Overrides) -> Recording:
     places, _ = rest_pose(animation, found.added)
     rest = found.select(places[None, found.points])[0]
     return Recording(
-        positions, found.name, animation.fps, profile.unit, profile.up,
+        positions, found.name, animation.fps, profile.unit or unit, profile.up or up,
         rest=rest, warnings=tuple(warnings),
     )  # fmt: skip
 
@@ -163,6 +182,10 @@ def _from_npy(path: Path, overrides: Overrides) -> Recording:
 READERS: dict[str, Callable[[Path, Overrides], Recording]] = {
     ".bvh": _from_bvh,
     ".amc": _from_amc,
+    ".fbx": _from_fbx,
+    ".glb": _from_gltf,
+    ".gltf": _from_gltf,
+    ".vrm": _from_gltf,
     ".npz": _from_npz,
     ".npy": _from_npy,
 }

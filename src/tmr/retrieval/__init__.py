@@ -1,6 +1,6 @@
 """Retrieval: metrics, protocols and their report."""
 
-from tmr.retrieval.encode import best_precision, encode_dataset, encode_sequences
+from tmr.retrieval.encode import encode_dataset, encode_sequences
 from tmr.retrieval.metrics import both_directions, cosine_similarity, shown_score
 from tmr.retrieval.protocols import (
     PROTOCOLS,
@@ -18,7 +18,6 @@ __all__ = [
     "Outcome",
     "Protocol",
     "Texts",
-    "best_precision",
     "both_directions",
     "cosine_similarity",
     "encode_dataset",

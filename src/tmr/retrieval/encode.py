@@ -1,7 +1,6 @@
 """A split through a model, once."""
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import replace
 
 import numpy as np
@@ -11,43 +10,16 @@ from torch import Tensor
 from tqdm import tqdm
 
 from tmr.data import TextMotionDataset
+from tmr.device import matmul_dtype
 from tmr.errors import InputError
 from tmr.model import TEMOS, Gaussian
 from tmr.retrieval.protocols import Encoded, Texts
 from tmr.sequences import Packed, pack
 
-PRECISIONS = ("fp32", "bf16")
 # Frames or words in a batch. On a CPU a layer's activations then stay in the
 # cache, which is a third faster than batches of 256 motions; on a GPU it bounds the memory.
-ROWS_AT_ONCE = {"cpu": 1024, "cuda": 2**16}
-
-
-def best_precision(device: torch.device | str) -> str:
-    """``bf16`` where the hardware multiplies bfloat16 faster than float32, ``fp32`` elsewhere.
-
-    That is a CUDA GPU since Ampere, or a CPU with AMX or AVX512-BF16 units: elsewhere bfloat16 is
-    emulated and slower.
-    """
-    if torch.device(device).type == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
-    # Older versions of torch cannot tell.
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
-    native = capabilities.get("amx_bf16") or capabilities.get("avx512_bf16")
-    return "bf16" if native else "fp32"
-
-
-def computing(device: torch.device | str, precision: str) -> AbstractContextManager:
-    """A context in which matrix products on ``device`` are computed in this precision.
-
-    In bfloat16, means and normalizations stay in float32, and so do the latents that come out.
-
-    Raises:
-        InputError: no such precision.
-    """
-    if precision not in PRECISIONS:
-        raise InputError(f"precision={precision}: expected one of {', '.join(PRECISIONS)}")
-    kind = torch.device(device).type
-    return torch.autocast(kind, dtype=torch.bfloat16, enabled=precision == "bf16")
+TOKENS_PER_BATCH = {"cpu": 1024}
+TOKENS_PER_BATCH_OF_GPUS = 2**16
 
 
 @torch.inference_mode()
@@ -68,7 +40,7 @@ def encode_sequences(
         InputError: a latent is not finite.
     """
     order = sorted(range(len(sequences)), key=lambda i: -len(sequences[i]))
-    rows = ROWS_AT_ONCE[torch.device(device).type]
+    rows = TOKENS_PER_BATCH.get(torch.device(device).type, TOKENS_PER_BATCH_OF_GPUS)
     latents, done = [], 0
     with tqdm(total=len(order), desc=progress, unit="", disable=progress is None) as bar:
         while done < len(order):
@@ -117,7 +89,7 @@ def encode_dataset(
     was_training = model.training
     model.eval()
     try:
-        with computing(device, precision):
+        with matmul_dtype(device, precision):
             texts = encode_sequences(
                 model.encode_text, tokens, batch_size, device, "encode texts" if progress else None
             )
@@ -138,12 +110,20 @@ def encode_dataset(
         text=texts[[row_of[text] for text in firsts]],
         motion=motion,
         sentences=sentences,
+        labels=labels_of([item.labels for _, item in items]),
     )
     if not every_caption:
         return encoded
     owners = torch.tensor([row for _, row in others], dtype=torch.long)
     rows = torch.tensor([row_of[text] for text, _ in others], dtype=torch.long)
     return replace(encoded, others=Texts(tuple(t for t, _ in others), owners, texts[rows]))
+
+
+def labels_of(labels: Sequence[tuple[tuple[str, str], ...]]) -> tuple[str, ...] | None:
+    """One string for all labels of each motion; None where a motion has none."""
+    if not all(labels):
+        return None
+    return tuple(", ".join(f"{name} {value}" for name, value in some) for some in labels)
 
 
 def join(parts: list[Encoded]) -> Encoded:

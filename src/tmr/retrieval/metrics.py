@@ -90,6 +90,31 @@ def join_placements(parts: list[Placement]) -> Placement:
     )
 
 
+def average_precision(
+    scores: Float[Tensor, "q g"], matches: Bool[Tensor, "q g"], tolerance: float = TIE_TOLERANCE
+) -> Float[Tensor, " q"]:
+    """Mean over each query's right answers of the precision among all that score as high or higher.
+
+    Scores within ``tolerance`` count as equal, and all of equal ones as shown: noise does not
+    matter. One right answer gives 1 / rank, the worst rank among ties. Rows without a right answer
+    are NaN.
+    """
+    rows = zip(scores.split(ROWS_AT_ONCE), matches.split(ROWS_AT_ONCE), strict=True)
+    return torch.cat([_average_precision(*block, tolerance) for block in rows])
+
+
+def _average_precision(
+    scores: Float[Tensor, "q g"], matches: Bool[Tensor, "q g"], tolerance: float
+) -> Float[Tensor, " q"]:
+    scores, matches = scores.contiguous(), matches.contiguous()  # as searchsorted wants them
+    right = torch.where(matches, scores, -torch.inf).sort(dim=1).values
+    least = scores - tolerance
+    shown = scores.shape[1] - torch.searchsorted(scores.sort(dim=1).values, least)
+    found = scores.shape[1] - torch.searchsorted(right, least)
+    precision = torch.where(matches, found / shown, 0.0)
+    return precision.sum(dim=1) / matches.sum(dim=1)
+
+
 def hit_probability(placement: Placement, k: int) -> Float[Tensor, " q"]:
     """Probability that a right answer is among the first ``k`` when ties are broken at random.
 

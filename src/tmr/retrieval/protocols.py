@@ -9,11 +9,12 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from tmr.errors import InputError
-from tmr.retrieval.bootstrap import RESAMPLES, Interval, estimate
+from tmr.retrieval.bootstrap import RESAMPLES, Interval, estimate, with_intervals
 from tmr.retrieval.metrics import (
     COLUMNS,
     TIE_TOLERANCE,
     Placement,
+    average_precision,
     cosine_similarity,
     hits,
     join_placements,
@@ -40,7 +41,8 @@ class Encoded:
     """Latents and sentence vectors of the samples of a split, in the order of ``keys``.
 
     ``captions`` and ``text`` are those of each motion's first caption, ``others`` the captions
-    behind it, None where they were not encoded.
+    behind it, None where they were not encoded. ``labels`` stand for each motion's labels, None
+    where the data set has none.
     """
 
     keys: tuple[str, ...]
@@ -49,6 +51,7 @@ class Encoded:
     motion: Float[Tensor, "n dim"]
     sentences: Float[Tensor, "n sdim"]
     others: Texts | None = None
+    labels: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         """Number of samples."""
@@ -65,6 +68,7 @@ class Encoded:
             motion=self.motion[index],
             sentences=self.sentences[index],
             others=None if self.others is None else self._others_of(self.others, index),
+            labels=None if self.labels is None else tuple(self.labels[i] for i in indices),
         )
 
     def _others_of(self, others: Texts, index: Int[Tensor, " m"]) -> Texts:
@@ -106,13 +110,15 @@ class Protocol:
 
     A text's own motion and a motion's own texts are always right. Right as well are those whose
     sentence vectors score above ``same_text_above``, or, with ``same_caption``, those with the
-    same caption string. ``every_caption`` asks with all captions instead of the first ones.
-    ``gallery_size`` cuts the split into random galleries.
+    same caption string, or, with ``same_label``, those with the same labels. ``every_caption``
+    asks with all captions instead of the first ones. ``gallery_size`` cuts the split into random
+    galleries.
     """
 
     split: str = "test"
     same_text_above: float | None = None
     same_caption: bool = False
+    same_label: bool = False
     every_caption: bool = False
     gallery_size: int | None = None
 
@@ -123,7 +129,10 @@ class Protocol:
     def possible(self, encoded: Encoded) -> bool:
         """Whether the split has what the protocol needs."""
         enough = len(encoded) >= (self.gallery_size or 1)
-        return enough and not (self.every_caption and encoded.others is None)
+        lacking = (self.every_caption and encoded.others is None) or (
+            self.same_label and encoded.labels is None
+        )
+        return enough and not lacking
 
     def matches(self, encoded: Encoded, texts: Texts) -> Bool[Tensor, "texts motions"]:
         """Which motions are right for which texts."""
@@ -131,6 +140,10 @@ class Protocol:
         if self.same_text_above is not None:
             alike = shown_score(encoded.sentences @ encoded.sentences.mT)
             return own | (alike > self.same_text_above)
+        if self.same_label:
+            assert encoded.labels is not None
+            numbers = caption_numbers(encoded.labels)
+            return numbers[texts.owners][:, None] == numbers
         return owned_captions(encoded, texts) if self.same_caption else own
 
 
@@ -142,6 +155,7 @@ PROTOCOLS = {
     "guo": Protocol(gallery_size=32),
     "caption": Protocol(same_caption=True),
     "first_of_all_captions": Protocol(every_caption=True),
+    "same_label": Protocol(same_label=True),
 }
 
 
@@ -187,8 +201,8 @@ class Ranking:
 
     Queries are named by the key of their motion and by their caption. ``original`` counts exact
     ties, ``tie_safe`` those within the tolerance, and ``ceiling`` is the placement by
-    ``ceiling_scores``. ``retrieved`` and ``retrieved_captions`` name what stood first, ``top`` is
-    its cosine.
+    ``ceiling_scores``. ``average_precision`` is over all right answers. ``retrieved`` and
+    ``retrieved_captions`` name what stood first, ``top`` is its cosine.
     """
 
     keys: tuple[str, ...]
@@ -196,6 +210,7 @@ class Ranking:
     original: Placement
     tie_safe: Placement
     ceiling: Placement
+    average_precision: Float[Tensor, " q"]
     retrieved: tuple[str, ...]
     retrieved_captions: tuple[str, ...]
     top: Float[Tensor, " q"]
@@ -234,6 +249,16 @@ class Outcome:
             )
             figures |= {f"{way}/{c}": f for c, f in zip(COLUMNS, found, strict=True)}
         return figures
+
+    def mean_average_precision(self, resamples: int = RESAMPLES) -> dict[str, Interval]:
+        """``t2m/mAP`` and ``m2t/mAP`` in percent, over the queries of all galleries."""
+        found: dict[str, Interval] = {}
+        for way, rankings in self.rankings.items():
+            values = 100 * torch.cat([r.average_precision for r in rankings]).double().numpy()
+            (found[f"{way}/mAP"],) = with_intervals(
+                values[:, None], np.arange(len(values)), resamples=resamples
+            )
+        return found
 
     def ceiling(self) -> dict[str, float]:
         """The tie-safe recalls that shared captions leave to a perfect model, in percent."""
@@ -307,6 +332,7 @@ def _ranking(
         original=place(scores, matches),
         tie_safe=place(scores, matches, TIE_TOLERANCE),
         ceiling=place(ideal, matches),
+        average_precision=average_precision(scores, matches),
         retrieved=tuple(keys[i] for i in first.tolist()),
         retrieved_captions=tuple(captions[i] for i in first.tolist()),
         top=top,

@@ -10,6 +10,7 @@ from tmr.io import atomic_path, write_json, write_text
 from tmr.retrieval.bootstrap import LEVEL, RESAMPLES, SEED, Interval
 from tmr.retrieval.metrics import COLUMNS, TIE_TOLERANCE
 from tmr.retrieval.protocols import PROTOCOLS, WAYS, Outcome, Ranking
+from tmr.retrieval.sides import Sides
 
 WAY_NAMES = {"t2m": "text to motion", "m2t": "motion to text"}
 RULES = {"original": False, "tie-safe": True}
@@ -24,8 +25,20 @@ Intervals = Mapping[str, Interval]
 class Report:
     """Outcomes with the intervals of their figures, computed once for all that is written."""
 
-    def __init__(self, outcomes: Mapping[str, Outcome], resamples: int = RESAMPLES) -> None:
+    def __init__(
+        self,
+        outcomes: Mapping[str, Outcome],
+        resamples: int = RESAMPLES,
+        sides: Sides | None = None,
+    ) -> None:
         self.outcomes = outcomes
+        self.sides = {} if sides is None else sides.intervals(resamples)
+        self.side_pairs = 0 if sides is None else len(sides)
+        self.precision = {
+            name: outcome.mean_average_precision(resamples)
+            for name, outcome in outcomes.items()
+            if PROTOCOLS[name].same_label
+        }
         self.resamples = resamples
         self.figures = {name: outcome.figures() for name, outcome in outcomes.items()}
         self.intervals: dict[str, dict[str, Intervals]] = {
@@ -49,7 +62,18 @@ class Report:
                     lines.append(
                         row + "".join(f"{_shown(found[f'{way}/{c}']):>12}" for c in COLUMNS)
                     )
+            for name_of, found in self.precision.get(name, {}).items():
+                lines.append(f"  {WAY_NAMES[name_of[:3]]:<16}{'mAP':<9}{_shown(found):>12}")
+        if self.sides:
+            lines += ["-" * len(lines[0]), f"{'sides':<24}{self._pairs()}"]
+            lines += [
+                f"  {WAY_NAMES[name[-3:]]:<25}{_shown(found):>12}"
+                for name, found in self.sides.items()
+            ]
         return "\n".join(lines)
+
+    def _pairs(self) -> str:
+        return f"{self.side_pairs} texts that name a side, against the mirror image; chance 50"
 
     def _size(self, name: str) -> str:
         outcome = self.outcomes[name]
@@ -76,8 +100,12 @@ class Report:
         for protocol, figures in self.figures.items():
             names = [f"{way}/{c}" for c in (*COLUMNS, "len") for way in WAYS]
             text = "".join(f"{name}: {round(figures[name], 2)}\n" for name in names)
+            text += _yaml(self.precision.get(protocol, {}))
             paths.append(folder / f"{protocol}.yaml")
             write_text(paths[-1], text)
+        if self.sides:
+            paths.append(folder / "sides.yaml")
+            write_text(paths[-1], _yaml(self.sides) + f"sides/len: {self.side_pairs}\n")
         return paths
 
     def as_json(self, about: Mapping[str, Any]) -> dict[str, Any]:
@@ -96,8 +124,13 @@ class Report:
                         for rule, found in self.intervals[name].items()
                     },
                     "ceiling": outcome.ceiling(),
+                    **{n: asdict(value) for n, value in self.precision.get(name, {}).items()},
                 }
                 for name, outcome in self.outcomes.items()
+            },
+            "sides": {
+                "pairs": self.side_pairs,
+                **{name: asdict(value) for name, value in self.sides.items()},
             },
         }
 
@@ -139,6 +172,10 @@ def _rank_rows(ranking: Ranking) -> Iterator[tuple[object, ...]]:
         (f"{cosine:.6f}" for cosine in tops),
         strict=True,
     )
+
+
+def _yaml(figures: Intervals) -> str:
+    return "".join(f"{name}: {round(found.value, 2)}\n" for name, found in figures.items())
 
 
 def _heading(column: str) -> str:

@@ -1,13 +1,11 @@
-"""Objects from a config: data set, cached text embeddings, model, device."""
+"""Objects from a config: data set, cached text embeddings, model."""
 
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from hydra.utils import instantiate
 
 from tmr.data import TextMotionData
-from tmr.errors import InputError
 from tmr.model import TEMOS
 from tmr.text import EmbeddingCache, TextModel, embeddings_folder
 
@@ -21,7 +19,7 @@ def data_of(config: Config) -> TextMotionData:
 
 def text_model_of(config: Config, device: str = "cpu") -> TextModel:
     """The frozen language models that a config names, loaded at first use."""
-    return instantiate(config["text"], _convert_="all", device=device)
+    return instantiate(config["language_model"], _convert_="all", device=device)
 
 
 def embeddings_of(config: Config, data: TextMotionData, device: str = "cpu") -> EmbeddingCache:
@@ -33,15 +31,3 @@ def embeddings_of(config: Config, data: TextMotionData, device: str = "cpu") -> 
 def model_of(config: Config) -> TEMOS:
     """The model of a config, with fresh weights."""
     return instantiate(config["model"], _convert_="all")
-
-
-def device_of(name: str) -> str:
-    """``auto`` is the GPU when there is one; InputError when ``cuda`` is asked for in vain."""
-    available = torch.cuda.is_available()
-    if name == "auto":
-        return "cuda" if available else "cpu"
-    if name.startswith("cuda") and not available:
-        raise InputError(
-            f"device={name}, but torch {torch.__version__} sees no GPU; use device=cpu"
-        )
-    return name

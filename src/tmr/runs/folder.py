@@ -16,7 +16,7 @@ import orjson
 from tmr.data import Normalizer, TextMotionData
 from tmr.errors import InputError
 from tmr.io import write_json
-from tmr.runs.legacy_tmr import is_published, translate
+from tmr.runs.legacy_tmr import is_published, translate, with_present_names
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +118,7 @@ class RunDir:
         if not isinstance(config, dict):
             raise InputError(f"{self.config} holds no JSON object")
         try:
-            config = translate(config) if is_published(config) else config
+            config = translate(config) if is_published(config) else with_present_names(config)
             check_config(config)
         except InputError as error:
             raise InputError(f"{self.config}: {error}") from error
@@ -130,11 +130,11 @@ class RunDir:
 
 
 def check_config(config: Mapping[str, Any]) -> None:
-    """InputError unless the config has data, text and model and names only classes of ours.
+    """InputError unless the config has data, language model and model and names only our classes.
 
     A run folder comes from elsewhere and its ``_target_`` names are called: ours alone may be.
     """
-    missing = [part for part in ("data", "text", "model") if part not in config]
+    missing = [part for part in ("data", "language_model", "model") if part not in config]
     if missing:
         raise InputError(f"it has no {', '.join(missing)}; is this the config of a run folder?")
     for target in targets(config):

@@ -100,7 +100,7 @@ def _stage(
         repo=repo,
         model=config["model"]["name"],
         data=config["data"]["name"],
-        tokens=config["text"]["token_model"],
+        tokens=config["language_model"]["token_model"],
     )
     write_text(staged.root / "README.md", card)
     for name in ("config.json", "environment.json", "README.md"):
@@ -108,8 +108,8 @@ def _stage(
             shutil.copy(run.root / name, staged.root / name)
     if run.contrastive_metrics.is_dir():
         shutil.copytree(run.contrastive_metrics, staged.contrastive_metrics)
-    normalizer.save(staged.stats)
-    save_weights(staged.weights(ckpt), split_modules(network.state_dict()))
+    normalizer.save_published(staged.stats)
+    save_weights(staged.weights(ckpt), split_modules(network.state_dict(), network.parts))
 
 
 @contextmanager

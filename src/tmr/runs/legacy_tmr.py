@@ -14,7 +14,7 @@ TARGETS = {
     "src.model.ACTORStyleEncoder": "tmr.model.ActorEncoder",
     "src.model.ACTORStyleDecoder": "tmr.model.ActorDecoder",
     "src.data.text_motion.TextMotionDataset": "tmr.data.TextMotionData",
-    # What these four say goes into our data and text configs.
+    # What these four say goes into our data and language model configs.
     "src.data.text.TokenEmbeddings": "tmr.text.TextModel",
     "src.data.text.SentenceEmbeddings": "tmr.text.TextModel",
     "src.data.motion.AMASSMotionLoader": "tmr.data.TextMotionData",
@@ -52,6 +52,13 @@ def is_published(config: Mapping[str, Any]) -> bool:
     return isinstance(model, Mapping) and str(model.get("_target_")).startswith("src.")
 
 
+def with_present_names(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A config of this project with the keys of today: `text` was the name of `language_model`."""
+    if "text" in config and "language_model" not in config:
+        return {"language_model" if k == "text" else k: v for k, v in config.items()}
+    return dict(config)
+
+
 def translate(config: Mapping[str, Any]) -> dict[str, Any]:
     """A published config in this project's form.
 
@@ -82,7 +89,7 @@ def _translate(config: Mapping[str, Any]) -> dict[str, Any]:
             "motions": loader["base_dir"],
             "stats": loader["normalizer"]["base_dir"],
         },
-        "text": {
+        "language_model": {
             "_target_": data["text_to_token_emb"]["_target_"],
             "name": TEXT_NAMES.get(models, joined),
             "token_model": models[0],
@@ -116,7 +123,7 @@ def _rename(node: Any) -> Any:
 
 def from_published(module: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """A module's state dict under our names, from published names (or ours already)."""
-    return {name.removeprefix(LAYERS[module]): tensor for name, tensor in state.items()}
+    return {name.removeprefix(LAYERS.get(module, "")): tensor for name, tensor in state.items()}
 
 
 def to_published(module: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -4,7 +4,7 @@ import logging
 import pickle
 import typing
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from tmr.runs.legacy_tmr import from_published, to_published
 
 log = logging.getLogger(__name__)
 
-MODULES = ("motion_encoder", "text_encoder", "motion_decoder")
+MODULES = ("motion_encoder", "text_encoder", "motion_decoder")  # null: a model without decoder
 
 # Published checkpoints keep their config as OmegaConf objects: plain containers, safe to unpickle.
 SAFE = [
@@ -57,8 +57,9 @@ def extract(run: RunDir, ckpt: str = "last") -> Path:
             "or train with `python train.py`"
         )
     checkpoint = _read(source, "train again, or copy it again from where it came")
-    states = split_modules(checkpoint.get("state_dict", {}))
-    missing = [module for module in MODULES if not states[module]]
+    parts = model_of(run.read_config()).parts
+    states = split_modules(checkpoint.get("state_dict", {}), parts)
+    missing = [module for module in parts if not states[module]]
     if missing:
         raise InputError(f"{source} has no weights of {', '.join(missing)}: no checkpoint of TMR?")
     folder = run.weights(ckpt)
@@ -74,14 +75,16 @@ def save_weights(folder: Path, states: Mapping[str, Mapping[str, Tensor]]) -> No
         save_pickle(folder / f"{module}.pt", published)
 
 
-def split_modules(state: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
-    """State dicts of the three modules, under our names, from that of a whole checkpoint."""
-    states: dict[str, dict[str, Tensor]] = {module: {} for module in MODULES}
+def split_modules(
+    state: Mapping[str, Tensor], parts: Sequence[str]
+) -> dict[str, dict[str, Tensor]]:
+    """State dicts of a model's parts, under our names, from that of a whole checkpoint."""
+    states: dict[str, dict[str, Tensor]] = {part: {} for part in parts}
     for name, tensor in state.items():
         module, _, rest = name.removeprefix("model.").partition(".")
         if module in states:
             states[module][rest] = tensor
-    return {module: from_published(module, states[module]) for module in MODULES}
+    return {part: from_published(part, states[part]) for part in parts}
 
 
 def load_model(run: RunDir, ckpt: str = "last", device: str = "cpu") -> TEMOS:
@@ -97,8 +100,8 @@ def load_model(run: RunDir, ckpt: str = "last", device: str = "cpu") -> TEMOS:
             f"{run.config}: its model has no {', '.join(absent)}; a TMR or TEMOS has all of "
             f"{', '.join(MODULES)}: train one with `python train.py`"
         )
-    files = {module: _weight_file(run, ckpt, module) for module in MODULES}
     model = model_of(config)
+    files = {part: _weight_file(run, ckpt, part) for part in model.parts}
     remedy = f"write it again with `{_extract_command(run, ckpt)}`"
     for module, file in files.items():
         state = from_published(module, _read(file, remedy))

@@ -41,7 +41,7 @@ from tmr.search.sources import (
     part_of,
 )
 from tmr.search.stores import Found, Header, Store
-from tmr.search.stores.factory import create_store, is_remote, open_store
+from tmr.search.stores.factory import create_store, is_remote, open_store, outgrown
 
 log = logging.getLogger(__name__)
 
@@ -78,9 +78,11 @@ class Library:
         store: Store,
         source: Source | None = None,
         path: str | Path | None = None,
+        kind: str = "auto",
     ) -> None:
         self.encoder = encoder
         self.store = store
+        self.kind = kind
         self.source = source
         self.path = path
         self.skipped: Skipped = {}
@@ -99,7 +101,7 @@ class Library:
         refresh: bool = True,
         progress: Progress = unseen,
     ) -> "Library":
-        """The library of the motion files below a folder.
+        """The library of the motion files below a folder, or of one file.
 
         ``path`` keeps it, a folder or ``s3://...``; without, it lives in memory. What lies there
         is brought up to date, unless ``refresh`` is false. ``windows`` are lengths in seconds:
@@ -110,7 +112,7 @@ class Library:
             InputError: no such folder, no file in it that can be read, or a library at ``path``
                 of another model or without these windows.
         """
-        source = FolderSource(Path(folder), overrides or Overrides())
+        source = FolderSource.at(folder, overrides)
         header = header_of(source, encoder, windows)
         library = library_at(path, header, encoder, source, store, overwrite)
         if refresh:
@@ -235,7 +237,10 @@ class Library:
         entry = self.entry(key)
         if not entry.file or self.source is None:
             raise InputError(f"the poses of {key!r} are not kept in the library {self.name!r}")
-        motion = self.source.read(Listed(entry.take))
+        given = Overrides()
+        if isinstance(self.source, FolderSource):
+            given = self.source.overrides_of(entry.take)
+        motion = self.source.read(Listed(entry.take, overrides=given))
         begin = entry.start if start is None else start
         return part_of(motion.features, (begin, entry.end if end is None else end))
 
@@ -381,6 +386,8 @@ class Library:
             done += len({entry.key for entry in part.entries})
             self._replace(part)
         self._report_skipped()
+        if self.kind == "auto":
+            self.store = outgrown(self.store, self.path)
         return done
 
     def held(self) -> dict[str, TakeInfo]:
@@ -488,8 +495,11 @@ def library_at(
             if not overwrite:
                 raise
             log.info("%s: made again", error)
+            lengths = {*header.windows, *found.header.windows}  # or two calls would take turns
+            header = replace(header, windows=tuple(sorted(lengths)))
             found = None
-    return Library(encoder, found or create_store(header, path, store), source, path)
+    kept = found if found is not None else create_store(header, path, store)
+    return Library(encoder, kept, source, path, store)
 
 
 def _check_model(header: Header, encoder: Encoder, path: Path | str) -> None:
@@ -515,9 +525,10 @@ def _check_contents(found: Header, expected: Header, path: Path | str) -> None:
 
 def _source_of(header: Header) -> Source | None:
     """The folder that a library was made from, if it is here."""
-    if header.source.get("kind") != "folder" or not Path(header.source["path"]).is_dir():
+    source = header.source
+    if source.get("kind") != "folder" or not Path(source["path"]).is_dir():
         return None
-    return FolderSource(Path(header.source["path"]), Overrides(**header.source["overrides"]))
+    return FolderSource(Path(source["path"]), Overrides(**source["overrides"]), source["only"])
 
 
 def changes(

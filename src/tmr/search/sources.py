@@ -1,8 +1,9 @@
 """Where the motions of a library come from: a folder of motion files, or a data set."""
 
+import builtins
 import hashlib
-import os
-from collections.abc import Iterator
+import logging
+from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol, runtime_checkable
@@ -16,10 +17,14 @@ from tmr.data.dataset import frames_of
 from tmr.errors import InputError
 from tmr.motion.conventions import Overrides
 from tmr.motion.features import joints_to_features
+from tmr.motion.folders import find_files
+from tmr.motion.overrides_table import TABLE, read_overrides
 from tmr.motion.read import READERS, read_features, read_motion
 from tmr.motion.skeleton import FPS
 from tmr.search.entry import TakeInfo
 from tmr.text import EmbeddingCache, TextModel, embeddings_folder
+
+log = logging.getLogger(__name__)
 
 MIRRORED = "M/"  # in front of the paths of mirrored copies
 
@@ -33,11 +38,13 @@ class Listed:
     """A motion that a source has, without its poses.
 
     ``take`` has no rate and no frames yet, and a ``stamp`` of size, time and options alone.
-    ``span`` is the part in seconds that its first caption describes, None for all.
+    ``span`` is the part in seconds that its first caption describes, None for all. ``overrides``
+    is what is given about its file.
     """
 
     take: TakeInfo
     span: tuple[float | int, float | int] | None = None
+    overrides: Overrides = _FROM_FILES
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,56 +98,87 @@ class Source(Protocol):
 class FolderSource:
     """The motion files below a folder; the key of a take is its path without suffix.
 
-    ``overrides`` is what the files do not say about themselves.
+    ``overrides`` is what is given about the files, before what they state; the folder's
+    ``overrides.csv`` gives it for single files. ``only`` is the name of the one file in the folder
+    that counts.
     """
 
     folder: Path
     overrides: Overrides = _FROM_FILES
+    only: str | None = None
+
+    @staticmethod
+    def at(path: Path | str, overrides: Overrides | None = None) -> "FolderSource":
+        """The source of a folder, or of one motion file."""
+        path, given = Path(path), overrides or Overrides()
+        if path.is_file():
+            return FolderSource(path.parent, given, path.name)
+        return FolderSource(path, given)
 
     @property
     def name(self) -> str:
-        """Name of the folder."""
-        return self.folder.resolve().name
+        """Name of the folder or the file."""
+        return self.only or self.folder.resolve().name
 
     def describe(self) -> dict[str, Any]:
-        """The absolute path and the overrides."""
-        path = str(self.folder.resolve())
-        return {"kind": "folder", "path": path, "overrides": asdict(self.overrides)}
+        """The absolute path, the overrides, and the one file that counts."""
+        path, overrides = str(self.folder.resolve()), asdict(self.overrides)
+        return {"kind": "folder", "path": path, "overrides": overrides, "only": self.only}
 
     def list(self) -> list[Listed]:
         """The motion files, hidden ones left out, links followed.
 
         Raises:
-            InputError: no such folder, or no motion file in it.
+            InputError: no such folder, no motion file in it, or an ``overrides.csv`` that cannot
+                be used.
         """
         if not self.folder.is_dir():
-            raise InputError(f"no folder {self.folder}; give a folder of motion files")
-        files = sorted(path.relative_to(self.folder).as_posix() for path in _files(self.folder))
-        if not files:
-            raise InputError(f"no motion file ({', '.join(READERS)}) below {self.folder}")
-        stems: dict[str, int] = {}
-        for file in files:
-            stem = str(PurePosixPath(file).with_suffix(""))
-            stems[stem] = stems.get(stem, 0) + 1
-        return sorted(
-            (self.listed(file, stems) for file in files), key=lambda listed: listed.take.key
-        )
+            raise InputError(f"no folder or file {self.folder}; give motion files")
+        paths = self._find()
+        if not paths:
+            place = self.only or f"below {self.folder}"
+            raise InputError(f"no motion file ({', '.join(READERS)}) {place}")
+        table = read_overrides(self.folder / TABLE, self.overrides, paths)
+        files = [PurePosixPath(path.relative_to(self.folder).as_posix()) for path in paths]
+        stems = Counter(file.with_suffix("") for file in files)
+        found = [
+            self.listed(str(file), stems[file.with_suffix("")] > 1, table.of(file))
+            for file in files
+        ]
+        return sorted(found, key=lambda listed: listed.take.key)
 
-    def listed(self, file: str, stems: dict[str, int] | None = None) -> Listed:
+    def _find(self) -> "builtins.list[Path]":
+        if self.only is not None:
+            return [self.folder / self.only]
+        found = find_files(self.folder, READERS)
+        for path, reason in found.unusable.items():
+            log.warning("%s: skipped, %s", path, reason)
+        return found.files
+
+    def overrides_of(self, take: TakeInfo) -> Overrides:
+        """What is given about the file of a take."""
+        if not (self.folder / TABLE).is_file():
+            return self.overrides
+        table = read_overrides(self.folder / TABLE, self.overrides, self._find())
+        return table.of(PurePosixPath(take.file))
+
+    def listed(
+        self, file: str, with_suffix: bool = False, overrides: Overrides | None = None
+    ) -> Listed:
         """One file, by its path in the folder or an absolute one.
 
         Two files whose paths differ in the suffix alone keep it in their keys. A file below ``M``
         is a mirrored copy where the same path without it exists.
         """
-        stem = str(PurePosixPath(file).with_suffix(""))
         original = file.removeprefix(MIRRORED)
+        given = overrides or self.overrides
         take = TakeInfo(
-            key=file if stems and stems[stem] > 1 else stem,
+            key=file if with_suffix else str(PurePosixPath(file).with_suffix("")),
             file=file,
             mirrored=original != file and (self.folder / original).is_file(),
-            stamp=_quick_stamp(self.folder / file, repr(self.overrides)),
+            stamp=_quick_stamp(self.folder / file, repr(given)),
         )
-        return Listed(take)
+        return Listed(take, overrides=given)
 
     def wants(self, take: TakeInfo) -> bool:
         """Every motion."""
@@ -157,7 +195,7 @@ class FolderSource:
             InputError: a file that cannot be used.
         """
         path = self.path(listed.take)
-        features, fps, frames = read_file(path, self.overrides)
+        features, fps, frames = read_file(path, listed.overrides)
         stamp = f"{listed.take.stamp}:{_digest(path)}"
         return Motion(replace(listed.take, fps=fps, frames=frames, stamp=stamp), features)
 
@@ -289,21 +327,6 @@ def part_of(features: Features, span: tuple[float | int, float | int] | None) ->
         return features
     begin, end = frames_of(Caption("", *span), len(features))
     return features[begin:end] if begin < end else features
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    """The motion files below a folder; links are followed, once each, hidden files left out."""
-    seen = set()
-    for root, folders, names in os.walk(folder, followlinks=True):
-        real = os.path.realpath(root)
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        if real in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        for name in names:
-            if name.lower().endswith(tuple(READERS)) and not name.startswith("."):
-                yield Path(root, name)
 
 
 def _quick_stamp(path: Path, options: str) -> str:

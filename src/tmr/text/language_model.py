@@ -16,6 +16,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tmr import cache
+from tmr.device import choose_device, full_float32
 from tmr.errors import InputError
 from tmr.text.pretrained import WEIGHTS, model_folder
 
@@ -127,8 +128,8 @@ class TextModel:
         encoder = _Encoder(self.token_model, self.device)
         if encoder.dim != self.token_dim:
             raise InputError(
-                f"text={self.name}: {self.token_model} gives token states of {encoder.dim} "
-                f"numbers, expected token_dim={self.token_dim}"
+                f"language_model={self.name}: {self.token_model} gives token states of "
+                f"{encoder.dim} numbers, expected token_dim={self.token_dim}"
             )
         return encoder
 
@@ -163,7 +164,7 @@ class _Encoder:
     """One pretrained transformer, its tokenizer, and the longest input it reads."""
 
     def __init__(self, name: str, device: str) -> None:
-        self.device = _device(device)
+        self.device = torch.device(choose_device(device))
         with quiet_libraries():
             folder = model_folder(name)
             log.info("loading the language model %s", name)
@@ -180,7 +181,7 @@ class _Encoder:
     def states(self, ids: Sequence[list[int]]) -> Float[Tensor, "batch tokens dim"]:
         """Last hidden states of equally long captions."""
         filled = torch.tensor(_filled_up(ids), device=self.device)
-        with _full_precision():
+        with full_float32():
             output = self.model(input_ids=filled, attention_mask=torch.ones_like(filled))
         return output.last_hidden_state[: len(ids)]
 
@@ -198,7 +199,7 @@ class _SentenceEncoder:
             del model
             log.info("loading the sentence model %s", name)
             self.model = SentenceTransformer(
-                str(folder), device=str(_device(device)), local_files_only=True
+                str(folder), device=choose_device(device), local_files_only=True
             )
         self.model.max_seq_length = self.max_tokens
 
@@ -208,7 +209,7 @@ class _SentenceEncoder:
 
     def vectors(self, captions: Sequence[str]) -> Float[np.ndarray, "batch dim"]:
         """Sentence vectors of captions of equally many tokens."""
-        with _full_precision():
+        with full_float32():
             vectors = self.model.encode(
                 _filled_up(captions),
                 batch_size=BATCH_SIZE,
@@ -227,18 +228,6 @@ def _token_ids(tokenizer: Any, captions: Sequence[str], most: int) -> list[list[
     if not captions:
         return []
     return tokenizer(list(captions), truncation=True, max_length=most).input_ids
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise InputError(f"device={name}: expected auto, cpu, cuda or cuda:NUMBER") from error
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise InputError(f"device={name}: no such GPU here; use device=auto or device=cpu")
-    return device
 
 
 def _load(folder: Path) -> tuple[Any, Any]:
@@ -280,17 +269,6 @@ def _max_tokens(model: Any, tokenizer: Any, folder: Path) -> int:
     if pooling.is_file():
         limits.append(orjson.loads(pooling.read_bytes()).get("max_seq_length") or limits[0])
     return int(min(limits))
-
-
-@contextmanager
-def _full_precision() -> Iterator[None]:
-    """Float32 matrix products in full: cached vectors must not depend on who computes them."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)
 
 
 @contextmanager

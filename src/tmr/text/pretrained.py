@@ -111,7 +111,7 @@ def _from_hub(name: str) -> Path:
         reason = str(error).partition("\n")[0].strip() or type(error).__name__
     raise InputError(
         f"language model {name!r} is not in the Hugging Face cache and cannot be downloaded "
-        f"({reason}): connect to the network once, or use text=minilm, which needs none"
+        f"({reason}): connect to the network once, or use language_model=minilm, which needs none"
     )
 
 

@@ -4,11 +4,13 @@ import logging
 import sys
 import warnings
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
+from pytorch_lightning.callbacks import EMAWeightAveraging
 from pytorch_lightning.strategies import DDPStrategy
 from pytorch_lightning.utilities import rank_zero_only
 
@@ -22,6 +24,7 @@ from tmr.errors import InputError
 from tmr.io import WriteError, disk_is_full
 from tmr.model import TEMOS
 from tmr.training.allocator import keep_freed_memory
+from tmr.training.augmentation import Augmentation
 from tmr.training.callbacks import Checkpoints, DurableCheckpoints, EpochLog
 from tmr.training.learning_rate import LearningRate
 from tmr.training.module import Training
@@ -59,6 +62,8 @@ def fit(
     checkpoint_minutes: float | int,
     data_on_device: bool | str,
     resume_from: Path | None = None,
+    augmentation: Mapping[str, float] | None = None,
+    ema: float = 0.0,
 ) -> dict[str, float | int]:
     """Train and return the last epoch's figures; logs and checkpoints go under ``run_dir``.
 
@@ -67,7 +72,9 @@ def fit(
     batches sorted by length together; ``trainer`` goes to Lightning's Trainer;
     ``checkpoint_minutes`` is how often ``last.ckpt`` is written in mid-epoch; ``data_on_device`` is
     whether the data live there, ``auto`` on a GPU with the room; ``resume_from`` is a checkpoint to
-    continue.
+    continue; ``augmentation`` holds the options of ``Augmentation``, which changes training
+    motions. With ``ema``, validation and checkpoints see the exponential moving average of the
+    weights over steps, which keeps that share of itself in each (Polyak and Juditsky, 1992).
 
     Raises:
         InputError: the loss is not finite, or the disk is full. The last checkpoint is whole.
@@ -78,11 +85,15 @@ def fit(
     logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
     logs = run_dir / "logs"
     epochs = EpochLog(logs)
+    augment = (
+        partial(Augmentation(**augmentation), normalizer=train.normalizer) if augmentation else None
+    )
+    averages = [EMAWeightAveraging(decay=ema)] if ema else []
     checkpoints = Checkpoints(logs / "checkpoints", checkpoint_minutes)
     lightning = pl.Trainer(
         default_root_dir=run_dir,
         logger=False,
-        callbacks=[epochs, LearningRate(lr, decay), checkpoints],
+        callbacks=[epochs, LearningRate(lr, decay), *averages, checkpoints],
         plugins=plugins(),
         enable_checkpointing=False,
         enable_progress_bar=sys.stderr.isatty(),
@@ -100,7 +111,7 @@ def fit(
     order = {"seed": seed, "batch_size": batch_size, "pool": pool, "motions": len(train)}
     try:
         lightning.fit(
-            Training(model, lr, order, failures=run_dir / "failures"),
+            Training(model, lr, order, failures=run_dir / "failures", augment=augment),
             training_loader(training, batch_size, pool, seed, device.type == "cuda", *place),
             validation_loader(validation, batch_size, *place),
             ckpt_path=resume_from,

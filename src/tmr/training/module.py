@@ -1,6 +1,7 @@
 """The Lightning module around a model: steps, logging, optimizer, and where an epoch goes on."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from tmr.model import SINGLE_PROCESS, TEMOS, DistributedProcessGroup, ProcessGro
 from tmr.retrieval import Encoded, both_directions, cosine_similarity
 from tmr.retrieval.encode import join
 from tmr.retrieval.metrics import RECALLS
+from tmr.retrieval.sides import side_preferences
+from tmr.sequences import Packed
 from tmr.training.failure import Failure
 from tmr.training.means import Means
 
@@ -25,7 +28,8 @@ class Training(pl.LightningModule):
     """Trains a TEMOS or TMR with AdamW and follows its retrieval figures on validation data.
 
     Logs ``train/TERM`` and ``val/TERM`` for every loss term, ``val/t2m/R01`` and so on for the
-    whole validation split, and ``val/recall``, the mean of R@1, 2, 3, 5 and 10 both ways.
+    whole validation split, ``val/recall``, the mean of R@1, 2, 3, 5 and 10 both ways, and
+    ``val/sides/t2m`` and ``m2t`` where captions name a side (see ``side_preferences``).
 
     On several processes, each has its share of every batch (see ``DistributedBatchSampler``), and
     losses, their gradients and all metrics are those of one process, but for the random numbers:
@@ -35,9 +39,17 @@ class Training(pl.LightningModule):
     with the same. Where a step fails, its state goes under ``failures``.
     """
 
-    def __init__(self, model: TEMOS, lr: float, order: Mapping[str, int], failures: Path) -> None:
+    def __init__(
+        self,
+        model: TEMOS,
+        lr: float,
+        order: Mapping[str, int],
+        failures: Path,
+        augment: Callable[[Packed], Packed] | None = None,
+    ) -> None:
         super().__init__()
         self.model = model
+        self.augment = augment
         self.lr = lr
         self.order = dict(order)
         self.failures = failures
@@ -79,7 +91,9 @@ class Training(pl.LightningModule):
         torch.manual_seed(self._random_seed(batch_idx))
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Loss of a batch."""
+        """Loss of a batch, its motions augmented where that is wanted."""
+        if self.augment is not None:
+            batch = replace(batch, motion=self.augment(batch.motion))
         group, count = self._spread("train", batch, batch_idx)
         losses = self.model(batch, group=group).losses
         self.means["train"].add(losses, count)
@@ -132,6 +146,7 @@ class Training(pl.LightningModule):
         self.means["val"].clear()
         figures = both_directions(cosine_similarity(encoded.text, encoded.motion), tie_safe=True)
         recalls = [figures[f"{way}/R{k:02d}"] for way in ("t2m", "m2t") for k in RECALLS]
+        figures |= side_preferences(encoded).figures()
         shown = {f"val/{name}": value for name, value in figures.items() if "len" not in name}
         self.log_dict(shown | {"val/recall": sum(recalls) / len(recalls)}, batch_size=1)
 

@@ -134,6 +134,7 @@ def annotations_json(data: DataSet) -> dict[str, Any]:
                 | _categories(data, segment_id(key, i))
                 for i, caption in enumerate(annotation.captions)
             ],
+            **dict(annotation.labels),
         }
         for key, annotation in data.annotations.items()
     }

@@ -1,5 +1,7 @@
 """The store of a library: found at a path, or made there."""
 
+import importlib.util
+import logging
 import shutil
 from pathlib import Path
 from typing import Any
@@ -7,6 +9,8 @@ from typing import Any
 from tmr.errors import InputError
 from tmr.search.stores import Header, Store, memory
 from tmr.search.stores.memory import MemoryStore
+
+log = logging.getLogger(__name__)
 
 EXACT_ROWS = 300_000  # exact search takes some 40 ms and 300 MB
 LANCE_FOLDER = "rows.lance"
@@ -47,6 +51,32 @@ def create_store(
     if path is not None and (Path(path) / LANCE_FOLDER).is_dir():
         shutil.rmtree(Path(path) / LANCE_FOLDER)
     return MemoryStore(header, None if path is None else Path(path))
+
+
+def outgrown(store: Store, path: Path | str | None) -> Store:
+    """The store, moved from memory to Lance where it has more rows than exact search is for.
+
+    Where Lance is not installed, it stays in memory, and the log says so.
+    """
+    if not isinstance(store, MemoryStore) or path is None or len(store) <= EXACT_ROWS:
+        return store
+    if importlib.util.find_spec("lance") is None:
+        log.warning(
+            "%s has %d rows: above %d, `pip install pylance` makes searching faster",
+            path, len(store), EXACT_ROWS,
+        )  # fmt: skip
+        return store
+    log.info("%s has %d rows and is kept in Lance from now on", path, len(store))
+    aside = Path(path) / f".{LANCE_FOLDER}"
+    shutil.rmtree(aside, ignore_errors=True)
+    moved = _lance().create(store.header, aside)
+    for entries, latents in store.scan():
+        moved.replace([], entries, latents)
+    moved.index()
+    (aside / LANCE_FOLDER).replace(Path(path) / LANCE_FOLDER)
+    aside.rmdir()
+    (Path(path) / memory.FILE).unlink()
+    return _lance().open(path)
 
 
 def is_remote(path: Path | str) -> bool:

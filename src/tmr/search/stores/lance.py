@@ -129,8 +129,9 @@ class LanceStore:
             (Path(path) / memory.FILE).unlink(missing_ok=True)
             Path(path).mkdir(parents=True, exist_ok=True)
         empty = table_of(header, [], torch.empty(0, header.dim))
+        mode = "create" if LanceStore.open(path) is None else "overwrite"
         try:
-            dataset = lance.write_dataset(empty, uri_of(path), mode="overwrite")
+            dataset = lance.write_dataset(empty, uri_of(path), mode=mode)
         except OSError as error:
             raise InputError(f"cannot write to {path}: {_first_line(error)}") from None
         return LanceStore(path, dataset)

@@ -1,0 +1,43 @@
+"""Libraries encoded by the model of a run, kept in its folder."""
+
+import logging
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from tmr.data import TextMotionData
+from tmr.runs.folder import RunDir
+from tmr.search.encoder import Encoder
+from tmr.search.library import Library
+
+log = logging.getLogger(__name__)
+
+
+def open_library(
+    run: RunDir, ckpt: str, encoder: Encoder, data: TextMotionData, splits: Sequence[str] = ()
+) -> Library:
+    """The library of a data set; what is new in it is encoded, with a progress bar."""
+    path = library_folder(run, ckpt, data.name)
+    with tqdm(desc="encode", unit=" motions", disable=None) as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        library = Library.of_data(data, encoder, path, splits=splits, overwrite=True, progress=show)
+    log.info("%s: %d rows %s", library.name, len(library), f"in {path}" if path else "in memory")
+    return library
+
+
+def library_folder(run: RunDir, ckpt: str, name: str) -> Path | None:
+    """Folder for a library encoded by these weights; None where it cannot be written to."""
+    folder = run.root / "libraries" / ckpt / name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        log.info("the library is not kept: %s", error)
+        return None
+    return folder

@@ -1,0 +1,55 @@
+"""The head that reads sides from latents, and its loss against a loop."""
+
+import math
+
+import pytest
+import torch
+
+from tmr.model.sides import NUM_SIDES, SideHead, side_loss
+from tmr.text.left_right import SIDES, side_bits
+
+
+def test_the_head_has_a_logit_for_each_side() -> None:
+    assert len(SIDES) == NUM_SIDES == SideHead(4)(torch.randn(2, 4)).shape[1]
+
+
+def loop(text: torch.Tensor, motion: torch.Tensor, sides: torch.Tensor) -> float:
+    total, count = 0.0, 0
+    for i in range(len(sides)):
+        for group in ((0, 1), (2, 3), (4, 5), (6, 7)):
+            if not any(sides[i, b] for b in group):
+                continue
+            for b in group:
+                count += 1
+                for logits in (text, motion):
+                    p = 1 / (1 + math.exp(-float(logits[i, b])))
+                    total -= math.log(p if sides[i, b] else 1 - p)
+    return total / count
+
+
+def test_only_named_groups_count() -> None:
+    torch.manual_seed(0)
+    text, motion = torch.randn(4, 8), torch.randn(4, 8)
+    captions = ("turns left", "jumps", "left, right, left, counterclockwise", "goes clockwise")
+    sides = torch.tensor([side_bits(caption) for caption in captions])
+    found = float(side_loss(text, motion, sides))
+    assert found == pytest.approx(loop(text, motion, sides), rel=1e-5)
+    silent = text.clone()
+    silent[1] = 100  # the caption that names no side
+    silent[0, 2:4] = -100  # it names no turn
+    assert float(side_loss(silent, motion, sides)) == pytest.approx(found, rel=1e-6)
+
+
+def test_without_sides_the_loss_is_zero_and_every_weight_has_a_gradient() -> None:
+    head = SideHead(8)
+    loss = side_loss(
+        head(torch.randn(3, 8)), head(torch.randn(3, 8)), torch.zeros(3, 8, dtype=torch.bool)
+    )
+    loss.backward()
+    assert float(loss.detach()) == 0
+    assert all(p.grad is not None and bool((p.grad == 0).all()) for p in head.parameters())
+
+
+def test_the_length_of_latents_does_not_matter() -> None:
+    head, latents = SideHead(8), torch.randn(3, 8)
+    torch.testing.assert_close(head(latents), head(7 * latents))
