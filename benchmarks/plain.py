@@ -3,25 +3,27 @@
 ``nn.TransformerEncoder`` and ``nn.TransformerDecoder`` over padded batches in float32, one decoder
 call for the text's latents and one for the motion's. It takes the weights of ``tmr.model.TMR``.
 
-    python train.py data=bandai model=tmr language_model=minilm \
-        model._target_=benchmarks.plain.Trained trainer.precision=32-true run_dir=outputs/plain
+    python -m benchmarks.plain data=bandai model=tmr language_model=minilm \
+        trainer.precision=32-true run_dir=outputs/plain
 
-trains so, from the same first weights and on the same batches as without these two options;
-curves.py draws both. Such a run cannot be continued: a run folder may name this project's own
-classes alone.
+trains so, with the options of train.py, from the same first weights and on the same batches as
+that; curves.py draws both.
 """
 
 import math
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
+from tmr.commands.cli import run
 from tmr.data import Batch
 from tmr.model import SINGLE_PROCESS, TMR, ActorEncoder, ProcessGroup, Step
 from tmr.model.transformer import EncoderLayer
+from tmr.runs.build import CLASSES
 from tmr.sequences import Packed
 
 
@@ -194,3 +196,8 @@ def divergence(mu_q: Tensor, logvar_q: Tensor, mu_p: Tensor, logvar_p: Tensor) -
     q = torch.distributions.Normal(mu_q, torch.exp(0.5 * logvar_q))
     p = torch.distributions.Normal(mu_p, torch.exp(0.5 * logvar_p))
     return torch.distributions.kl_divergence(q, p).mean()
+
+
+if __name__ == "__main__":
+    CLASSES["model"]["tmr.model.TMR"] = Trained
+    run(str(Path(__file__).resolve().parent.parent / "train.py"))

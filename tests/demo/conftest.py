@@ -1,6 +1,11 @@
 """A small library that the page is opened on, and the handlers on it."""
 
 import json
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -77,3 +82,32 @@ def handlers(small: Workspace) -> Handlers:
     config = cli.compose(ROOT / "configs", "app")
     session = open_session(small.folder / RUN, data, "cpu")
     return Handlers(session, WindowPlan(**config["windows"]), Scoring(**config["scoring"]))
+
+
+@contextmanager
+def served(small: Workspace, *options: str) -> Iterator[tuple[str, subprocess.Popen]]:
+    """The address of `python app.py` on the small library, on a free port, and its process."""
+    path = f"{small.folder / '.venv' / 'bin'}:{os.environ['PATH']}"
+    with subprocess.Popen(
+        ["python", "app.py", "port=0", *options], cwd=small.folder,
+        env=os.environ | {"PATH": path}, stdout=subprocess.PIPE, text=True,
+    ) as server:  # fmt: skip
+        assert server.stdout is not None
+        line = next((line for line in server.stdout if "is open at" in line), "")
+        found = re.search(r"http://\S+", line)
+        assert found, "the page did not open"
+        yield found[0].replace("0.0.0.0", "127.0.0.1"), server
+        server.kill()
+
+
+@pytest.fixture(scope="session")
+def address(small: Workspace, handlers: Handlers) -> Iterator[str]:
+    """The page on the small library, which ``handlers`` has encoded.
+
+    TMR_PAGE names one that is open, to take pictures of.
+    """
+    if "TMR_PAGE" in os.environ:
+        yield os.environ["TMR_PAGE"]
+        return
+    with served(small) as (address, _):
+        yield address

@@ -11,6 +11,7 @@ import pytest
 from tmr.demo import Handlers, serve, session
 from tmr.demo.export import millimeters
 from tmr.demo.handlers import Limits
+from tmr.demo.libraries import Libraries
 from tmr.demo.results_view import SKELETON
 from tmr.errors import InputError
 from tmr.motion.writers import write_bvh
@@ -43,7 +44,7 @@ def test_a_mix_that_only_forbids_is_refused(handlers: Handlers):
 def test_an_uploaded_copy_finds_its_original_first(handlers: Handlers, tmp_path: Path):
     motion = ids(handlers.browse(LIMITS))[2]
     np.save(tmp_path / "copy.npy", handlers.session.features(motion))
-    value = handlers.search_by_file(tmp_path / "copy.npy", LIMITS)
+    value = handlers.more_like_this(handlers.session.add_upload(tmp_path / "copy.npy"), LIMITS)
     upload, original = value["items"][:2]
     assert upload["badge"] == "your file"
     assert original["id"] == motion
@@ -56,7 +57,7 @@ def test_a_file_that_is_no_motion_is_named_without_its_folder(handlers: Handlers
     for name, content in {"a.bvh": b"HIERARCHY", "b.npy": b"nothing", "c.txt": b""}.items():
         (tmp_path / name).write_bytes(content)
         with pytest.raises(InputError, match=f"^{name}: ") as error:
-            handlers.search_by_file(tmp_path / name, LIMITS)
+            handlers.session.add_upload(tmp_path / name)
         assert str(tmp_path) not in str(error.value)
 
 
@@ -96,23 +97,64 @@ def test_a_folder_is_imported_with_progress_and_searched(handlers: Handlers, tmp
     for number, motion in enumerate(motions):
         write_bvh(tmp_path / "mine" / f"take{number}.bvh", handlers.session.joints(motion))
     seen = []
-    library = handlers.import_folder(str(tmp_path / "mine"), lambda *done: seen.append(done))
+    name, _ = handlers.import_folder(f'"{tmp_path / "mine"}"', lambda *done: seen.append(done))
     assert seen[-1] == (3, 3)
-    value = handlers.search("a person walks", Limits(library.source.name))
+    value = handlers.search("a person walks", Limits(name))
     assert sorted(ids(value)) == ["mine/take0", "mine/take1", "mine/take2"]
     # It has no captions of its own: those of the main library describe it.
     assert len(handlers.sentences("mine/take0", 3)) == 3
 
 
 def test_a_folder_that_is_missing_is_named(handlers: Handlers, tmp_path: Path):
-    with pytest.raises(InputError, match=r"no folder .*nowhere on this computer"):
+    with pytest.raises(InputError, match=r"no such folder on this computer"):
         handlers.import_folder(str(tmp_path / "nowhere"), lambda *_: None)
 
 
-def test_a_folder_cannot_take_the_name_of_the_main_library(handlers: Handlers, tmp_path: Path):
-    (tmp_path / "synthetic").mkdir()
-    with pytest.raises(InputError, match="taken"):
-        handlers.import_folder(str(tmp_path / "synthetic"), lambda *_: None)
+def test_libraries_stay_apart_are_refreshed_and_removed(handlers: Handlers, tmp_path: Path):
+    session = handlers.session
+    motions = [session.joints(motion) for motion in ids(handlers.browse(LIMITS))[:3]]
+    one, two = tmp_path / "a" / "synthetic", tmp_path / "b" / "synthetic"
+    write_bvh(one / "walk.bvh", motions[0])
+    write_bvh(two / "run.bvh", motions[1])
+    (two / "broken.bvh").write_text("HIERARCHY")
+    first, _ = handlers.import_folder(str(one), lambda *_: None)
+    second, value = handlers.import_folder(str(two), lambda *_: None)
+    assert (first, second) == ("synthetic (a)", "synthetic (b)")
+    assert [left["file"] for left in value["left_out"]] == ["broken.bvh"]
+    assert str(tmp_path) not in value["left_out"][0]["reason"]
+    everything = handlers.search("a person walks", Limits("all libraries", top=100))
+    assert {f"{first}/walk", f"{second}/run"} < {*ids(everything)}
+    scores = [item["score"] for item in everything["items"]]
+    assert scores == sorted(scores, reverse=True)
+
+    again = Libraries(session.model, session.main)  # as after a restart
+    assert {first, second} < {*again}
+    write_bvh(one / "jump.bvh", motions[2])
+    (one / "walk.bvh").unlink()
+    assert ids(handlers.refresh(first, lambda *_: None)) == [f"{first}/jump"]
+    assert handlers.import_folder(str(one), lambda *_: None)[0] == first
+    for name in (first, second):
+        session.libraries.remove(name)
+    assert not {first, second} & {*Libraries(session.model, session.main)}
+    assert (one / "jump.bvh").is_file()
+    with pytest.raises(InputError, match="it stays"):
+        session.libraries.remove("synthetic")
+
+
+def test_an_import_that_is_stopped_goes_on_where_it_was(handlers: Handlers, tmp_path: Path):
+    libraries = handlers.session.libraries
+    for number, motion in enumerate(ids(handlers.browse(LIMITS))[:3]):
+        write_bvh(tmp_path / "slow" / f"{number}.bvh", handlers.session.joints(motion))
+
+    def stop(done: int, total: int) -> None:
+        libraries.stopping.set()
+
+    with pytest.raises(InputError, match="was stopped"):
+        libraries.add(tmp_path / "slow", stop)
+    assert "slow" not in libraries
+    name, value = handlers.import_folder(str(tmp_path / "slow"), lambda *_: None)
+    assert len(value["items"]) == 3
+    libraries.remove(name)
 
 
 def test_the_viewer_gets_joints_to_the_millimeter(handlers: Handlers):

@@ -7,8 +7,8 @@ is the address of an open page on the embedded data to take them on, in place of
 import os
 import re
 import shutil
-import subprocess
 import tarfile
+import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,9 +19,9 @@ from gradio_client import Client, handle_file
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from tests.workspace import Workspace
-from tmr.demo import Handlers
 from tmr.motion.features import features_to_joints
 from tmr.motion.read import read_motion
+from tmr.motion.readers.bvh import read_bvh
 from tmr.motion.skeleton import FPS
 
 expect.set_options(timeout=60_000)  # milliseconds: other tests keep the cores busy
@@ -42,25 +42,6 @@ SEEN_FROM = f"large.camera.position.clone().sub({VIEW}.large.controls.target)"
 TABS = ["Search", "Combine", "By example", "Moments", "Library"]
 LIVELY = 0.45  # part of a motion: at their start people stand in pictures
 TAKES = ("07_12", "09_12", "132_03")
-
-
-@pytest.fixture(scope="module")
-def address(small: Workspace, handlers: Handlers) -> Iterator[str]:
-    """`python app.py` on the small library, which ``handlers`` has encoded, on a free port."""
-    if "TMR_PAGE" in os.environ:
-        yield os.environ["TMR_PAGE"]
-        return
-    path = f"{small.folder / '.venv' / 'bin'}:{os.environ['PATH']}"
-    server = subprocess.Popen(
-        ["python", "app.py", "port=0"], cwd=small.folder, env=os.environ | {"PATH": path},
-        stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert server.stdout is not None
-    with server.stdout:
-        line = next((line for line in server.stdout if "is open at" in line), "")
-        yield re.search(r"http://\S+", line)[0]  # type: ignore[index]
-        server.terminate()
-        server.wait(10)
 
 
 @pytest.fixture(scope="module")
@@ -252,7 +233,7 @@ def test_the_limits_limit(page: Page):
     expect(page.locator(".results-view h2")).to_have_text("Nothing found")
     picture(page, "nothing")
     page.get_by_label("minimum length (s)").fill("0")
-    page.get_by_label("results").fill("12")
+    page.get_by_label("results").fill("100")
 
 
 def test_an_example_fills_the_box_and_searches(page: Page):
@@ -295,7 +276,7 @@ def test_a_real_bvh_file_finds_motions_like_it(page: Page, takes: Path):
     page.locator("input[type=file]").first.set_input_files(takes / "07_12.bvh")
     expect(page.locator(".results-view h2")).to_have_text("Like 07_12.bvh")
     expect(page.locator(".card").first.locator(".badge")).to_have_text("your file")
-    expect(page.locator(".card")).to_have_count(13)
+    expect(page.locator(".card")).to_have_count(12)
     expect_drawn(page)
     frames = len(read_motion(takes / "07_12.bvh").joints)
     assert in_view(page, "large.clip.frames") == frames - 1
@@ -336,7 +317,7 @@ def test_a_moment_is_found_and_jumped_to(page: Page, small: Workspace, tmp_path:
 
 def test_a_folder_becomes_a_library_with_a_map(page: Page, takes: Path):
     page.get_by_role("tab", name="Library").click()
-    page.get_by_label("Folder of BVH files on this computer").fill(str(takes))
+    page.get_by_label("Folder of motion files on this computer").fill(str(takes))
     page.get_by_role("button", name="Import").click()
     expect(page.locator(".results-view h2")).to_have_text("studio")
     expect(page.locator(".card")).to_have_count(3)
@@ -351,7 +332,7 @@ def test_a_folder_becomes_a_library_with_a_map(page: Page, takes: Path):
     x, y = in_view(page, f"map.place({VIEW}.map.value.items[7])")
     canvas.hover(position={"x": x, "y": y})
     expect(page.locator(".tip")).to_be_visible()
-    page.get_by_label("Folder of BVH files on this computer").fill("")
+    page.get_by_label("Folder of motion files on this computer").fill("")
     picture(page, "map")
     canvas.click(position={"x": x, "y": y})
     expect(page.locator(".viewer .title")).to_have_text(page.locator(".tip").inner_text())
@@ -367,6 +348,108 @@ def test_a_motion_is_downloaded(page: Page, tmp_path: Path):
         waiting.value.save_as(path)
         assert path.read_bytes().startswith(start)
         assert path.suffix == f".{kind}"
+
+
+def test_in_and_out_points_cut_what_is_exported(page: Page, tmp_path: Path):
+    search(page, "a person walks")
+    page.locator(".card").nth(2).click()
+    page.get_by_role("button", name="pause").click()
+    duration = in_view(page, "large.clip.duration")
+    bar = page.locator(".trim").bounding_box()
+    handle = page.get_by_role("slider", name="in point")
+    box = handle.bounding_box()
+    assert bar is not None
+    assert box is not None
+    page.mouse.move(box["x"] + 7, box["y"] + 10)
+    page.mouse.down()
+    page.mouse.move(bar["x"] + bar["width"] / 2, box["y"] + 10, steps=5)
+    page.mouse.up()
+    assert in_view(page, "trim.in") == pytest.approx(duration / 2, abs=0.06)
+    page.keyboard.press("ArrowRight")  # the handle has the focus
+    start = in_view(page, "trim.in")
+    page.get_by_role("slider", name="time").fill(f"{start + 0.5:.3f}")
+    page.locator(".viewer").focus()
+    page.keyboard.press("o")
+    expect(page.locator(".trim-text output")).to_contain_text("0.50 s")
+    with page.expect_download() as waiting:
+        page.locator("[data-format=bvh]").click()
+    first = in_view(page, f"trim.frame({VIEW}.trim.in)")
+    key = page.locator(".card").nth(2).get_attribute("data-key")
+    assert waiting.value.suggested_filename.startswith(f"{key}_{first}-")
+    waiting.value.save_as(tmp_path / "part.bvh")
+    assert len(read_bvh(tmp_path / "part.bvh").values) in (10, 11)
+    page.keyboard.press("Space")
+    trim = f"{VIEW}.trim"
+    page.wait_for_function(f"{VIEW}.large.time <= {trim}.out && {VIEW}.large.time >= {trim}.in")
+    page.get_by_role("button", name="whole motion").click()
+    assert in_view(page, "trim.whole")
+
+
+def test_selected_results_go_into_one_file(page: Page, tmp_path: Path):
+    search(page, "a person waves")
+    page.locator(".choose").nth(0).check()
+    page.locator(".choose").nth(3).check()
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Export 2 selected").click()
+    waiting.value.save_as(tmp_path / "motions.zip")
+    with zipfile.ZipFile(tmp_path / "motions.zip") as archive:
+        assert len(archive.namelist()) == 3
+        assert "results.csv" in archive.namelist()
+    page.get_by_label("all shown").check()
+    expect(page.locator(".choose:not(:checked)")).to_have_count(0)
+    page.get_by_label("all shown").uncheck()
+
+
+def test_more_results_come_by_scrolling_and_can_be_narrowed_and_sorted(page: Page):
+    search(page, "a person walks")
+    page.locator(".found .end").scroll_into_view_if_needed()
+    expect(page.locator(".card").nth(12)).to_be_attached()
+    page.evaluate("scrollTo(0, 0)")
+    page.get_by_label("sort").select_option("long")
+    seconds = [float(text.split()[0]) for text in page.locator(".seconds").all_inner_texts()]
+    assert seconds == sorted(seconds, reverse=True)
+    key = page.locator(".card").nth(5).get_attribute("data-key") or ""
+    page.get_by_label("show only what contains").fill(key)
+    expect(page.locator(".card")).to_have_count(1)
+    page.get_by_label("show only what contains").fill("")
+    page.locator(".viewer").focus()
+    shown = in_view(page, "item.key")
+    page.keyboard.press("j")
+    page.wait_for_function(f"{VIEW}.item.key != '{shown}'")
+
+
+def test_the_address_holds_the_search(page: Page, address: str):
+    search(page, "a person jumps")
+    assert page.url.endswith("?q=a+person+jumps&library=synthetic")
+    search(page, "a person bows")
+    page.go_back()
+    expect(page.locator(".results-view h2")).to_have_text("“a person jumps”")
+    expect(page.locator("#text textarea, #text input")).to_have_value("a person jumps")
+
+
+def test_what_cannot_be_searched_is_said_on_the_page(page: Page):
+    search(page, "a person kneels")
+    alert = page.locator(".alert p")
+    page.locator("#text textarea, #text input").fill("")
+    page.get_by_role("button", name="Search", exact=True).click()
+    expect(alert).to_contain_text("say what to look for")
+    page.get_by_label("results").fill("500")
+    page.locator("#text textarea, #text input").fill("a person kneels")
+    page.keyboard.press("Enter")
+    expect(alert).to_contain_text("results: expected a number from 1 to 100")
+    page.get_by_label("results").fill("100")
+    page.locator("#text textarea, #text input").fill('"<b>walk</b>" and "x"')
+    page.keyboard.press("Enter")
+    expect(alert).to_contain_text('"<b>walk</b>"')
+    assert page.locator(".alert b").count() == 0
+    page.get_by_role("tab", name="Combine").click()
+    page.get_by_label("Sentence 1").fill("")
+    page.get_by_label("Sentence 2").fill("")
+    page.get_by_role("button", name="Search this combination").click()
+    expect(alert).to_contain_text("at least one sentence")
+    page.get_by_label("close the message").click()
+    expect(alert).to_have_count(0)
+    expect(page.locator(".results-view h2")).to_have_text("“a person kneels”")
 
 
 def test_dark_mode_has_its_own_colors(page: Page):

@@ -157,6 +157,62 @@ def test_both_names_of_rate_and_gender_as_bytes_are_read(tmp_path, overrides):
     assert (recording.skeleton, recording.fps) == ("smplx male", 60)
 
 
+def variants(kind: str) -> dict[str, dict[str, Any]]:
+    """The same motion as other tools write it."""
+    clip = motion(kind)
+    poses, frames = clip.pop("poses"), len(clip["trans"])
+    body = 69 if kind == "smpl" else 63
+    plain = clip | {"root_orient": poses[:, :3], "pose_body": poses[:, 3 : 3 + body]}
+    video = {
+        "global_orient": poses[:, None, :3], "body_pose": poses[:, 3 : 3 + body],
+        "transl": clip["trans"], "betas": np.tile(clip["betas"], (frames, 1)),
+        "gender": clip["gender"], "fps": np.array(60),
+    }  # fmt: skip
+    matrices = {
+        name: Rotation.from_rotvec(video[name].reshape(-1, 3)).as_matrix().reshape(
+            frames, -1, 3, 3) for name in ("global_orient", "body_pose")
+    }  # fmt: skip
+    predicted = {f"pred_{k}": v for k, v in (video | matrices).items() if k[0] in "gbt"}
+    return {
+        "AMASS of SMPL-X without poses": plain,
+        "video tools": video,
+        "rotation matrices": video | matrices,
+        "predictions": {"pred_global_orient": matrices["global_orient"]}
+        | {k: v for k, v in predicted.items() if k != "pred_gender"}
+        | {"gender": clip["gender"], "fps": np.array(60)},
+    }
+
+
+@pytest.mark.parametrize("kind", ["smpl", "smplx"])
+@pytest.mark.parametrize("variant", list(variants("smplx")))
+def test_the_names_of_other_tools_give_the_same_joints(tmp_path, overrides, kind, variant):
+    save(tmp_path / "clip.npz", motion(kind))
+    save(tmp_path / "variant.npz", variants(kind)[variant])
+    clip, found = (read_recording(tmp_path / f"{n}.npz", overrides) for n in ("clip", "variant"))
+    assert np.allclose(found.positions, clip.positions)
+    assert (found.skeleton, found.fps) == (clip.skeleton, clip.fps) == (f"{kind} female", 60)
+    assert (clip.up, found.up) == ("z", "z" if variant.startswith("AMASS") else None)
+    assert found.warnings == ()
+
+
+def test_shapes_that_change_are_read_with_their_mean(tmp_path, overrides):
+    clip = variants("smplx")["video tools"]
+    save(tmp_path / "steady.npz", clip)
+    wobble = np.linspace(-1, 1, len(clip["transl"]))[:, None]
+    save(tmp_path / "wobbling.npz", clip | {"betas": clip["betas"] + wobble})
+    steady, wobbling = (
+        read_recording(tmp_path / f"{name}.npz", overrides) for name in ("steady", "wobbling")
+    )
+    assert np.allclose(steady.positions, wobbling.positions)
+    assert wobbling.warnings == ("betas change from frame to frame: read with their mean",)
+
+
+def test_where_smplx_is_missing_its_motion_is_posed_by_smplh(tmp_path, overrides, models):
+    (models / "smplx" / "female" / "model.npz").unlink()
+    save(tmp_path / "clip.npz", variants("smplx")["video tools"])
+    assert read_recording(tmp_path / "clip.npz", overrides).skeleton == "smplh female"
+
+
 def test_long_files_are_posed_piece_by_piece(tmp_path, overrides, monkeypatch):
     save(tmp_path / "clip.npz", motion("smplh"))
     whole = read_recording(tmp_path / "clip.npz", overrides).positions
@@ -178,6 +234,16 @@ def test_long_files_are_posed_piece_by_piece(tmp_path, overrides, monkeypatch):
         ({"gender": np.array("male")}, r"no male SMPLH model in .*models: expected .*smplh"),
         ({"trans": None}, "no array 'trans'"),
         ({"poses": None, "betas": None}, "no array 'poses'"),
+        ({"poses": None, "root_orient": np.zeros((7, 3))}, "found 'root_orient' alone, expected"),
+        (
+            {"poses": None, "global_orient": np.zeros((7, 3)), "body_pose": np.zeros((7, 60))},
+            r"found global_orient of shape \(7, 3\) and body_pose of shape \(7, 60\), expected",
+        ),
+        (
+            {"poses": None, "global_orient": np.ones((7, 1, 3, 3)), "body_pose": np.zeros((7, 63))},
+            "found matrices in 'global_orient' that are no rotations",
+        ),
+        ({"betas": np.zeros((3, 4))}, r"found betas of shape \(3, 4\), expected one row or 7"),
         ({"mocap_framerate": None}, "the file does not say its frame rate"),
     ],
 )

@@ -125,6 +125,19 @@ def test_joints_and_features_of_a_take_that_is_gone_are_removed(takes, tmp_path,
     assert "1 files removed that were made from files now gone, such as" in caplog.text
 
 
+def test_what_many_files_have_in_common_is_one_warning(tmp_path, caplog):
+    for i in range(6):
+        lying = person_bvh([(0, 90, 0)] * 31) if i < 2 else WALK
+        (tmp_path / "takes").mkdir(exist_ok=True)
+        (tmp_path / "takes" / f"{i}.bvh").write_text(lying)
+    import_folder(tmp_path / "takes", tmp_path / "joints", Overrides(up="z"))
+    lines = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert len(lines) == 1
+    assert (
+        lines[0].startswith("import: 6 files, such as ") and "0.bvh: the body is lying" in lines[0]
+    )
+
+
 def test_joints_of_a_take_that_has_become_unreadable_are_removed(takes, tmp_path):
     import_folder(takes, tmp_path / "joints")
     (takes / "walk.bvh").write_text("HIERARCHY")
@@ -311,7 +324,7 @@ def test_folders_behind_links_are_read_and_hidden_files_are_not(takes, tmp_path)
     ("source", "target", "profile", "message"),
     [
         ("gone", "mine", None, "no folder .*gone: give the folder .* source=FOLDER"),
-        ("takes/notes", "mine", None, r"no \.bvh or \.npz or \.npy file below"),
+        ("takes/notes", "mine", None, r"no \.bvh or .* or \.npy file below"),
         ("takes", "mine", "robot", "unknown skeleton profile 'robot': expected one of bandai, cmu"),
         ("takes", "M", None, "the name 'M' is kept for mirrored motions"),
     ],

@@ -52,7 +52,7 @@ def test_spine_and_collars_lie_at_the_stated_fractions(name):
     line = [*corners[:2], *((k / 2, 1, 0) for k in range(1, 1 + extra)), *corners[2:]]
     for corner, theirs in zip(line, profile.spine, strict=True):
         positions[:, names.index(theirs)] = corner
-    found = SkeletonMap(name, profile.locate(names), (), profile, ())
+    found = SkeletonMap(name, profile.locate(names))
     ours = found.select(positions[:, found.points])[0]
     assert np.allclose(ours[joint("pelvis")], [0, 0, 0])
     assert np.allclose(ours[joint("spine1")], [0, 0.22 * 4, 0])

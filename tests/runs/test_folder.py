@@ -15,7 +15,10 @@ from tmr.runs.folder import RunDir, git_revision
 CONFIG = {
     "data": {"_target_": "tmr.data.TextMotionData", "name": "bandai"},
     "language_model": {"_target_": "tmr.text.TextModel", "token_dim": 384},
-    "model": {"_target_": "tmr.model.TMR", "motion_encoder": {"_target_": "tmr.model.X"}},
+    "model": {
+        "_target_": "tmr.model.TMR",
+        "motion_encoder": {"_target_": "tmr.model.ActorEncoder"},
+    },
     "seed": 1234,
 }
 NORMALIZER = Normalizer(torch.randn(263), torch.rand(263))
@@ -80,7 +83,7 @@ def test_statistics_in_the_folder_come_before_those_of_the_data_set(tmp_path: Pa
         ("{", r"config\.json is not JSON"),
         ("[1]", r"no JSON object"),
         ("{}", r"no data, language_model, model; is this the config"),
-        (json.dumps(CONFIG | {"extra": [{"_target_": "os.system"}]}), r"'os\.system'.* no class"),
+        (json.dumps(CONFIG | {"extra": [{"_target_": "os.system"}]}), r"'os\.system'.*no class"),
         (json.dumps({"model": {"_target_": "src.model.TMR"}}), r"without the key 'data'"),
     ],
 )

@@ -212,7 +212,8 @@ def test_a_model_without_decoder_has_files_of_its_own_parts(tmp_path: Path) -> N
     sizes = {"latent_dim": 8, "ff_size": 8, "num_layers": 1, "num_heads": 2, "dropout": 0.0}
     encoder = {"_target_": "tmr.model.ActorEncoder", **sizes}
     config = {
-        "data": {}, "text": {},
+        "data": {"_target_": "tmr.data.TextMotionData"},
+        "language_model": {"_target_": "tmr.text.TextModel"},
         "model": {
             "_target_": "tmr.model.SideAwareTMR",
             "motion_encoder": encoder | {"nfeats": 263},

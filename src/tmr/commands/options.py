@@ -130,6 +130,7 @@ OPTIONS: Mapping[str, Kind] = {
     "text": Text(several=True),
     "to": Text(),
     "search:text": Text(),
+    "auth": Text(),
     "localize:text": Text(),
     # Files and folders.
     **dict.fromkeys(
@@ -150,7 +151,7 @@ OPTIONS: Mapping[str, Kind] = {
     "precision": choice("auto", "fp32", "bf16"),
     "device": Word(),
     "unit": Kind(),  # a name or a number
-    **dict.fromkeys(("protocols", "sets"), Words()),
+    **dict.fromkeys(("names", "protocols", "sets"), Words()),
     # Numbers.
     **dict.fromkeys(
         (

@@ -1,7 +1,7 @@
 """What people can do on the page, as calls that return a value for the results view."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from tmr.demo.results_view import Value, card, cards, upload_card
 from tmr.demo.session import UPLOADS, Session
+from tmr.demo.validation import choice, is_folder, message, number, whole_number
 from tmr.errors import InputError
 from tmr.localization import (
     Scoring,
@@ -21,16 +22,21 @@ from tmr.localization import (
     encode_motions,
     window_scores,
 )
+from tmr.motion.conventions import Overrides
 from tmr.retrieval import shown_score
-from tmr.runs.libraries import library_folder
 from tmr.search.entry import Entry
 from tmr.search.filters import quoted
 from tmr.search.latent_map import latent_map
-from tmr.search.library import Hit, Library
-from tmr.search.query import combine
+from tmr.search.library import Hit
+from tmr.search.query import check_sentence
 
+ALL_LIBRARIES = "all libraries"  # stands in the list of libraries for every one
 EVERYTHING = "everything"  # stands in the list of splits for no limit
 GROUPS = 8  # colors of the map
+MAX_RESULTS = 100
+MAX_SECONDS = 3600  # the highest least length of a result
+MAX_SENTENCES = 50
+MAX_LEFT_OUT = 500
 Progress = Callable[[int, int], object]
 
 
@@ -40,8 +46,23 @@ class Limits:
 
     library: str
     split: str = EVERYTHING
-    top: int = 12
+    top: int = MAX_RESULTS
     min_seconds: float = 0.0
+
+    @staticmethod
+    def checked(
+        session: Session, library: object, split: object = EVERYTHING,
+        top: object = MAX_RESULTS, min_seconds: object = 0.0,
+    ) -> "Limits":  # fmt: skip
+        """The limits that a request gives; InputError for what is none."""
+        name = choice(library, "library", [*session.libraries, ALL_LIBRARIES])
+        splits = () if name == ALL_LIBRARIES else session.splits(name)
+        return Limits(
+            name,
+            choice(split, "set", [EVERYTHING, *splits]),
+            whole_number(top, "results", 1, MAX_RESULTS),
+            number(min_seconds, "minimum length (s)", 0, MAX_SECONDS),
+        )
 
     def arguments(self) -> dict:
         """The same as keyword arguments of ``Library.search``."""
@@ -69,54 +90,55 @@ class Handlers:
 
     def browse(self, limits: Limits) -> Value:
         """Motions from all over a library, before anybody has asked for something."""
+        if limits.library == ALL_LIBRARIES:
+            limits = replace(limits, library=self.session.main.name)
         library = self.session.library(limits.library)
         entries = library.entries(limits.where)
+        entries = [entry for entry in entries if not entry.take.mirrored] or entries
         count = min(limits.top, len(entries))
         spread = torch.linspace(0, len(entries) - 1, count).round().long()
         items = [card(limits.library, entries[row]) for row in spread.tolist()]
-        note = f"{len(library.entries()):,} motions; describe one above to find it"
+        note = f"{len(entries):,} motions; describe one above to find it"
         return _found(limits.library, note, items)
 
     def warm_up(self) -> None:
         """Load the language model: the first sentence then takes no longer than others."""
-        self.session.model.encode_texts(["a person walks"])
+        self.session.encode("a person walks")
 
     def search(self, text: str, limits: Limits) -> Value:
         """Motions that fit a sentence, or a query of quoted sentences with + and -."""
-        return self._hits(f"“{text.strip()}”", self._find(text, limits), limits)
+        latent = self.session.encode(text)
+        value = self._hits(f"“{text.strip()}”", self.find(latent, limits), limits)
+        return value | {"query": {"q": text.strip(), "library": limits.library}}
 
-    def combine(self, sentences: Sequence[str], weights: Sequence[float], limits: Limits) -> Value:
+    def combine(
+        self, sentences: Sequence[object], weights: Sequence[object], limits: Limits
+    ) -> Value:
         """Motions that fit several sentences, each with a weight; below zero it should not fit."""
         used = [
-            (sentence.strip(), weight)
+            (check_sentence(sentence), number(weight, "weight", -1, 1))
             for sentence, weight in zip(sentences, weights, strict=True)
-            if sentence.strip() and weight
+            if sentence != "" and weight != 0
         ]
         if not any(weight > 0 for _, weight in used):
             raise InputError("say what to look for: at least one sentence with a weight above 0")
         texts, factors = zip(*used, strict=True)
-        latent = combine(self.session.model.encode_texts(list(texts)).cpu(), factors)
+        latent = self.session.encode_terms(texts, factors)
         heading = " ".join(_term(text, weight) for text, weight in used).removeprefix("+ ")
-        return self._hits(heading, self._find(latent, limits), limits)
+        return self._hits(heading, self.find(latent, limits), limits)
 
     def more_like_this(self, motion_id: str, limits: Limits) -> Value:
         """Motions that resemble one of a library, or an upload; itself left out."""
         if self.session.upload(motion_id):
             return self._like_upload(motion_id, limits)
-        origin, key = self.session.find(motion_id)
-        without = [key] if origin is self.session.library(limits.library) else []
-        hits = self._find(self.session.latent(motion_id), limits, without)
+        hits = self.find(self.session.latent(motion_id), limits, [motion_id])
         return self._hits(f"Like “{self.session.title(motion_id)}”", hits, limits)
-
-    def search_by_file(self, path: str | Path, limits: Limits) -> Value:
-        """Motions that resemble the one in a BVH file or an .npy file of joints or features."""
-        return self._like_upload(self.session.add_upload(path), limits)
 
     def find_moments(self, motion_id: str, text: str, top: int = 5) -> Value:
         """Where in a motion a sentence happens: the best moments, and how it fits over time."""
+        sentence = self.session.encode(text)
         features = self.session.features(motion_id)
         model = self.session.model
-        sentence = self.session.main.encode(text)
         normalized = model.normalizer(torch.from_numpy(features))
         windows = encode_motions(self.plan, model.network.motion_encoder, [(motion_id, normalized)])
         scores = window_scores(sentence, windows)
@@ -152,7 +174,7 @@ class Handlers:
         groups, names = _groups(entries, latents)
         scores = None
         if text.strip():
-            scores = shown_score(latents @ library.encode(text)).tolist()
+            scores = shown_score(latents @ self.session.encode(text)).tolist()
         for row, ((x, y), item) in enumerate(zip(latent_map(latents).tolist(), items, strict=True)):
             item |= {"x": round(x, 4), "y": round(y, 4), "group": groups[row]}
             item["score"] = None if scores is None else round(scores[row], 4)
@@ -165,26 +187,36 @@ class Handlers:
             "range": [min(scores), max(scores)] if scores else None,
         }
 
-    def import_folder(self, folder: str, progress: Progress) -> Library:
-        """A new library from a folder of motion files, encoded and ready to search.
+    def import_folder(
+        self, folder: str, progress: Progress, overrides: Overrides | None = None
+    ) -> tuple[str, Value]:
+        """The library of a folder of motion files: its name, and what it holds.
 
-        ``progress`` is called with what is done and what there is to do.
+        ``progress`` is called with what is done and what there is to do; ``overrides`` is what the
+        files do not state.
         """
-        if not folder.strip():
+        folder = folder.strip().strip("\"'")  # Windows copies a path with its quotes
+        if not folder:
             raise InputError("give the folder of your motion files, such as /home/me/mocap")
-        source = Path(folder.strip()).expanduser()
-        if not source.is_dir():
-            raise InputError(f"there is no folder {source} on this computer")
-        name = source.resolve().name
-        if name in (UPLOADS, self.session.main.name):
-            raise InputError(f"the name {name!r} is taken; rename the folder")
-        model = self.session.model
-        kept = library_folder(model.run, model.ckpt, f"imported/{name}")
-        library = Library.of_folder(
-            source, self.session.model, kept, overwrite=True, progress=progress
-        )
-        self.session.add_library(library)
-        return library
+        source = Path(folder).expanduser()
+        if not is_folder(source):
+            raise InputError("there is no such folder on this computer; check its path")
+        name, _ = self.session.libraries.add(source, progress, overrides)
+        return name, self.contents(name)
+
+    def refresh(self, name: str, progress: Progress) -> Value:
+        """What a library holds, once it is in step with its files."""
+        self.session.libraries.refresh(name, progress)
+        return self.contents(name)
+
+    def contents(self, name: str) -> Value:
+        """Motions from all over a library, and the files that were left out, with reasons."""
+        value = self.browse(Limits(name))
+        skipped = self.session.library(name).skipped
+        left_out = [
+            {"file": str(file), "reason": message(reason)} for file, reason in skipped.items()
+        ]
+        return value | {"left_out": left_out[:MAX_LEFT_OUT]}
 
     def _whole(self, motion_id: str, frames: int) -> Value:
         """The card of a motion from its first to its last frame."""
@@ -194,19 +226,30 @@ class Handlers:
         library, key = self.session.find(motion_id)
         return card(motion_id.partition("/")[0], library.entry(key))
 
-    def _find(self, query, limits: Limits, without: Sequence[str] = ()) -> list[Hit]:
-        library = self.session.library(limits.library)
-        return library.search(query, **limits.arguments(), exclude=without)
+    def find(
+        self, latent: Float[Tensor, " dim"], limits: Limits, without: Sequence[str] = ()
+    ) -> list[tuple[str, Hit]]:
+        """The motions that are nearest to a latent, best first, each with its library's name.
+
+        ``without`` are the ids of motions to leave out.
+        """
+        names = list(self.session.libraries)
+        found = []
+        for name in names if limits.library == ALL_LIBRARIES else [limits.library]:
+            keys = [motion.partition("/")[2] for motion in without if motion.startswith(f"{name}/")]
+            hits = self.session.library(name).search(latent, **limits.arguments(), exclude=keys)
+            found += [(name, hit) for hit in hits]
+        return sorted(found, key=lambda pair: -pair[1].score)[: limits.top]
 
     def _like_upload(self, motion_id: str, limits: Limits) -> Value:
         upload = self.session.upload(motion_id)
         assert upload is not None
-        value = self._hits(f"Like {upload.name}", self._find(upload.latent, limits), limits)
+        value = self._hits(f"Like {upload.name}", self.find(upload.latent, limits), limits)
         value["items"].insert(0, upload_card(motion_id, upload.name, len(upload.features)))
         return value
 
-    def _hits(self, heading: str, hits: Sequence[Hit], limits: Limits) -> Value:
-        items = [card(limits.library, hit.entry, hit.score) for hit in hits]
+    def _hits(self, heading: str, hits: Sequence[tuple[str, Hit]], limits: Limits) -> Value:
+        items = [card(name, hit.entry, hit.score) for name, hit in hits]
         note = f"{len(items)} motions from {limits.library}, best first"
         return _found(heading, note, items)
 

@@ -1,21 +1,34 @@
 """The page: Gradio components around the results view, and the named endpoints of its handlers."""
 
-import threading
+import logging
+import tempfile
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 import gradio as gr
-import torch
-from gradio.events import api
 
-from tmr.demo.export import FORMATS, export
-from tmr.demo.handlers import EVERYTHING, Handlers, Limits
+from tmr.demo.export import FORMATS, Part, export
+from tmr.demo.handlers import (
+    ALL_LIBRARIES,
+    EVERYTHING,
+    MAX_RESULTS,
+    MAX_SENTENCES,
+    Handlers,
+    Limits,
+)
+from tmr.demo.libraries import rate_shown
 from tmr.demo.results_view import Value, results_view
-from tmr.demo.session import SUFFIXES
+from tmr.demo.uploads import SUFFIXES, upload_folder
+from tmr.demo.validation import choice, message, motion_id, number, text_of, whole_number
 from tmr.errors import InputError
+from tmr.motion.conventions import Overrides
+from tmr.search.query import check_sentence
+
+log = logging.getLogger(__name__)
 
 EXAMPLES = (
     "a person waves with the left hand",
@@ -24,38 +37,33 @@ EXAMPLES = (
     "a person kicks with the right leg, then bows",
     '"a person walks" + 0.5 "arms raised" - "turning"',
 )
-MOST = 48  # results at once
+UP_AXES = ("as stated", "y", "z")
+MAX_FPS = 1000
+MAX_WAITING = 64  # events in Gradio's queue
+SWEEP_SECONDS, KEEP_SECONDS = 300, 3600  # how often old files are deleted, and how old they are
 HIGH = 80  # pixels of a place for a file
 # Puts the id of the motion in the viewer in place of the first input.
 IN_VIEWER = "(_, ...rest) => [document.querySelector('.results-view').dataset.motion, ...rest]"
 
 
 def shown(handler: Callable[..., Any]) -> Callable[..., Any]:
-    """The handler with an InputError as a message on the page; what is shown there stays."""
+    """The handler with an InputError as a message on the page; what is shown there stays.
+
+    Anything else that goes wrong is logged, and the page says so.
+    """
 
     @wraps(handler)  # Gradio reads from the signature who wants events and progress
     def with_message(*args: Any) -> Any:
         try:
             return handler(*args)
         except InputError as error:
-            raise gr.Error(str(error), duration=None, print_exception=False) from error
+            reason = message(error)
+        except Exception:
+            log.exception("%s failed", getattr(handler, "__name__", "a handler"))
+            reason = "something went wrong here; the window of the server says more"
+        raise gr.Error(reason, duration=None, print_exception=False)
 
     return with_message
-
-
-def on_one_core(handler: Callable[..., Any]) -> Callable[..., Any]:
-    """The handler with torch on one core: of one sentence, several make more waiting than work."""
-
-    @wraps(handler)
-    def alone(*args: Any) -> Any:
-        before = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            return handler(*args)
-        finally:
-            torch.set_num_threads(before)
-
-    return alone
 
 
 class Page:
@@ -64,12 +72,16 @@ class Page:
     def __init__(self, handlers: Handlers, importing: bool) -> None:
         self.handlers = handlers
         self.importing = importing
-        self.turn = threading.Lock()
 
     def build(self) -> gr.Blocks:
         """The page, ready to be mounted."""
         main = self.handlers.session.main
-        with gr.Blocks(title="Motion search", analytics_enabled=False, fill_width=True) as page:
+        with gr.Blocks(
+            title="Motion search",
+            analytics_enabled=False,
+            fill_width=True,
+            delete_cache=(SWEEP_SECONDS, KEEP_SECONDS),
+        ) as page:
             gr.HTML(
                 "<h1>Motion search</h1><p>describe a movement, watch what fits</p>",
                 elem_id="head",
@@ -85,38 +97,37 @@ class Page:
                 with gr.Tab("Moments"):
                     motion, long_file, what, look = self._moment_tab()
                 with gr.Tab("Library"):
-                    folder, take_in, color, draw = self._library_tab()
-            self.limits = self._limits_row(main.name, main.splits)
+                    imports, color, draw = self._library_tab()
+            self.limits = self._limits_row(main.name, self.handlers.session.splits(main.name))
             self.results_view = results_view(self.handlers.browse(Limits(main.name)))
 
-            search = self._limited(on_one_core(self.handlers.search), 1)
-            combine = self._limited(on_one_core(self._combine), 2 * len(sentences))
-            by_file = self._limited(self.handlers.search_by_file, 1)
-            browse = self._limited(self.handlers.browse)
-            library = self.limits[0]
+            limits = self.limits
+            library = limits[0]
             chosen = examples.click(_first, examples, text, api_visibility="private")
-            self.results_view.ready(self._in_turn(self.handlers.warm_up), api_visibility="private")
-            self._on(library.input, browse, self.limits, "browse", queue=False)
-            self._on(text.submit, search, [text, *self.limits], "search", queue=False)
-            self._on(go.click, search, [text, *self.limits], queue=False)
-            self._on(chosen.then, search, [text, *self.limits], queue=False)
-            mixed = [*sentences, *weights, *self.limits]
-            self._on(mix.click, combine, mixed, "combine", queue=False)
-            self._on(file.upload, by_file, [file, *self.limits], "search_by_file")
+            self.results_view.ready(shown(self.handlers.warm_up), api_visibility="private")
+            self._on(library.input, self._browse, limits, "browse", queue=False)
+            self._on(text.submit, self._search, [text, *limits], "search", queue=False)
+            self._on(go.click, self._search, [text, *limits], queue=False)
+            self._on(chosen.then, self._search, [text, *limits], queue=False)
+            mixed = [*sentences, *weights, *limits]
+            self._on(mix.click, self._combine, mixed, "combine", queue=False)
+            self._on(file.upload, self._search_by_file, [file, *limits], "search_by_file")
             moments = [motion, long_file, what]
             self._on(look.click, self._moments, moments, "find_moments", js=IN_VIEWER)
             self._on(what.submit, self._moments, moments, js=IN_VIEWER)
-            self._on(self.results_view.more, self._more, self.limits, queue=False)
-            self._on(draw.click, self.handlers.latent_map, [library, color], "latent_map")
-            self._on(color.submit, self.handlers.latent_map, [library, color])
+            self._on(self.results_view.more, self._more, limits, queue=False)
+            self.results_view.ask(
+                shown(self._ask), limits, [self.results_view, text, library],
+                queue=False, preprocess=False, api_visibility="private",
+            )  # fmt: skip
+            self._on(draw.click, self._latent_map, [library, color], "latent_map")
+            self._on(color.submit, self._latent_map, [library, color])
             if self.importing:
-                take_in.click(
-                    shown(self._import),
-                    folder,
-                    [self.results_view, library],
-                    api_name="import_folder",
-                )
+                self._import_events(imports, library)
             self._plain_endpoints()
+        page.queue(max_size=MAX_WAITING)
+        # As after a launch of its own: a request can then name no file but those uploaded.
+        page.has_launched = True
         return page
 
     def _search_tab(self) -> tuple[gr.Textbox, gr.Button, gr.Dataset]:
@@ -163,40 +174,63 @@ class Page:
             look = gr.Button("Find", variant="primary", scale=1, min_width=110)
         return motion, file, what, look
 
-    def _library_tab(self) -> tuple[gr.Textbox, gr.Button, gr.Textbox, gr.Button]:
+    def _library_tab(self) -> tuple["_Imports", gr.Textbox, gr.Button]:
         with gr.Row(elem_classes="line", visible=self.importing):
             folder = gr.Textbox(
-                label="Folder of BVH files on this computer", placeholder="/home/me/mocap", scale=8
-            )
-            take_in = gr.Button("Import", scale=1, min_width=110)
+                label="Folder of motion files on this computer", placeholder="/home/me/mocap",
+                scale=6,
+            )  # fmt: skip
+            up = gr.Dropdown(UP_AXES, value=UP_AXES[0], label="Up axis", scale=1, min_width=120)
+            fps = gr.Number(
+                0, minimum=0, maximum=MAX_FPS, label="Frames a second (0: as stated)", scale=1,
+                min_width=150,
+            )  # fmt: skip
+            add = gr.Button("Import", variant="primary", scale=1, min_width=100)
+            stop = gr.Button("Stop", scale=0, min_width=80)
         with gr.Row(elem_classes="line"):
+            refresh = gr.Button(
+                "Refresh the library", visible=self.importing, scale=0, min_width=170
+            )
+            remove = gr.Button("Remove it", visible=self.importing, scale=0, min_width=110)
             color = gr.Textbox(
                 label="Color the map by a sentence (or leave empty for groups)", scale=8
             )
-            draw = gr.Button("Show the map", variant="primary", scale=1, min_width=110)
-        return folder, take_in, color, draw
+            draw = gr.Button("Show the map", scale=1, min_width=110)
+        return _Imports(folder, up, fps, add, stop, refresh, remove), color, draw
+
+    def _import_events(self, imports: "_Imports", library: gr.Dropdown) -> None:
+        shared = {"outputs": [self.results_view, library], "preprocess": False}
+        given = [imports.folder, imports.up, imports.fps]
+        one = {"concurrency_id": "import", "concurrency_limit": 1}
+        imports.add.click(shown(self._import), given, api_name="import_folder", **shared, **one)
+        imports.refresh.click(
+            shown(self._refresh), library, api_name="refresh_library", **shared, **one
+        )
+        imports.remove.click(
+            shown(self._remove), library, api_name="remove_library", queue=False, **shared
+        )
+        imports.stop.click(shown(self._stop), None, None, api_visibility="private", queue=False)
 
     def _limits_row(self, library: str, splits: Sequence[str]) -> list[Any]:
         with gr.Row(elem_id="limits"):
             return [
-                gr.Dropdown([library], value=library, label="library", min_width=150),
+                gr.Dropdown(self._names(), value=library, label="library", min_width=150),
                 gr.Dropdown(
                     [EVERYTHING, *splits],
                     value=EVERYTHING,
                     label="set",
                     min_width=150,
                 ),
-                gr.Number(12, minimum=1, maximum=MOST, precision=0, label="results", min_width=120),
+                gr.Number(
+                    MAX_RESULTS,
+                    minimum=1,
+                    maximum=MAX_RESULTS,
+                    precision=0,
+                    label="results",
+                    min_width=120,
+                ),
                 gr.Number(0, minimum=0, step=0.5, label="minimum length (s)", min_width=150),
             ]
-
-    def _limited(self, handler: Callable[..., Value], count: int = 0) -> Callable[..., Value]:
-        """The handler with the values of the limits row in place of its last argument."""
-
-        def limited(*args: Any) -> Value:
-            return handler(*args[:count], Limits(*args[count:]))
-
-        return limited
 
     def _on(
         self,
@@ -212,77 +246,141 @@ class Page:
         Without Gradio's queue where the page answers at once: the queue takes longer than that.
         """
         event(
-            shown(self._in_turn(handler)),
+            shown(handler),
             inputs,
             self.results_view,
             api_name=api_name,
             api_visibility="public" if api_name else "private",
             js=js,
             queue=queue,
+            preprocess=False,
         )
 
-    def _in_turn(self, handler: Callable[..., Any]) -> Callable[..., Any]:
-        """The handler when it alone asks the model: tokenizers are not made for several threads."""
+    def _limits(self, *values: Any) -> Limits:
+        return Limits.checked(self.handlers.session, *values)
 
-        @wraps(handler)
-        def waiting(*args: Any) -> Any:
-            with self.turn:
-                return handler(*args)
+    def _browse(self, *limits: Any) -> Value:
+        return self.handlers.browse(self._limits(*limits))
 
-        return waiting
+    def _search(self, text: Any, *limits: Any) -> Value:
+        return self.handlers.search(check_sentence(text), self._limits(*limits))
 
     def _combine(self, *values: Any) -> Value:
-        *given, limits = values
-        half = len(given) // 2
-        return self.handlers.combine(given[:half], given[half:], limits)
+        sentences, weights, limits = values[:3], values[3:6], values[6:]
+        return self.handlers.combine(sentences, weights, self._limits(*limits))
 
-    def _moments(self, motion: str, file: str | None, text: str) -> Value:
-        session = self.handlers.session
-        return self.handlers.find_moments(session.add_upload(file) if file else motion, text)
+    def _search_by_file(self, file: Any, *limits: Any) -> Value:
+        checked = self._limits(*limits)
+        return self.handlers.more_like_this(self.handlers.session.receive(file), checked)
+
+    def _moments(self, motion: Any, file: Any, text: Any) -> Value:
+        sentence = check_sentence(text)
+        if file:
+            return self.handlers.find_moments(self.handlers.session.receive(file), sentence)
+        return self.handlers.find_moments(motion_id(motion), sentence)
 
     def _more(self, event: gr.EventData, *limits: Any) -> Value:
-        return self.handlers.more_like_this(event.id, Limits(*limits))
+        motion = motion_id(getattr(event, "id", None))
+        return self.handlers.more_like_this(motion, self._limits(*limits))
+
+    def _ask(self, event: gr.EventData, *limits: Any) -> tuple[Value, str, str]:
+        """The search that the page's address holds."""
+        query = check_sentence(getattr(event, "q", None))
+        known = self.handlers.session.libraries
+        library = getattr(event, "library", None)
+        chosen = self._limits(library if library in known else limits[0], *limits[1:])
+        return self.handlers.search(query, chosen), query, chosen.library
+
+    def _latent_map(self, library: Any, text: Any) -> Value:
+        limits = self._limits(library)
+        return self.handlers.latent_map(limits.library, check_sentence(text) if text else "")
+
+    def _names(self) -> list[str]:
+        """The choices of the list of libraries."""
+        names = list(self.handlers.session.libraries)
+        return [*names, ALL_LIBRARIES] if len(names) > 1 else names
 
     def _import(
         self,
-        folder: str,
+        folder: Any,
+        up: Any = UP_AXES[0],
+        fps: Any = 0,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
-    ) -> tuple[Value, gr.Dropdown]:
-        def report(done: int, total: int) -> None:
-            progress((done, total), desc="reading motions", unit="motions")
+    ) -> tuple[Value, Any]:
+        axis = choice(up, "up axis", UP_AXES)
+        rate = number(fps, "frames a second", 0, MAX_FPS)
+        overrides = Overrides(fps=rate or None, up=None if axis == UP_AXES[0] else axis)
+        path = text_of(folder, "folder")
+        given = overrides if overrides != Overrides() else None
+        name, value = self.handlers.import_folder(path, _reporting(progress), given)
+        return value, gr.Dropdown(choices=self._names(), value=name)
 
-        library = self.handlers.import_folder(folder, report)
-        name = library.name
-        value = self.handlers.browse(Limits(name))
-        return value, gr.Dropdown(choices=list(self.handlers.session.libraries), value=name)
+    def _refresh(
+        self,
+        library: Any,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> tuple[Value, Any]:
+        name = choice(library, "library", list(self.handlers.session.libraries))
+        return self.handlers.refresh(name, _reporting(progress)), gr.Dropdown(self._names())
+
+    def _remove(self, library: Any) -> tuple[Value, Any]:
+        session = self.handlers.session
+        session.libraries.remove(choice(library, "library", list(session.libraries)))
+        main = session.main.name
+        return self.handlers.contents(main), gr.Dropdown(choices=self._names(), value=main)
+
+    def _stop(self) -> None:
+        self.handlers.session.libraries.stopping.set()
 
     def _plain_endpoints(self) -> None:
         """Handlers for programs alone: on the page they have no form of their own."""
-        main = self.handlers.session.main.name
-
-        def more_like_this(
-            motion: str, library: str = main, split: str = EVERYTHING, top: int = 12,
-            min_seconds: float = 0.0,
-        ) -> dict:  # fmt: skip
-            limits = Limits(library, split, top, min_seconds)
-            return shown(self._in_turn(self.handlers.more_like_this))(motion, limits)
-
-        def sentences(motion: str, top: int = 8) -> list[dict]:
-            return shown(self._in_turn(self.handlers.sentences))(motion, top)
-
-        api(more_like_this)
-        api(sentences)
         motion = gr.Textbox(visible=False, label="motion")
         kind = gr.Textbox(visible=False, label="format")
+        top = gr.Number(8, visible=False, label="how many")
         file = gr.File(visible=False)
-        motion.submit(shown(self._download), [motion, kind], file, api_name="download")
+        found = gr.JSON(visible=False)
+        for trigger, handler, inputs, output in (
+            (motion.submit, self._more_like_this, [motion, *self.limits], found),
+            (motion.submit, self._sentences, [motion, top], found),
+            (motion.submit, self._download, [motion, kind], file),
+        ):
+            name = handler.__name__.removeprefix("_")
+            trigger(shown(handler), inputs, output, api_name=name, preprocess=False)
 
-    def _download(self, motion: str, kind: str) -> str:
-        if kind not in FORMATS:
-            raise InputError(f"no format {kind!r}; there is {', '.join(FORMATS)}")
-        path = Path(mkdtemp(prefix="motion-"), f"{motion.replace('/', '_')}.{kind}")
-        export(self.handlers.session, motion, path)
-        return str(path)
+    def _more_like_this(self, motion: Any, *limits: Any) -> Value:
+        return self.handlers.more_like_this(motion_id(motion), self._limits(*limits))
+
+    def _sentences(self, motion: Any, top: Any) -> list[dict]:
+        count = whole_number(top, "how many", 1, MAX_SENTENCES)
+        return self.handlers.sentences(motion_id(motion), count)
+
+    def _download(self, motion: Any, kind: Any) -> str:
+        suffix = choice(kind, "format", list(FORMATS))
+        folder = Path(tempfile.mkdtemp(dir=upload_folder()))
+        return str(export(self.handlers.session, Part(motion_id(motion)), suffix, folder))
+
+
+@dataclass(frozen=True, slots=True)
+class _Imports:
+    """The controls that import folders, refresh libraries and remove them."""
+
+    folder: gr.Textbox
+    up: gr.Dropdown
+    fps: gr.Number
+    add: gr.Button
+    stop: gr.Button
+    refresh: gr.Button
+    remove: gr.Button
+
+
+def _reporting(progress: gr.Progress) -> Callable[[int, int], None]:
+    """Shows on the page how far an import is."""
+    text = rate_shown(time.monotonic())
+
+    def report(done: int, total: int) -> None:
+        progress((done, total), desc=text(done, total), unit="files")
+
+    return report
 
 
 def _first(sample: Sequence[str]) -> str:

@@ -20,17 +20,20 @@ Value = dict[str, Any]
 
 _MOUNT = f"""
 const more = (id) => trigger('more', {{ id }});
+const ask = (q, library) => trigger('ask', {{ q, library }});
 const ready = () => trigger('ready', {{}});
 import('{STATIC_URL}/results_view.js')
-  .then((view) => view.mount({{ element, props, watch, more, ready }}));
+  .then((view) => view.mount({{ element, props, watch, more, ask, ready }}));
 """
 # Fetched beside Gradio's own files, not after them.
 MODULES = (
     "results_view.js",
+    "alerts.js",
     "clip.js",
     "map.js",
     "preview.js",
     "scene.js",
+    "trim.js",
     "vendor/OrbitControls.js",
     "vendor/three.module.min.js",
     "vendor/three.core.min.js",
@@ -55,7 +58,8 @@ SKELETON = {
 def results_view(value: Value) -> gr.HTML:
     """The Gradio component, and what it shows first.
 
-    Its event ``more`` carries the ``id`` of a motion; ``ready`` comes once that is drawn.
+    Its event ``more`` carries the ``id`` of a motion, ``ask`` the query ``q`` and the ``library``
+    of the page's address; ``ready`` comes once the value is drawn.
     """
     return gr.HTML(
         value,
@@ -79,6 +83,8 @@ def card(library: str, entry: Entry, score: float | None = None) -> Value:
         "captions": list(entry.captions),
         "file": entry.file,
         "seconds": round(entry.seconds, 3),
+        "start": float(entry.start),
+        "fps": float(entry.take.fps),
         "badge": "",
     }
 
@@ -90,6 +96,8 @@ def upload_card(motion_id: str, name: str, frames: int) -> Value:
         "captions": [],
         "file": name,
         "seconds": round(frames / FPS, 3),
+        "start": 0.0,
+        "fps": float(FPS),
         "badge": "your file",
     }
 

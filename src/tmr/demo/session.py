@@ -3,6 +3,7 @@
 import hashlib
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,18 +14,22 @@ from torch import Tensor
 
 from tmr.api import Model, load
 from tmr.data import TextMotionData
+from tmr.demo.libraries import Libraries
+from tmr.demo.uploads import read_upload, upload_folder
+from tmr.demo.validation import uploaded_file
 from tmr.errors import InputError
 from tmr.motion.features import features_to_joints
-from tmr.motion.read import READERS, read_features
+from tmr.motion.read import read_motion
 from tmr.motion.skeleton import FPS
 from tmr.runs.build import data_of
-from tmr.runs.libraries import open_library
+from tmr.runs.libraries import open_folder, open_library
+from tmr.search.entry import TakeInfo
 from tmr.search.library import Library
+from tmr.search.query import combine, parse_query
+from tmr.search.sources import FolderSource
 
 UPLOADS = "uploads"  # stands where the name of a library stands in the id of an uploaded motion
-REMEMBERED = 200  # uploads; the oldest are forgotten first
-LONGEST = 15 * 60  # seconds of an uploaded motion
-SUFFIXES = tuple(READERS)
+REMEMBERED = 50  # uploads; the oldest are forgotten first
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,24 +45,55 @@ class Upload:
 class Session:
     """Motions by their id, ``LIBRARY/KEY``, where the library may be ``uploads``.
 
-    ``main`` is the library that the page starts with; those that people import stand beside it.
     Methods may be called from several threads.
     """
 
     model: Model
-    main: Library
-    libraries: dict[str, Library] = field(init=False)
+    libraries: Libraries
     uploads: OrderedDict[str, Upload] = field(default_factory=OrderedDict)
+    received: OrderedDict[str, str] = field(default_factory=OrderedDict)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    text_lock: threading.Lock = field(default_factory=threading.Lock)
+    _splits: dict[str, tuple[int, list[str]]] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        self.libraries = {self.main.name: self.main}
+    @property
+    def main(self) -> Library:
+        """The library that the page starts with."""
+        return self.libraries.main
 
     def library(self, name: str) -> Library:
         """The library of a name; InputError when there is none."""
-        if name not in self.libraries:
-            raise InputError(f"no library {name!r}; there is {', '.join(self.libraries)}")
         return self.libraries[name]
+
+    def splits(self, name: str) -> list[str]:
+        """The splits of a library; read again where it has changed."""
+        library = self.library(name)
+        version = library.store.version
+        if self._splits.get(name, (None,))[0] != version:
+            self._splits[name] = version, library.splits
+        return self._splits[name][1]
+
+    def encode(self, query: str) -> Float[Tensor, " dim"]:
+        """The latent of a sentence, or of a query such as ``"walk" + 0.5 "angry"``."""
+        terms = parse_query(query)
+        return self.encode_terms([t.text for t in terms], [t.weight for t in terms])
+
+    def encode_terms(
+        self, texts: Sequence[str], weights: Sequence[float | int]
+    ) -> Float[Tensor, " dim"]:
+        """The latent of several sentences with their weights.
+
+        One at a time: tokenizers are not made for several threads. On one core: of one sentence,
+        several make more waiting than work.
+        """
+        with self.text_lock:
+            before = torch.get_num_threads()
+            torch.set_num_threads(1)
+            try:
+                latents = self.model.encode_texts(list(texts)).cpu()
+            finally:
+                torch.set_num_threads(before)
+        return combine(latents, weights)
 
     def find(self, motion_id: str) -> tuple[Library, str]:
         """The library of a motion that is no upload, and its key there."""
@@ -79,13 +115,13 @@ class Session:
             return self.uploads[key]
 
     def add_upload(self, path: Path | str) -> str:
-        """The id of the motion in a file: BVH, joints (T, 22, 3) or features (T, 263) as .npy.
+        """The id of the motion in a file that somebody gave.
 
         Raises:
-            InputError: a file that cannot be read, or a motion of more than 15 minutes.
+            InputError: a file that cannot be read, or a motion that is too long or too large.
         """
         path = Path(path)
-        features = read_features_of(path)
+        features = read_upload(path)
         key = hashlib.sha256(features.tobytes()).hexdigest()[:16]
         latent = self.model.encode_motions([features])[0].cpu()
         with self.lock:
@@ -94,25 +130,94 @@ class Session:
                 self.uploads.popitem(last=False)
         return f"{UPLOADS}/{key}"
 
-    def add_library(self, library: Library) -> None:
-        """Put an imported library on the page; one of the same name is replaced."""
-        with self.lock:
-            self.libraries[library.name] = library
+    def receive(self, value: object) -> str:
+        """The id of the motion in an uploaded file, which is deleted once it is read.
 
-    def features(self, motion_id: str) -> Float[np.ndarray, "frames 263"]:
-        """Unnormalized features of a motion."""
-        upload = self.upload(motion_id)
-        if upload:
-            return upload.features
-        library, key = self.find(motion_id)
-        return library.features(key)
+        ``value`` is what the page sends for the file; sent again, it stands for the same motion.
+        """
+        if isinstance(value, dict) and value.get("path") in self.received:
+            return self.received[value["path"]]
+        path = uploaded_file(value, upload_folder())
+        try:
+            motion_id = self.add_upload(path)
+        finally:
+            path.unlink(missing_ok=True)
+        self.received[str(path)] = motion_id
+        while len(self.received) > REMEMBERED:
+            self.received.popitem(last=False)
+        return motion_id
 
-    def joints(self, motion_id: str) -> Float[np.ndarray, "frames 22 3"]:
-        """Joints of a motion on the reference skeleton: it starts at the origin, facing +Z.
+    def owner(self, motion_id: str) -> tuple[Library | None, str]:
+        """The library of a motion and its key there; no library for an upload."""
+        if self.upload(motion_id):
+            return None, motion_id.partition("/")[2]
+        return self.find(motion_id)
+
+    def span(
+        self, motion_id: str, start: float | None = None, end: float | None = None
+    ) -> tuple[TakeInfo, float, float]:
+        """The take of a motion, and the seconds of its file that are meant.
+
+        By default those that are shown of it.
+
+        Raises:
+            InputError: no such motion, or no such part of it.
+        """
+        library, key = self.owner(motion_id)
+        if library is None:
+            upload = self.uploads[key]
+            take = TakeInfo(Path(upload.name).stem, frames=len(upload.features))
+            shown = (0.0, len(upload.features) / FPS)
+        else:
+            entry = library.entry(key)
+            take, shown = entry.take, (float(entry.start), float(entry.end))
+        begin = shown[0] if start is None else start
+        finish = shown[1] if end is None else end
+        length = max(take.frames / take.fps, shown[1])
+        given = start is not None or end is not None
+        if given and not (0 <= begin <= finish - 1 / FPS and begin < length):
+            raise InputError(
+                f"found the seconds {begin:g} to {finish:g}, expected a part of 0 to {length:.2f}"
+            )
+        return take, begin, min(finish, length)
+
+    def features(
+        self, motion_id: str, start: float | None = None, end: float | None = None
+    ) -> Float[np.ndarray, "frames 263"]:
+        """Unnormalized features of a part of a motion, by default of all that is shown of it."""
+        _, begin, finish = self.span(motion_id, start, end)
+        library, key = self.owner(motion_id)
+        if library is None:
+            features = self.uploads[key].features
+            first = min(round(begin * FPS), len(features) - 1)
+            return features[first : max(round(finish * FPS), first + 1)]
+        return library.features(key, begin, finish)
+
+    def joints(
+        self, motion_id: str, start: float | None = None, end: float | None = None
+    ) -> Float[np.ndarray, "frames 22 3"]:
+        """Joints of a part of a motion on the reference skeleton: at the origin, facing +Z.
 
         Meters, Y up, 20 frames a second.
         """
-        return features_to_joints(self.features(motion_id))
+        return features_to_joints(self.features(motion_id, start, end))
+
+    def bvh_source(self, motion_id: str) -> Path | None:
+        """The BVH file that a motion was read from, where it was."""
+        library, key = self.owner(motion_id)
+        if library is None or not isinstance(library.source, FolderSource):
+            return None
+        path = library.source.path(library.entry(key).take)
+        return path if path.suffix.lower() == ".bvh" else None
+
+    def up_axis(self, motion_id: str) -> str:
+        """The axis that is up in the file that a motion was read from."""
+        library, key = self.owner(motion_id)
+        assert library is not None
+        assert isinstance(library.source, FolderSource)
+        take = library.entry(key).take
+        overrides = library.source.overrides_of(take)
+        return read_motion(library.source.path(take), overrides, log_warnings=False).reading.up
 
     def title(self, motion_id: str) -> str:
         """What a motion is called in pictures: its first caption, or the name of its file."""
@@ -137,10 +242,12 @@ def open_session(
     data: TextMotionData | None = None,
     device: str = "auto",
     ckpt: str = "last",
+    folder: Path | str | None = None,
 ) -> Session:
     """The session of a run folder, encoded with progress bars where it has not been.
 
-    ``data`` is the data set to search, by default that which the run was trained on.
+    ``data`` is the data set to search, by default that which the run was trained on; with
+    ``folder``, the motion files below that are searched in its place.
 
     Raises:
         InputError: no run folder, or something that it needs is missing; the command is named.
@@ -152,23 +259,9 @@ def open_session(
             "or give your own as run_dir=FOLDER"
         )
     model = load(run_dir, device, ckpt)
-    main = open_library(model.run, ckpt, model, data or data_of(model.config))
-    _ = main.captions  # encoded now, before the page opens
-    return Session(model, main)
-
-
-def read_features_of(path: Path) -> Float[np.ndarray, "frames 263"]:
-    """Unnormalized float32 features of the motion in a file; InputError names the file.
-
-    Features themselves are taken as they are, every other motion is read as in an import.
-    """
-    try:
-        features = read_features(path)
-        if len(features) > LONGEST * FPS:
-            raise InputError(
-                f"{len(features) / FPS:.0f} seconds long; at most {LONGEST} can be searched by"
-            )
-        return features
-    except InputError as error:
-        reason = str(error).removeprefix(f"{path}: ")
-        raise InputError(f"{path.name}: {reason}") from None
+    if folder is not None:
+        main = open_folder(model.run, ckpt, model, folder)
+    else:
+        main = open_library(model.run, ckpt, model, data or data_of(model.config))
+        _ = main.captions  # encoded now, before the page opens
+    return Session(model, Libraries(model, main))

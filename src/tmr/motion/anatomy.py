@@ -18,6 +18,22 @@ _PROPORTIONS = (
     ("hips", "leg", 0.05, 0.7),
     ("shoulders", "leg", 0.1, 1.1),
 )
+_LIMBS = {
+    "thigh": ("hip", "knee"),
+    "shin": ("knee", "ankle"),
+    "upper arm": ("shoulder", "elbow"),
+    "forearm": ("elbow", "wrist"),
+}
+_PARTS = {
+    "trunk": ("pelvis", "neck"),
+    "neck": ("neck", "head"),
+    "hips": ("left_hip", "right_hip"),
+    "shoulders": ("left_shoulder", "right_shoulder"),
+} | {
+    f"{side} {limb}": (f"{side}_{a}", f"{side}_{b}")
+    for side in ("left", "right")
+    for limb, (a, b) in _LIMBS.items()
+}
 _UNLIKE = 1.6  # times that a limb of one side may be longer than that of the other
 
 
@@ -50,11 +66,11 @@ def stands(joints: Float[np.ndarray, "22 3"]) -> bool:
 
 
 def toes_ahead(joints: Float[np.ndarray, "frames 22 3"]) -> float:
-    """How far toes and knees are before the legs, as a part of the stature.
+    """How far toes and knees are before the legs, in the unit of the joints.
 
     Before is what lies at a right angle to a leg and to the line of the hips, so the pose of the
-    body does not matter. On mocap it is above 0.05; the mirror image of a body has the same below
-    zero.
+    body does not matter. On mocap it is above 0.05 of the stature; the mirror image of a body has
+    the same below zero.
     """
     left = joints[:, joint("left_hip")] - joints[:, joint("right_hip")]
     ahead = np.zeros(len(joints))
@@ -64,7 +80,7 @@ def toes_ahead(joints: Float[np.ndarray, "frames 22 3"]) -> float:
         )
         for reach, leg in ((toes - ankle, knee - ankle), (knee - (hip + ankle) / 2, hip - ankle)):
             ahead += (reach * unit_vectors(np.cross(left, leg))).sum(axis=-1) / 2
-    return float(ahead.mean()) / stature(joints)
+    return float(ahead.mean())
 
 
 def check_bones(joints: Float[np.ndarray, "frames 22 3"]) -> None:
@@ -102,7 +118,7 @@ def check_proportions(joints: Float[np.ndarray, "frames 22 3"]) -> None:
                 f"found a {part} of {ratio:.2g} times the {other}, expected {least:g} to {most:g}: "
                 "this is not a human, or joints are taken for others"
             )
-    for limb in ("thigh", "shin", "upper arm", "forearm"):
+    for limb in _LIMBS:
         ratio = length[f"left {limb}"] / length[f"right {limb}"]
         if not 1 / _UNLIKE < ratio < _UNLIKE:
             raise InputError(
@@ -112,25 +128,16 @@ def check_proportions(joints: Float[np.ndarray, "frames 22 3"]) -> None:
 
 
 def _lengths(joints: Float[np.ndarray, "frames 22 3"]) -> dict[str, float]:
-    def between(a: str, b: str) -> float:
-        bone = joints[:, joint(a)] - joints[:, joint(b)]
-        return max(float(np.median(np.linalg.norm(bone, axis=-1))), 1e-12)
-
-    length = {
-        "trunk": between("pelvis", "neck"), "neck": between("neck", "head"),
-        "hips": between("left_hip", "right_hip"),
-        "shoulders": between("left_shoulder", "right_shoulder"),
-    }  # fmt: skip
-    for limb, (a, b) in {
-        "thigh": ("hip", "knee"), "shin": ("knee", "ankle"),
-        "upper arm": ("shoulder", "elbow"), "forearm": ("elbow", "wrist"),
-    }.items():  # fmt: skip
-        sides = {side: between(f"{side}_{a}", f"{side}_{b}") for side in ("left", "right")}
-        length |= {f"{side} {limb}": value for side, value in sides.items()}
-        length[limb] = (sides["left"] + sides["right"]) / 2
-    return length | {
-        "leg": length["thigh"] + length["shin"], "arm": length["upper arm"] + length["forearm"]
-    }  # fmt: skip
+    """Median lengths of the parts of a body, those of limbs for each side and for both."""
+    starts, ends = ([joint(pair[k]) for pair in _PARTS.values()] for k in (0, 1))
+    lengths = np.linalg.norm(joints[:, starts] - joints[:, ends], axis=-1)
+    medians = np.maximum(np.median(lengths, axis=0), 1e-12).tolist()
+    length = dict(zip(_PARTS, medians, strict=True))
+    for limb in _LIMBS:
+        length[limb] = (length[f"left {limb}"] + length[f"right {limb}"]) / 2
+    length["leg"] = length["thigh"] + length["shin"]
+    length["arm"] = length["upper arm"] + length["forearm"]
+    return length
 
 
 def unit_vectors(vectors: Float[np.ndarray, "*shape 3"]) -> Float[np.ndarray, "*shape 3"]:

@@ -137,14 +137,11 @@ def world_positions(
 
 
 def rest_pose(
-    animation: Animation, added: Sequence[Point] = ()
-) -> tuple[Float[np.ndarray, "points 3"], Float[np.ndarray, "joints 4"]]:
-    """Positions of all points at rest, and the rotations of the joints against the world."""
-    count = len(animation.names)
-    everything = range(count + len(added))
-    places = _with_points(animation.offsets[:, None].copy(), added, everything, animation)
-    turns = animation.rest_turns[:, None].copy()
-    whole = _forward_kinematics(animation, everything, turns, places, added)
+    animation: Animation,
+) -> tuple[Float[np.ndarray, "joints 3"], Float[np.ndarray, "joints 4"]]:
+    """Positions of all joints at rest, and their rotations against the world."""
+    places, turns = animation.offsets[:, None].copy(), animation.rest_turns[:, None].copy()
+    whole = _forward_kinematics(animation, range(len(animation.names)), turns, places, ())
     return whole[:, 0], turns[:, 0]
 
 
@@ -156,12 +153,13 @@ def starts_at_rest(animation: Animation, joints: Sequence[int]) -> bool:
     """
     if animation.num_frames < 4:
         return False
-    last = min(animation.num_frames, 600)
-    turns, _ = animation.local(joints, slice(0, last))
-    from_rest = _angles(turns[:, 0], animation.rest_turns[np.asarray(joints)])
+    first, _ = animation.local(joints, slice(0, 1))
+    from_rest = _angles(first[:, 0], animation.rest_turns[np.asarray(joints)])
+    if np.median(from_rest) > np.deg2rad(0.1):
+        return False
+    turns, _ = animation.local(joints, slice(0, 600))
     steps = _angles(turns[:, 1:], turns[:, :-1]).mean(axis=0)
-    leaps = steps[0] > 1.5 * np.percentile(steps[1:], 95) and steps[0] > np.deg2rad(1)
-    return bool(leaps and np.median(from_rest) < np.deg2rad(0.1))
+    return bool(steps[0] > max(1.5 * np.percentile(steps[1:], 95), np.deg2rad(1)))
 
 
 def _angles(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -21,6 +21,7 @@ from tmr.motion.anatomy import (
     toes_ahead,
     unit_vectors,
 )
+from tmr.motion.gait import FASTEST_WALK, walking_steps
 from tmr.motion.kinematics import across, bones
 from tmr.motion.resample import resample
 from tmr.motion.skeleton import JOINTS, joint
@@ -172,14 +173,27 @@ def normalize_recording(recording: Recording, overrides: Overrides) -> Take:
     check_bones(some)
     check_proportions(some)
     warnings = list(recording.warnings)
-    unit = _unit(stature(some), overrides.meters, recording.unit, warnings)
-    up = overrides.up or recording.up or up_axis(some, recording.rest, warnings)
+    height = stature(some)
+    unit = _unit(height, overrides.meters, recording.unit, warnings)
+    up = overrides.up or recording.up or up_axis(some / height, recording.rest, warnings)
     handedness = overrides.handedness or recording.handedness or "right"
     reading = Reading(recording.skeleton, len(recording.positions), fps, unit, up, handedness)
     joints = _upright(recording.positions, up, handedness) * unit
-    if overrides.handedness is None and recording.handedness is None:
-        _check_sides(joints[:: 1 + len(joints) // _LOOKED_AT])
-    return Take(resample(joints, fps), reading, (*warnings, *_oddities(joints, fps)))
+    ahead = toes_ahead(joints[:: 1 + len(joints) // _LOOKED_AT]) / (height * unit)
+    if ahead < -_FORWARD and overrides.handedness is None and recording.handedness is None:
+        raise InputError(
+            "knees and toes point backward: the axes are left-handed, or left and right are "
+            "exchanged; give handedness=left, or handedness=right if all is well"
+        )
+    warnings += _oddities(joints, fps, ahead)
+    clip = resample(joints, fps)
+    steps = walking_steps(clip)
+    if steps is not None and steps > FASTEST_WALK:
+        warnings.append(
+            f"a walk of {steps:.1f} steps a second, faster than people walk: if {fps:.4g} frames a "
+            "second are not true, give fps=NUMBER"
+        )
+    return Take(clip, reading, tuple(warnings))
 
 
 def up_axis(
@@ -192,7 +206,7 @@ def up_axis(
     Where they differ, it is the one whose floor, the lowest point of most frames, is nearest to
     zero: a body that lies is not stood up, and a rest pose that is no pose of a body does not
     count. Without a rest pose, y counts in its place if it alone has a floor at zero. What is not
-    certain is added to ``warnings``.
+    certain is added to ``warnings``. ``joints`` are in units of the stature.
     """
     moving, resting = _axis_of(body_axis(joints)), None
     if rest is not None and stands(rest):
@@ -224,9 +238,9 @@ def _axis_of(direction: Float[np.ndarray, " 3"]) -> str | None:
 
 
 def _floor(joints: Float[np.ndarray, "frames 22 3"], up: str) -> float:
-    """Height of the lowest point in a low frame, as a part of the stature."""
+    """Height of the lowest point in a low frame."""
     heights = _upright(joints, up, "right")[..., 1].min(axis=1)
-    return float(np.percentile(heights, 10)) / stature(joints)
+    return float(np.percentile(heights, 10))
 
 
 def _unit(height: float, given: float | None, stated: float | None, warnings: list[str]) -> float:
@@ -279,15 +293,7 @@ def _check_finite(positions: Float[np.ndarray, "frames 22 3"]) -> None:
         raise InputError(f"frame {frame}: the position of {JOINTS[which]} is NaN or infinite")
 
 
-def _check_sides(joints: Float[np.ndarray, "frames 22 3"]) -> None:
-    if toes_ahead(joints) < -_FORWARD:
-        raise InputError(
-            "knees and toes point backward: the axes are left-handed, or left and right are "
-            "exchanged; give handedness=left, or handedness=right if all is well"
-        )
-
-
-def _oddities(joints: Float[np.ndarray, "frames 22 3"], fps: float) -> list[str]:
+def _oddities(joints: Float[np.ndarray, "frames 22 3"], fps: float, ahead: float) -> list[str]:
     """What is possible but rare, each as half a sentence."""
     warnings = []
     some = joints[:: 1 + len(joints) // _LOOKED_AT]
@@ -311,7 +317,6 @@ def _oddities(joints: Float[np.ndarray, "frames 22 3"], fps: float) -> list[str]
     if speed.max(initial=0) > _FASTEST:
         frame = int(speed.argmax())
         warnings.append(f"the pelvis jumps at {speed[frame]:.0f} m/s in frame {frame + 1}")
-    ahead = toes_ahead(some)
     if ahead < -_FORWARD:
         warnings.append("knees and toes point backward; is the handedness right?")
     elif ahead < _FORWARD and _walks_backward(joints):

@@ -26,6 +26,7 @@ from tmr.motion.manifest import Manifest, Stamp
 SKIPPED = "skipped.csv"  # the report of what was left out, beside what was written
 
 _FILES_PER_PROCESS = 16  # fewer are done sooner than another process starts
+_FEW = 3  # files with the same warning that are named each
 
 Result = TypeVar("Result")
 
@@ -215,10 +216,9 @@ def _log(what: str, outcomes: Sequence[Outcome], summary: Summary, report: Path)
     readings = Counter(outcome.reading for outcome in outcomes if outcome.reading)
     for reading, count in readings.most_common():
         log.info("%s: %d files read as %s", what, count, reading)
+    _log_warnings(what, outcomes)
     left_out = []
     for outcome in outcomes:
-        for warning in outcome.warnings:
-            log.warning("%s: %s", outcome.source, warning)
         if outcome.skipped:
             log.warning("%s: skipped, %s", outcome.source, outcome.skipped)
             left_out.append((outcome.source, f"skipped, {outcome.skipped}"))
@@ -241,3 +241,17 @@ def _log(what: str, outcomes: Sequence[Outcome], summary: Summary, report: Path)
         summary.already_done,
         summary.skipped,
     )
+
+
+def _log_warnings(what: str, outcomes: Sequence[Outcome]) -> None:
+    """Log what is odd about files; what many have in common is one line."""
+    files: dict[str, list[Path]] = {}
+    for outcome in outcomes:
+        for warning in outcome.warnings:
+            files.setdefault(warning, []).append(outcome.source)
+    for warning, sources in files.items():
+        if len(sources) > _FEW:
+            log.warning("%s: %d files, such as %s: %s", what, len(sources), sources[0], warning)
+        else:
+            for source in sources:
+                log.warning("%s: %s", source, warning)

@@ -20,7 +20,7 @@ from tmr.motion.file_jobs import SKIPPED, Folder, Job, Outcome, Summary, attempt
 from tmr.motion.folders import FoundFiles, find_files
 from tmr.motion.manifest import MANIFEST, Manifest, Stamp, digest_of, fingerprint
 from tmr.motion.overrides_table import TABLE, read_overrides
-from tmr.motion.read import READERS, check_readable, read_motion
+from tmr.motion.read import READERS, check_readable, read_motion, sources_of
 from tmr.motion.readers.npy import POSE_DATA, load_npy, x_is_negated
 from tmr.motion.skeleton import NUM_JOINTS
 
@@ -68,7 +68,7 @@ def import_folder(
     _refuse_clashes(names, target)
     settings = _settings(found.files, source, overrides or Overrides())
     jobs = [
-        Job(names[file], (file,), (target / names[file],), given, _fingerprint_of(given))
+        Job(names[file], _sources(file), (target / names[file],), given, _fingerprint_of(given))
         for file, given in settings.items()
     ]
     folder = Folder(Manifest(target), jobs, lambda name: [target / name])
@@ -168,6 +168,13 @@ def _settings(files: Sequence[Path], source: Path, default: Overrides) -> dict[P
     for given in dict.fromkeys(settings.values()):
         check_readable([file for file in files if settings[file] == given], given)
     return settings
+
+
+def _sources(file: Path) -> tuple[Path, ...]:
+    try:
+        return sources_of(file)
+    except InputError:  # of this file alone, when its turn comes
+        return (file,)
 
 
 def _fingerprint_of(given: Overrides) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from tmr.errors import InputError
-from tmr.motion.animation import Animation, rest_pose, starts_at_rest, world_positions
+from tmr.motion.animation import Animation, starts_at_rest, world_positions
 from tmr.motion.conventions import NoMotion, Overrides, Recording, Take, normalize_recording
 from tmr.motion.features import NUM_FEATURES, joints_to_features
 from tmr.motion.readers import fbx, gltf
@@ -160,8 +160,7 @@ def _map_animation(
     if animation.num_frames <= first:
         raise NoMotion("holds a T-pose and no motion" if first else "holds no frame")
     positions = found.select(world_positions(animation, found.points, found.added, first))
-    places, _ = rest_pose(animation, found.added)
-    rest = found.select(places[None, found.points])[0]
+    rest = None if found.rest is None else found.select(found.rest[None, found.points])[0]
     return Recording(
         positions, found.name, animation.fps, profile.unit or unit, profile.up or up,
         rest=rest, warnings=tuple(warnings),

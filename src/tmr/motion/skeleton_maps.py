@@ -40,7 +40,7 @@ _COLLARS = ("left_collar", "right_collar")
 _FEET = ("left_foot", "right_foot")
 # Of the leg's length: a point below the ankle is taken for the toes if it is at least so far from
 # the line of the shin; where there is none, toes are made so far before and below the ankle.
-_TOES_APART, _TOES_AHEAD, _TOES_BELOW = 0.05, 0.16, 0.075
+_TOES_APART, TOES_AHEAD, TOES_BELOW = 0.05, 0.16, 0.075
 
 _PREFIX = re.compile(r"^(.*[:|]|mixamorig\d*_|[mf]_avg_)")  # names of scenes and figures
 
@@ -91,13 +91,17 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class SkeletonMap:
-    """Which points of one skeleton are our joints, and what its profile states about the file."""
+    """Which points of one skeleton are our joints, and what its profile states about the file.
+
+    ``rest`` has all points in the rest pose of the skeleton.
+    """
 
     name: str
     roles: Roles
-    added: tuple[Point, ...]
-    profile: Profile
-    warnings: tuple[str, ...]
+    added: tuple[Point, ...] = ()
+    profile: Profile = Profile({})
+    warnings: tuple[str, ...] = ()
+    rest: Float[np.ndarray, "points 3"] | None = None
 
     @property
     def points(self) -> list[int]:
@@ -262,8 +266,8 @@ def map_skeleton(animation: Animation, wanted: str | None = None) -> SkeletonMap
                 f"{error}; found {_some(names)}. Known profiles are {_known()}; one of your own "
                 "is given as profile=FILE.yaml"
             ) from None
-    added = _complete(roles, animation, warnings)
-    return SkeletonMap(name, roles, added, profile, tuple(warnings))
+    places, added = _complete(roles, animation, warnings)
+    return SkeletonMap(name, roles, added, profile, tuple(warnings), places)
 
 
 def _typical_places(animation: Animation) -> Float[np.ndarray, "points 3"]:
@@ -292,10 +296,16 @@ def _check_hierarchy(roles: Roles, animation: Animation) -> None:
                     )
 
 
-def _complete(roles: Roles, animation: Animation, warnings: list[str]) -> tuple[Point, ...]:
-    """Add head and toes that are missing, or that are no points of their own, to the roles."""
+def _complete(
+    roles: Roles, animation: Animation, warnings: list[str]
+) -> tuple[Float[np.ndarray, "points 3"], tuple[Point, ...]]:
+    """Add head and toes that are missing, or that are no points of their own, to the roles.
+
+    All points at rest, and those of them that the file lacks.
+    """
     places, turns = rest_pose(animation)
     added: list[Point] = []
+    made: list[np.ndarray] = []
     leg = [roles.joints[f"left_{name}"][0] for name in ("hip", "knee", "ankle")]
     length = float(np.linalg.norm(np.diff(places[leg], axis=0), axis=-1).sum())
     if length == 0:
@@ -323,11 +333,12 @@ def _complete(roles: Roles, animation: Animation, warnings: list[str]) -> tuple[
         # None is there: before the foot, at a right angle to shin and hips.
         ahead = np.cross(across, shin)
         ahead = ahead / max(np.linalg.norm(ahead), 1e-12)
-        toes = places[ankle] + length * (_TOES_AHEAD * ahead - _TOES_BELOW * shin)
+        toes = places[ankle] + length * (TOES_AHEAD * ahead - TOES_BELOW * shin)
         carrier = ankle if animation.names[ankle] else animation.parents[ankle]
         offset = rotations.rotate(rotations.inverse(turns[carrier]), toes - places[carrier])
         roles.joints[foot] = (len(animation.names) + len(added),)
         added.append(Point(carrier, tuple(offset.tolist())))
+        made.append(toes)
     if added:
         warnings.append("the feet have no toes: they are put before the ankles")
     if "head" not in roles.joints:
@@ -336,7 +347,7 @@ def _complete(roles: Roles, animation: Animation, warnings: list[str]) -> tuple[
         if not tips:
             raise InputError("no joint or End Site for the head above the neck")
         roles.joints["head"] = (tips[0],)
-    return tuple(added)
+    return np.concatenate([places, np.array(made).reshape(-1, 3)]), tuple(added)
 
 
 def _below(animation: Animation, joint: int) -> list[int]:
@@ -401,6 +412,7 @@ def _known() -> str:
     return _list(PROFILES)
 
 
+@cache
 def _plain(name: str) -> str:
     name = _PREFIX.sub("", name).lower()
     return re.sub(r"^(l|r)(eft|ight)_", r"\1_", name)

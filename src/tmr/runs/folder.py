@@ -16,6 +16,7 @@ import orjson
 from tmr.data import Normalizer, TextMotionData
 from tmr.errors import InputError
 from tmr.io import write_json
+from tmr.runs.build import check_config
 from tmr.runs.legacy_tmr import is_published, translate, with_present_names
 
 log = logging.getLogger(__name__)
@@ -101,8 +102,7 @@ class RunDir:
         """The run's config in this project's form; published folders are translated.
 
         Raises:
-            InputError: no such folder, no config, not JSON, or a config that names classes of
-                something else than this project.
+            InputError: no such folder, no config, not JSON, or one that `check_config` refuses.
         """
         if not self.root.is_dir():
             raise InputError(f"no run folder at {self.root}; give run_dir=FOLDER, with config.json")
@@ -127,29 +127,6 @@ class RunDir:
     def normalizer(self, data: TextMotionData) -> Normalizer:
         """The statistics in the folder, or the data set's where the folder has none."""
         return Normalizer.load(self.stats) if self.stats.is_dir() else data.normalizer()
-
-
-def check_config(config: Mapping[str, Any]) -> None:
-    """InputError unless the config has data, language model and model and names only our classes.
-
-    A run folder comes from elsewhere and its ``_target_`` names are called: ours alone may be.
-    """
-    missing = [part for part in ("data", "language_model", "model") if part not in config]
-    if missing:
-        raise InputError(f"it has no {', '.join(missing)}; is this the config of a run folder?")
-    for target in targets(config):
-        if not str(target).startswith("tmr."):
-            raise InputError(f"it names {target!r}, which is no class of this project")
-
-
-def targets(node: object) -> list[object]:
-    """Every ``_target_`` in a config."""
-    if isinstance(node, Mapping):
-        own = [node["_target_"]] if "_target_" in node else []
-        return own + [target for value in node.values() for target in targets(value)]
-    if isinstance(node, list):
-        return [target for value in node for target in targets(value)]
-    return []
 
 
 def environment() -> dict[str, Any]:

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import omegaconf
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -25,13 +24,21 @@ log = logging.getLogger(__name__)
 
 MODULES = ("motion_encoder", "text_encoder", "motion_decoder")  # null: a model without decoder
 
-# Published checkpoints keep their config as OmegaConf objects: plain containers, safe to unpickle.
-SAFE = [
-    omegaconf.DictConfig,
-    omegaconf.ListConfig,
-    omegaconf.base.ContainerMetadata,
-    omegaconf.base.Metadata,
-    omegaconf.nodes.AnyNode,
+
+class _Ignored:
+    """Stands for the config in a published checkpoint, whose content is not used."""
+
+    def __setstate__(self, state: object) -> None:
+        pass
+
+
+# Published checkpoints keep their config as OmegaConf objects beside the weights.
+SAFE: list[Any] = [
+    (_Ignored, "omegaconf.dictconfig.DictConfig"),
+    (_Ignored, "omegaconf.listconfig.ListConfig"),
+    (_Ignored, "omegaconf.base.ContainerMetadata"),
+    (_Ignored, "omegaconf.base.Metadata"),
+    (_Ignored, "omegaconf.nodes.AnyNode"),
     typing.Any,
     defaultdict,
     dict,

@@ -34,6 +34,7 @@ export class Clip {
     this.duration = (this.frames - 1) / this.fps;
     this.now = new Float32Array(3 * this.joints);
     this.middles = this.smoothPath(this.fps / 2);
+    this.reach = this.extent();
   }
 
   /** Joint positions in meters at a time in seconds. */
@@ -59,6 +60,21 @@ export class Clip {
     const place = Math.min(Math.max(seconds, 0), this.duration) * this.fps;
     const frame = Math.min(Math.floor(place), Math.max(this.frames - 2, 0));
     return [frame, Math.min(frame + 1, this.frames - 1), place - frame];
+  }
+
+  /** How far the body ever is from where the camera looks: meters up, down and aside. */
+  extent() {
+    const reach = { up: 0, down: 0, aside: 0 };
+    for (let frame = 0; frame < this.frames; frame++) {
+      for (let joint = 0; joint < this.joints; joint++) {
+        const first = 3 * (this.joints * frame + joint);
+        const [x, y, z] = [0, 1, 2].map((axis) => this.millimeters[first + axis] / 1000);
+        reach.up = Math.max(reach.up, y);
+        reach.down = Math.min(reach.down, y);
+        reach.aside = Math.max(reach.aside, Math.hypot(x - this.middles[2 * frame], z - this.middles[2 * frame + 1]));
+      }
+    }
+    return reach;
   }
 
   smoothPath(reach) {

@@ -3,7 +3,8 @@
 
 import { CHEST, EYE, GROUND, HEAD, SUN, bones, radii } from "./clip.js";
 
-const DISTANCE = 4.1;
+const NEAREST = 4.1; // meters from the camera to the person, and as many more as show all of a motion
+const FARTHEST = 9;
 const FOCAL = 1 / Math.tan((16 * Math.PI) / 180); // half the height of the picture sees 16 degrees
 const NEAR = 0.4;
 
@@ -13,8 +14,8 @@ const cross = (a, b) => [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a
 const unit = (a) => a.map((value) => value / Math.hypot(...a));
 
 // The camera stands still beside a person that stays in the middle; the ground moves below.
-const CAMERA = [EYE[0] * DISTANCE, CHEST + EYE[1] * DISTANCE, EYE[2] * DISTANCE];
-const AHEAD = unit(minus([0, CHEST, 0], CAMERA));
+const cameraAt = (distance) => [EYE[0] * distance, CHEST + EYE[1] * distance, EYE[2] * distance];
+const AHEAD = unit(minus([0, CHEST, 0], cameraAt(1)));
 const RIGHT = unit(cross(AHEAD, [0, 1, 0]));
 const ABOVE = cross(RIGHT, AHEAD);
 const LIGHT = unit([dot(SUN, RIGHT), -dot(SUN, ABOVE), 0]); // on the screen
@@ -41,6 +42,9 @@ export class Preview {
     this.limbs = limbs(skeleton);
     this.radii = radii(skeleton);
     this.head = skeleton.joints.indexOf("head");
+    const reach = Math.max(clip.reach.up - CHEST, CHEST - clip.reach.down, clip.reach.aside / 1.18) + 0.14;
+    this.camera = cameraAt(Math.min(Math.max(NEAREST, reach * FOCAL), FARTHEST));
+    this.fade = null;
     this.time = 0;
     this.drawn = null;
   }
@@ -86,14 +90,14 @@ export class Preview {
 
   /** Place on the canvas, and pixels of a meter there, of a point that [0, 0, 0] is the middle of. */
   project(point) {
-    const seen = minus(point, CAMERA);
+    const seen = minus(point, this.camera);
     const scale = (FOCAL * this.pixel) / Math.max(dot(AHEAD, seen), NEAR);
     return [this.canvas.width / 2 + dot(RIGHT, seen) * scale, this.pixel - dot(ABOVE, seen) * scale, scale];
   }
 
   /** Add a straight line to the path: only what is in front of the camera. */
   line(start, end) {
-    const [near, far] = [start, end].map((point) => dot(AHEAD, minus(point, CAMERA)) - NEAR);
+    const [near, far] = [start, end].map((point) => dot(AHEAD, minus(point, this.camera)) - NEAR);
     if (near < 0 && far < 0) return;
     const cut = (a, b, inside) => a.map((value, axis) => value + (b[axis] - value) * inside);
     if (near < 0) start = cut(start, end, near / (near - far));

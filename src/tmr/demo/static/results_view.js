@@ -1,23 +1,43 @@
 // The results view: what was found, as moving cards, a map or moments, and one large viewer beside it.
 // Gradio hands over a value (see tmr/demo/results_view.py) and gets events back.
 
+import { plain, watchRequests } from "./alerts.js";
 import { Clip, THEMES } from "./clip.js";
 import { LatentMap } from "./map.js";
 import { Preview } from "./preview.js";
 import { Surface, View, drawsInSoftware } from "./scene.js";
+import { Trim } from "./trim.js";
 
 const FLAT = 0.0005; // a curve that rises less says nothing
+const PAGE = 12; // cards that appear at once; more come by scrolling
 const LAYOUT = `
   <section class="results-view">
-    <header class="results-head" aria-live="polite"><h2></h2><p></p></header>
+    <header class="results-head">
+      <div aria-live="polite"><h2></h2><p class="note"></p></div>
+      <div class="list-tools">
+        <label>sort <select class="sort" aria-label="sort">
+          <option value="score">best first</option><option value="name">name</option>
+          <option value="long">longest</option><option value="short">shortest</option>
+        </select></label>
+        <label>show <input class="filter" type="search" placeholder="name, folder or caption" aria-label="show only what contains" /></label>
+        <span class="chosen">
+          <label class="check"><input class="choose-all" type="checkbox" /> all shown</label>
+          <button class="export-chosen" type="button" disabled>Export selected</button>
+        </span>
+      </div>
+    </header>
     <div class="results-body">
-      <div class="found"></div>
-      <aside class="viewer" tabindex="0" aria-label="3D viewer: space plays, arrow keys step">
+      <div class="list">
+        <details class="left-out" hidden><summary></summary><ul></ul></details>
+        <div class="found"></div>
+      </div>
+      <aside class="viewer" tabindex="0" aria-label="3D viewer: space plays, arrow keys step, i and o set in and out">
         <div class="view"><p class="hint">drag to turn · <span class="mouse">scroll</span><span class="touch">pinch</span> to zoom</p></div>
         <svg class="curve" viewBox="0 0 1000 100" preserveAspectRatio="none" role="img"
              aria-label="how well the sentence fits over time" hidden></svg>
         <p class="flat" hidden>so short a motion fits as a whole or not at all: there is no curve</p>
         <input class="scrub" type="range" min="0" max="1" step="0.001" value="0" aria-label="time" />
+        <div class="trim-place"></div>
         <div class="controls">
           <button class="play" type="button" aria-label="pause"></button>
           <output class="clock">0.0 / 0.0 s</output>
@@ -28,17 +48,20 @@ const LAYOUT = `
           <label class="check"><input class="follow" type="checkbox" checked /> follow</label>
           <button class="reset" type="button">reset view</button>
         </div>
+        <div class="exports">
+          <a data-format="bvh" title="for animation software; cut from the recorded file where that is BVH">BVH</a>
+          <a data-format="glb" title="in meters, animated">GLB</a>
+          <a data-format="npy" title="the features, for programs">NPY</a>
+          <a data-format="gif" title="for slides, 20 seconds at most">GIF</a>
+          <label title="of BVH that is not cut from a recorded BVH file: Maya and Unreal read centimeters, Blender meters">BVH in
+            <select class="unit" aria-label="unit of BVH"><option value="cm">cm</option><option value="m">m</option></select></label>
+          <label class="check"><input class="origin" type="checkbox" /> at the origin</label>
+          <button class="more" type="button">More like this</button>
+        </div>
         <div class="detail">
           <h3 class="title"></h3>
           <ul class="others"></ul>
           <dl class="facts"></dl>
-          <div class="exports">
-            <button class="more" type="button">More like this</button>
-            <a data-format="bvh" title="for motion-capture software">BVH</a>
-            <a data-format="glb" title="opens in Blender, animated">GLB</a>
-            <a data-format="npy" title="the features, for programs">NPY</a>
-            <a data-format="gif" title="for slides">GIF</a>
-          </div>
           <details class="words"><summary>Sentences that fit this motion</summary><ol></ol></details>
         </div>
       </aside>
@@ -46,19 +69,21 @@ const LAYOUT = `
   </section>`;
 
 /** Build the results view inside a Gradio component and keep it in step with the component's value. */
-export async function mount({ element, props, watch, more, ready }) {
+export async function mount({ element, props, watch, more, ask, ready }) {
+  watchRequests();
   const trial = document.createElement("canvas").getContext("webgl2");
   if (!trial) {
     element.textContent = "This browser shows no 3D: switch on WebGL, or try another browser.";
     return;
   }
-  const view = new ResultsView(element, props.skeleton, more, drawsInSoftware(trial));
+  const view = new ResultsView(element, props.skeleton, { more, ask }, drawsInSoftware(trial));
   element.resultsView = view;
   watch("value", () => view.show(props.value));
   await view.show(props.value);
   await Promise.allSettled(view.cards.map(({ item }) => view.load(item)));
   await seen();
   ready();
+  view.askAddress();
 }
 
 /** Until what was last changed is on the screen. */
@@ -67,15 +92,18 @@ function seen() {
 }
 
 class ResultsView {
-  constructor(element, skeleton, more, software) {
+  constructor(element, skeleton, { more, ask }, software) {
     element.innerHTML = LAYOUT;
     this.root = element.querySelector(".results-view");
     this.skeleton = skeleton;
     this.more = more;
+    this.ask = ask;
+    this.chosen = new Set();
     this.clips = new Map();
     this.cards = [];
     this.large = new View(this.part(".view"), software);
     this.large.onframe = () => this.tick();
+    this.trim = new Trim(this.part(".trim-place"), () => this.trimmed(), (seconds) => this.look(seconds));
     this.surface = new Surface(this.large, software);
     this.reduced = window.matchMedia("(prefers-reduced-motion: reduce)");
     this.listen();
@@ -110,7 +138,14 @@ class ResultsView {
       const box = event.currentTarget.getBoundingClientRect();
       this.jump(((event.clientX - box.left) / box.width) * this.large.clip.duration);
     };
-    this.part(".viewer").onkeydown = (event) => this.key(event);
+    for (const name of [".unit", ".origin"]) this.part(name).onchange = () => this.linkExports();
+    this.part(".sort").onchange = () => this.list();
+    this.part(".filter").oninput = () => this.list();
+    this.part(".choose-all").onchange = (event) => this.chooseAll(event.target.checked);
+    this.part(".export-chosen").onclick = () => this.exportChosen();
+    document.addEventListener("keydown", (event) => this.key(event));
+    window.addEventListener("popstate", () => this.askAddress());
+    this.end = new IntersectionObserver((seen) => seen.some((entry) => entry.isIntersecting) && this.showMore());
     this.reduced.onchange = () => {
       for (const { view } of this.cards) view.playing = !this.calm;
     };
@@ -118,14 +153,22 @@ class ResultsView {
   }
 
   key(event) {
-    if (event.target !== event.currentTarget || !this.large.clip) return;
+    const typing = event.target.closest?.("input:not([type=range]):not([type=checkbox]), textarea, select, [contenteditable], [role=tab], [role=slider]");
+    const pressing = event.key === " " && event.target.closest?.("button, a, summary, input");
+    if (typing || pressing || event.ctrlKey || event.metaKey || event.altKey || !this.large.clip) return;
+    if (event.target.type === "range" && event.key.startsWith("Arrow")) return;
     const step = 1 / this.skeleton.fps;
     const actions = {
       " ": () => this.play(!this.large.playing),
       ArrowLeft: () => this.step(-step),
       ArrowRight: () => this.step(step),
-      Home: () => this.seek(0),
-      End: () => this.seek(this.large.clip.duration),
+      Home: () => this.seek(this.trim.in),
+      End: () => this.seek(this.trim.out),
+      i: () => this.trim.set(this.large.time, this.trim.out),
+      o: () => this.trim.set(this.trim.in, this.large.time),
+      j: () => this.neighbor(1),
+      k: () => this.neighbor(-1),
+      f: () => this.large.resetCamera(),
       r: () => this.large.resetCamera(),
     };
     const action = actions[event.key];
@@ -134,13 +177,56 @@ class ResultsView {
     action();
   }
 
+  /** The card before or behind the chosen one. */
+  neighbor(step) {
+    const place = this.cards.findIndex(({ item }) => item === this.item) + step;
+    if (place >= this.cards.length) this.showMore();
+    const next = this.cards[place];
+    if (!next) return;
+    next.card.scrollIntoView({ block: "nearest" });
+    this.select(next.item, true);
+  }
+
   /** Show a value from the server: cards, a map, or the moments of one motion. */
   async show(value) {
     if (!value) return;
     this.value = value;
     this.root.dataset.kind = value.kind;
     this.part(".results-head h2").textContent = value.heading;
-    this.part(".results-head p").textContent = value.note;
+    this.part(".results-head .note").textContent = value.note;
+    this.part(".filter").value = "";
+    this.part(".sort").value = "score";
+    this.chosen.clear();
+    this.keepAddress(value.query);
+    this.tellLeftOut(value.left_out ?? []);
+    this.root.classList.toggle("empty", !value.items.length);
+    this.list();
+    if (value.items.length) await this.select(value.items[0]);
+    if (value.kind === "moments" && value.moments.length) {
+      this.trim.set(value.moments[0].start, value.moments[0].end);
+      this.seek(value.moments[0].start);
+    }
+    this.drawCurve();
+  }
+
+  /** The files of an import that cannot be used, and why. */
+  tellLeftOut(files) {
+    const box = this.part(".left-out");
+    box.hidden = !files.length;
+    box.open = files.length > 0 && files.length <= 8;
+    const advice = "A frame rate or up axis that is missing can be given in the Library tab; import again then.";
+    box.querySelector("summary").textContent = `${files.length} ${files.length === 1 ? "file was" : "files were"} left out`;
+    const rows = files.map(({ file, reason }) => {
+      const row = textNode("li", plain(reason));
+      row.prepend(textNode("b", `${file}: `));
+      return row;
+    });
+    box.querySelector("ul").replaceChildren(...rows, ...(files.length ? [textNode("li", advice)] : []));
+  }
+
+  /** Show the items of the value again: sorted, and those that hold the text of the filter. */
+  list() {
+    const { value } = this;
     this.clearFound();
     const found = this.part(".found");
     if (value.kind === "map") {
@@ -148,11 +234,33 @@ class ResultsView {
     } else if (value.kind === "moments") {
       found.append(...value.moments.map((moment, place) => this.momentRow(moment, place)));
     } else {
-      found.append(...value.items.map((item) => this.card(item)));
+      const text = this.part(".filter").value.trim().toLowerCase();
+      const holds = (item) => [item.key, item.file, ...item.captions].join(" ").toLowerCase().includes(text);
+      const orders = {
+        name: (a, b) => a.key.localeCompare(b.key, undefined, { numeric: true }),
+        long: (a, b) => b.seconds - a.seconds,
+        short: (a, b) => a.seconds - b.seconds,
+      };
+      const order = orders[this.part(".sort").value];
+      const items = text ? value.items.filter(holds) : [...value.items];
+      this.waiting = order ? items.sort(order) : items;
+      this.shown = this.waiting.length;
+      this.showMore();
     }
-    this.root.classList.toggle("empty", !value.items.length);
-    if (value.items.length) await this.select(value.items[0]);
-    this.drawCurve();
+    this.countChosen();
+  }
+
+  /** The next cards; the rest waits until people scroll to the end of these. */
+  showMore() {
+    const sentinel = this.part(".found .end");
+    sentinel?.remove();
+    const next = (this.waiting ?? []).splice(0, PAGE);
+    this.part(".found").append(...next.map((item) => this.card(item)));
+    if (!this.waiting?.length) return;
+    const end = document.createElement("p");
+    end.className = "end";
+    this.part(".found").append(end);
+    this.end.observe(end);
   }
 
   clearFound() {
@@ -161,41 +269,85 @@ class ResultsView {
       card.view.dispose();
     }
     this.cards = [];
+    this.waiting = [];
+    this.end.disconnect();
     this.map?.dispose();
     this.map = null;
     this.part(".found").replaceChildren();
   }
 
   card(item) {
-    const card = document.createElement("button");
-    card.type = "button";
-    card.className = "card";
+    const box = document.createElement("div");
+    box.className = "card-box";
+    box.innerHTML = `
+      <button type="button" class="card">
+        <span class="preview"></span>
+        <span class="caption"></span>
+        <span class="meta"><span class="key"></span><span class="badge"></span><span class="seconds"></span></span>
+      </button>
+      <input class="choose" type="checkbox" />`;
+    const card = box.querySelector(".card");
     card.dataset.key = item.key;
     card.title = item.file;
-    card.innerHTML = `
-      <span class="preview"></span>
-      <span class="badge"></span>
-      <span class="caption"></span>
-      <span class="meta"><span class="key"></span><span class="seconds"></span></span>`;
     const badge = item.score === null ? item.badge : item.score.toFixed(2);
     card.querySelector(".badge").textContent = badge;
     card.querySelector(".badge").hidden = !badge;
     card.querySelector(".caption").textContent = item.captions[0] ?? item.file;
-    card.querySelector(".key").textContent = item.key;
+    card.querySelector(".key").append(...inTheMiddle(item.key));
     card.querySelector(".seconds").textContent = `${item.seconds.toFixed(1)} s`;
     card.onclick = () => this.select(item, true);
+    const choose = box.querySelector(".choose");
+    choose.setAttribute("aria-label", `select ${item.key}`);
+    choose.checked = this.chosen.has(item);
+    choose.onchange = () => {
+      this.chosen[choose.checked ? "add" : "delete"](item);
+      this.countChosen();
+    };
     const view = new Preview(card.querySelector(".preview"));
     const rest = () => (view.playing = !this.calm);
     rest();
     card.onpointerenter = card.onfocus = () => (view.playing = true);
     card.onpointerleave = card.onblur = rest;
     this.surface.cards.add(view);
-    this.cards.push({ card, item, view });
+    this.cards.push({ card, item, view, choose });
+    card.setAttribute("aria-pressed", String(item === this.item));
     this.load(item).then(
       (clip) => this.surface.cards.has(view) && view.show(clip, this.skeleton, this.theme),
       () => card.classList.add("failed"),
     );
-    return card;
+    return box;
+  }
+
+  chooseAll(all) {
+    const shown = [...this.cards.map(({ item }) => item), ...(this.waiting ?? [])];
+    for (const item of shown) this.chosen[all ? "add" : "delete"](item);
+    for (const { choose, item } of this.cards) choose.checked = this.chosen.has(item);
+    this.countChosen();
+  }
+
+  countChosen() {
+    const button = this.part(".export-chosen");
+    button.disabled = !this.chosen.size;
+    button.textContent = this.chosen.size ? `Export ${this.chosen.size} selected` : "Export selected";
+    if (!this.chosen.size) this.part(".choose-all").checked = false;
+  }
+
+  /** The selected motions in one zip file, the one in the viewer as it is cut there. */
+  async exportChosen() {
+    const inOrder = this.value.items.filter((item) => this.chosen.has(item));
+    const items = inOrder.map((item) => ({ id: item.id, score: item.score, ...(item === this.item ? this.cut() : {}) }));
+    const body = JSON.stringify({ items, format: "bvh", unit: this.part(".unit").value, origin: this.part(".origin").checked });
+    const button = this.part(".export-chosen");
+    button.disabled = true;
+    button.textContent = "Exporting …";
+    const answer = await fetch("/api/export", { method: "POST", body, headers: { "Content-Type": "application/json" } }).catch(() => null);
+    this.countChosen();
+    if (!answer?.ok) return;
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(await answer.blob());
+    link.download = "motions.zip";
+    link.click();
+    URL.revokeObjectURL(link.href);
   }
 
   momentRow(moment, place) {
@@ -207,7 +359,10 @@ class ResultsView {
     row.querySelector("span").textContent = `${moment.start.toFixed(1)} to ${moment.end.toFixed(1)} s`;
     row.querySelector("i").textContent = moment.fit.toFixed(2);
     row.title = "how well the sentence fits: its score, and whether actions last that long";
-    row.onclick = () => this.jump(moment.start);
+    row.onclick = () => {
+      this.trim.set(moment.start, moment.end);
+      this.jump(moment.start);
+    };
     return row;
   }
 
@@ -237,6 +392,7 @@ class ResultsView {
     this.part(".viewer").classList.toggle("failed", !clip);
     if (!clip) return this.large.clear();
     this.large.show(clip, this.skeleton, this.theme);
+    this.trim.show(clip.duration, item);
     this.part(".scrub").max = clip.duration;
     if (byHand) this.play(true);
   }
@@ -245,18 +401,65 @@ class ResultsView {
     const [first, ...others] = item.captions;
     this.part(".title").textContent = first ?? item.key;
     this.part(".others").replaceChildren(...others.map((text) => textNode("li", text)));
-    const facts = { score: item.score?.toFixed(3), key: item.key, file: item.file, length: `${item.seconds.toFixed(2)} s` };
+    const kind = item.file.includes(".") ? item.file.split(".").pop().toUpperCase() : "";
+    const facts = {
+      score: item.score?.toFixed(3),
+      key: item.key,
+      file: item.file,
+      length: `${item.seconds.toFixed(2)} s`,
+      source: [kind, `${+item.fps.toFixed(2)} frames a second`].filter(Boolean).join(", "),
+    };
     this.part(".facts").replaceChildren(
       ...Object.entries(facts)
         .filter(([, value]) => value)
         .flatMap(([name, value]) => [textNode("dt", name), textNode("dd", value)]),
     );
-    for (const link of this.root.querySelectorAll("[data-format]")) {
-      link.href = `${item.url}?format=${link.dataset.format}`;
-      link.download = "";
-    }
+    this.linkExports();
     this.part(".words ol").replaceChildren();
     this.describe();
+  }
+
+  /** The part that is cut, in seconds of the file; nothing where that is all. */
+  cut() {
+    if (this.trim.whole) return {};
+    return { start: this.item.start + this.trim.in, end: this.item.start + this.trim.out };
+  }
+
+  trimmed() {
+    this.large.range = this.trim.whole ? null : [this.trim.in, this.trim.out];
+    if (this.item) this.linkExports();
+  }
+
+  look(seconds) {
+    this.play(false);
+    this.seek(seconds);
+  }
+
+  linkExports() {
+    const cut = Object.entries(this.cut()).map(([name, value]) => [name, value.toFixed(4)]);
+    for (const link of this.root.querySelectorAll("[data-format]")) {
+      const query = new URLSearchParams(cut);
+      if (link.dataset.format === "bvh") {
+        query.set("unit", this.part(".unit").value);
+        if (this.part(".origin").checked) query.set("origin", "true");
+      }
+      const id = this.item.id.split("/").map(encodeURIComponent).join("/");
+      link.href = `/api/motions/${id}.${link.dataset.format}${query.size ? `?${query}` : ""}`;
+      link.download = "";
+    }
+  }
+
+  /** The address holds the sentence, so that a search can be shared and the back button works. */
+  keepAddress(query) {
+    if (!query) return;
+    const wanted = `?${new URLSearchParams(query)}`;
+    if (wanted !== location.search) history.pushState(null, "", wanted);
+  }
+
+  askAddress() {
+    const query = new URLSearchParams(location.search);
+    const [q, library] = [query.get("q"), query.get("library")];
+    if (q && q !== this.value?.query?.q) this.ask(q, library ?? "");
   }
 
   /** Fill the list of fitting sentences when it is open. */
@@ -294,6 +497,7 @@ class ResultsView {
   }
 
   jump(seconds) {
+    if (seconds < this.trim.in || seconds > this.trim.out) this.trim.set(0, this.large.clip.duration);
     this.seek(seconds);
     this.play(true);
   }
@@ -335,6 +539,12 @@ class ResultsView {
     }
     this.map?.draw();
   }
+}
+
+/** A name that is cut in its middle where room is short: takes differ at their ends. */
+function inTheMiddle(name) {
+  const tail = name.slice(-10);
+  return [textNode("span", name.slice(0, -10)), textNode("span", tail)];
 }
 
 function textNode(name, text) {

@@ -183,6 +183,7 @@ export class View {
     this.speed = 1;
     this.playing = true;
     this.follow = true;
+    this.range = null; // what is played, in seconds; null for all
     const sun = new THREE.DirectionalLight("#ffffff", 1.9);
     sun.position.fromArray(SUN);
     this.scene.add(sun, new THREE.HemisphereLight("#ffffff", "#9aa3af", 1.9));
@@ -222,8 +223,9 @@ export class View {
   /** Let time pass, or stay where it is, and put everything in its place. */
   advance(seconds) {
     if (this.playing) {
+      const [start, end] = this.range ?? [0, this.clip.duration];
       this.time += seconds * this.speed;
-      if (this.time > this.clip.duration) this.time = this.clip.duration > 0 ? this.time % this.clip.duration : 0;
+      if (this.time > end || this.time < start) this.time = start;
     }
     if (this.follow) {
       const before = this.middle.clone();

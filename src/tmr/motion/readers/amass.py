@@ -1,8 +1,10 @@
-"""Body-model parameters in .npz files, as AMASS has them: SMPL-H, SMPL-X or SMPL.
+"""Body-model parameters in .npz files, of AMASS and of tools that see bodies in videos.
 
-Joints come from the functions of the ``smplx`` package (not for commercial use, so it is not
-among our requirements) and the user's own body-model files. Only what places the first 22 joints
-is computed: the shaped rest joints and the rotations along the skeleton, no skin.
+SMPL-H, SMPL-X and SMPL: ``poses`` in one array, or the rotation of the root (``root_orient``,
+``global_orient``) beside that of the body (``pose_body``, ``body_pose``). Joints come from the
+functions of the ``smplx`` package (not for commercial use, so it is not among our requirements)
+and the user's own body-model files. Only what places the first 22 joints is computed: the shaped
+rest joints and the rotations along the skeleton, no skin.
 """
 
 from functools import lru_cache
@@ -12,6 +14,7 @@ from types import ModuleType
 import numpy as np
 import torch
 from jaxtyping import Float
+from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from tmr.errors import InputError
@@ -27,8 +30,17 @@ _SITES = {
     "smplx": "https://smpl-x.is.tue.mpg.de",
 }
 _GENDERS = ("male", "female", "neutral")
-_RATES = ("mocap_framerate", "mocap_frame_rate")
+_RATES = ("mocap_framerate", "mocap_frame_rate", "mocap_fps", "frame_rate", "framerate", "fps")
+# The names that files have for one thing, those that count first at the beginning.
+_POSES = ("poses", "pose_world", "pose", "pred_pose", "pred_poses", "smpl_poses", "fullpose")
+_ROOT = ("root_orient", "global_orient", "pred_global_orient", "pred_root_orient")
+_BODY = ("pose_body", "body_pose", "pred_body_pose", "pred_pose_body")
+_TRANS = ("trans", "transl", "trans_world", "pred_trans", "pred_transl", "smpl_trans",
+          "pred_cam_t")  # fmt: skip
+_BETAS = ("betas", "pred_betas", "shape", "pred_shape")
+_AMASS = ("poses", "root_orient", "trans")  # names of AMASS, which has Z up
 _PARTS_OF_MODEL = ("v_template", "shapedirs", "J_regressor", "kintree_table")
+_SAME_SHAPE = 0.1  # standard deviations of a shape component that change nothing to be seen
 _CHUNK = 4096  # frames at once, so that memory does not grow with the length of a file
 
 
@@ -46,29 +58,108 @@ def check_ready(body_models: str | None) -> Path:
 
 
 def read_amass(path: Path, body_models: str | None) -> Recording:
-    """The joints of an AMASS file, posed by its body model, in meters and Z up.
+    """Read the joints of a file of body-model parameters, posed by its body model, in meters.
 
     ``body_models`` is the folder of body-model files: MODEL/GENDER/model.npz as in the archives of
-    the MANO site, or MODEL_GENDER.npz as ``smplx`` names them. Raises InputError for a damaged
-    file and where the model or the package is missing, and NoMotion for files of a body shape.
+    the MANO site, or MODEL_GENDER.npz as ``smplx`` names them. Files of AMASS have Z up; those of
+    tools for videos do not state it.
+
+    Raises:
+        InputError: the file is damaged, or the model or the package is missing.
+        NoMotion: a file of a body shape.
     """
-    arrays = load_npz(path, ("poses", "trans", "betas", "gender", *_RATES))
-    if "poses" not in arrays and "betas" in arrays:
+    arrays = load_npz(path, (*_POSES, *_ROOT, *_BODY, *_TRANS, *_BETAS, "gender", *_RATES))
+    if not any(name in arrays for name in (*_POSES, *_ROOT, *_BODY)) and _name(arrays, _BETAS):
         raise NoMotion("a body shape without poses")
-    poses, trans = numbers(arrays, "poses"), numbers(arrays, "trans")
-    betas = numbers(arrays, "betas").reshape(-1)
-    if poses.ndim != 2 or poses.shape[1] not in _MODELS:
+    warnings: list[str] = []
+    models, poses, stated = _poses(arrays)
+    trans_name = _name(arrays, _TRANS)
+    if trans_name is None:
+        raise InputError(f"no array {_TRANS[0]!r}")
+    trans = numbers(arrays, trans_name).reshape(-1, 3)
+    if len(trans) != len(poses):
         raise InputError(
-            f"found poses of shape {poses.shape}, expected (frames, "
-            f"{' or '.join(map(str, _MODELS))})"
+            f"found {trans_name} of shape {arrays[trans_name].shape}, expected ({len(poses)}, 3)"
         )
-    if trans.shape != (len(poses), 3):
-        raise InputError(f"found trans of shape {trans.shape}, expected ({len(poses)}, 3)")
-    name, gender = _MODELS[poses.shape[1]], _gender(arrays)
-    model = _model_file(check_ready(body_models), name, gender)
-    rest = _rest_joints(model, tuple(betas.tolist()))
-    positions = _posed(poses[:, : 3 * NUM_JOINTS], rest) + trans[:, None]
-    return Recording(positions, f"{name} {gender}", _rate(arrays), 1.0, "z")
+    betas = _betas(arrays, len(poses), warnings)
+    folder, gender = check_ready(body_models), _gender(arrays)
+    name, model = _model_file(folder, models, gender)
+    positions = _posed(poses, _rest_joints(model, tuple(betas.tolist()))) + trans[:, None]
+    up = "z" if stated in _AMASS and trans_name in _AMASS else None
+    return Recording(
+        positions, f"{name} {gender}", _rate(arrays), 1.0, up, warnings=tuple(warnings)
+    )
+
+
+def _poses(
+    arrays: dict[str, np.ndarray],
+) -> tuple[tuple[str, ...], Float[np.ndarray, "frames 66"], str]:
+    """The body models that fit, the rotation vectors of 22 joints, and the name they stand by."""
+    root, body = _name(arrays, _ROOT), _name(arrays, _BODY)
+    name = _name(arrays, _POSES)
+    if name is not None:
+        poses = _rotation_vectors(arrays, name)
+        if poses.shape[1] not in _MODELS:
+            raise InputError(
+                f"found {name} of shape {arrays[name].shape}, expected (frames, "
+                f"{' or '.join(map(str, _MODELS))})"
+            )
+        return (_MODELS[poses.shape[1]],), poses[:, : 3 * NUM_JOINTS], name
+    if root is None or body is None:
+        found = root or body
+        raise InputError(
+            "no array 'poses'"
+            if found is None
+            else f"found {found!r} alone, expected poses, or root_orient and pose_body"
+        )
+    turns, rest = _rotation_vectors(arrays, root), _rotation_vectors(arrays, body)
+    sizes = {63: ("smplx", "smplh"), 69: ("smpl",)}
+    if turns.shape[1] != 3 or rest.shape[1] not in sizes or len(turns) != len(rest):
+        raise InputError(
+            f"found {root} of shape {arrays[root].shape} and {body} of shape "
+            f"{arrays[body].shape}, expected (frames, 3) and (frames, 63 or 69)"
+        )
+    poses = np.concatenate([turns, rest[:, : 3 * NUM_JOINTS - 3]], axis=1)
+    return sizes[rest.shape[1]], poses, root
+
+
+def _rotation_vectors(
+    arrays: dict[str, np.ndarray], name: str
+) -> Float[np.ndarray, "frames values"]:
+    """Rotation vectors, a row a frame, of an array of them or of rotation matrices."""
+    values = numbers(arrays, name)
+    if values.shape[-2:] == (3, 3) and values.ndim > 2:
+        matrices = values.reshape(-1, 3, 3)
+        if not np.allclose(matrices @ matrices.swapaxes(1, 2), np.eye(3), atol=1e-2):
+            raise InputError(f"found matrices in {name!r} that are no rotations")
+        return Rotation.from_matrix(matrices).as_rotvec().reshape(len(values), -1)
+    if values.ndim < 2:
+        raise InputError(f"found {name} of shape {values.shape}, expected a row a frame")
+    return values.reshape(len(values), -1)
+
+
+def _betas(
+    arrays: dict[str, np.ndarray], frames: int, warnings: list[str]
+) -> Float[np.ndarray, " shapes"]:
+    """The shape of the body; of one a frame, as tools for videos have them, the mean."""
+    name = _name(arrays, _BETAS)
+    if name is None:
+        raise InputError("no array 'betas'")
+    betas = numbers(arrays, name)
+    if betas.ndim < 2:
+        return betas.reshape(-1)
+    betas = betas.reshape(-1, betas.shape[-1])
+    if len(betas) not in (1, frames):
+        raise InputError(
+            f"found {name} of shape {arrays[name].shape}, expected one row or {frames}"
+        )
+    if np.ptp(betas, axis=0).max() > _SAME_SHAPE:
+        warnings.append(f"{name} change from frame to frame: read with their mean")
+    return betas.mean(axis=0)
+
+
+def _name(arrays: dict[str, np.ndarray], names: tuple[str, ...]) -> str | None:
+    return next((name for name in names if name in arrays), None)
 
 
 def _posed(
@@ -115,21 +206,29 @@ def _model(
     return torch.from_numpy(template), torch.from_numpy(shapes), torch.from_numpy(regressor)
 
 
-def _model_file(folder: Path, name: str, gender: str) -> Path:
-    names = Path(gender, "model.npz"), Path(f"{name.upper()}_{gender.upper()}.npz")
-    places = [folder / above / file for file in names for above in (name, "")]
-    for place in places:
-        if place.is_file():
-            return place
-        if place.with_suffix(".pkl").is_file():
-            raise InputError(
-                f"{place.with_suffix('.pkl')} is a pickle, which can run any program when it is "
-                f"opened: get the .npz file from {_SITES[name]}"
-            )
-    raise InputError(
-        f"no {gender} {name.upper()} model in {folder}: expected {places[0]} or "
-        f"{folder / name / names[1]}, from {_SITES[name]}"
+def _model_file(folder: Path, models: tuple[str, ...], gender: str) -> tuple[str, Path]:
+    """The first of the models that is there, and its file."""
+    for name in models:
+        for place in _model_places(folder, name, gender):
+            if place.is_file():
+                return name, place
+            if place.with_suffix(".pkl").is_file():
+                raise InputError(
+                    f"{place.with_suffix('.pkl')} is a pickle, which can run any program when it "
+                    f"is opened: get the .npz file from {_SITES[name]}"
+                )
+    expected = " or ".join(
+        str(place) for name in models for place in _model_places(folder, name, gender)[::2]
     )
+    wanted = " or ".join(name.upper() for name in models)
+    raise InputError(
+        f"no {gender} {wanted} model in {folder}: expected {expected}, from {_SITES[models[0]]}"
+    )
+
+
+def _model_places(folder: Path, name: str, gender: str) -> list[Path]:
+    names = Path(gender, "model.npz"), Path(f"{name.upper()}_{gender.upper()}.npz")
+    return [folder / above / file for file in names for above in (name, "")]
 
 
 def _gender(arrays: dict[str, np.ndarray]) -> str:

@@ -152,7 +152,7 @@ def _decode(content: bytes) -> tuple[str, list[str]]:
     text = text.rstrip("\x1a\0 \t\r\n")  # Ctrl-Z ended files on CP/M and DOS
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    if _COMMENT.search(text):
+    if any(mark in text for mark in ("#", "//", ";")) and _COMMENT.search(text):
         notes.append("lines that are comments are left out")
         text = _COMMENT.sub("", text)
     return text, notes

@@ -12,33 +12,32 @@ from jaxtyping import Float
 
 from tmr.errors import InputError
 from tmr.motion.conventions import Recording
-from tmr.motion.skeleton import FPS, NUM_JOINTS
+from tmr.motion.joint_layouts import select_joints
+from tmr.motion.skeleton import FPS
 
 POSE_DATA = "pose_data"  # the folder that HumanML3D's notebook writes
 _RIGHT_HANDED = "humanact12"  # the only part of it whose x is not negated
-_COUNTS = (NUM_JOINTS, 24, 52)  # the first 22 are the same
 
 
 def read_joints(path: Path) -> Recording:
-    """Read the joints of a .npy file of shape (frames, 22 or 24 or 52, 3).
+    """Read the joints of a .npy file of shape (frames, joints, 3).
 
-    Files below a folder ``pose_data`` are those of HumanML3D's notebook: 20 frames a second,
-    meters, Y up, left-handed.
+    Skeletons are those of :mod:`tmr.motion.joint_layouts`. Files below a folder ``pose_data`` are
+    those of HumanML3D's notebook: 20 frames a second, meters, Y up, left-handed.
 
     Raises:
-        InputError: the file is not such an array.
+        InputError: the file is not such an array, or its joints are those of no known skeleton.
     """
     joints = load_npy(path)
-    if joints.ndim != 3 or joints.shape[1] not in _COUNTS or joints.shape[2] != 3:
+    if joints.ndim != 3 or joints.shape[2] != 3:
         raise InputError(
-            f"found an array of shape {joints.shape}, expected joint positions (frames, joints, 3) "
-            f"with {', '.join(map(str, _COUNTS))} joints"
+            f"found an array of shape {joints.shape}, expected joint positions (frames, joints, 3)"
         )
     if joints.dtype.kind not in "fiu":
         raise InputError(f"found values of type {joints.dtype}, expected numbers")
-    positions = joints[:, :NUM_JOINTS].astype(np.float64)
+    skeleton, positions, warnings = select_joints(joints)
     if POSE_DATA not in path.parts:
-        return Recording(positions, f"SMPL with {joints.shape[1]} joints")
+        return Recording(positions, skeleton, warnings=warnings)
     handedness = "left" if x_is_negated(path) else "right"
     return Recording(positions, "HumanML3D pose_data", float(FPS), 1.0, "y", handedness)
 

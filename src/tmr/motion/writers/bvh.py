@@ -1,6 +1,7 @@
-"""BVH files: centimeters, 22 joints with our names, rest in T-pose."""
+"""BVH files: centimeters or meters, 22 joints with our names, rest in T-pose."""
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -9,53 +10,57 @@ from tmr.io import write_text
 from tmr.motion.rig import CHILDREN, T_POSE, Rig, rig_of
 from tmr.motion.skeleton import FPS, JOINTS
 
-UNITS_PER_METER = 100
+UNITS_PER_METER = {"cm": 100, "m": 1}
 END_SITE = 0.08  # meters from a joint without children to its End Site
 _POSITION = "Xposition Yposition Zposition"
 _ROTATION = "Zrotation Xrotation Yrotation"
 
 
-def write_bvh(path: Path | str, joints: Float[np.ndarray, "frames 22 3"]) -> None:
+def write_bvh(
+    path: Path | str, joints: Float[np.ndarray, "frames 22 3"], unit: Literal["cm", "m"] = "cm"
+) -> None:
     """Write a clip (meters, Y up, 20 frames a second) as a BVH file, atomically.
+
+    Maya and Unreal take a unit of the file for a centimeter, Blender for a meter.
 
     Read again, every joint is within 0.2 mm of where it was. A joint at the end of a bone whose
     length changes has position channels beside its rotations; on a skeleton of constant bone
     lengths only the pelvis has. Raises InputError for what :func:`rig_of` refuses.
     """
-    rig = rig_of(joints)
+    rig, scale = rig_of(joints), UNITS_PER_METER[unit]
     order: list[int] = []
-    lines = ["HIERARCHY", *_joint_lines(rig, 0, order, depth=0)]
-    columns = np.concatenate([_channels(rig, joint) for joint in order], axis=1)
+    lines = ["HIERARCHY", *_joint_lines(rig, scale, 0, order, depth=0)]
+    columns = np.concatenate([_channels(rig, scale, joint) for joint in order], axis=1)
     lines += ["MOTION", f"Frames: {len(columns)}", f"Frame Time: {1 / FPS:.6f}"]
     lines += [" ".join(f"{value:.6f}" for value in row) for row in columns.tolist()]
     write_text(path, "\n".join(lines) + "\n")
 
 
-def _joint_lines(rig: Rig, joint: int, order: list[int], depth: int) -> list[str]:
+def _joint_lines(rig: Rig, scale: int, joint: int, order: list[int], depth: int) -> list[str]:
     """The lines of a joint and all below it; ``order`` takes in the joints as they are listed."""
     order.append(joint)
     kinds = [_POSITION, _ROTATION] if rig.moving[joint] else [_ROTATION]
     inside = [
-        f"OFFSET {_numbers(rig.offsets[joint])}",
+        f"OFFSET {_numbers(scale * rig.offsets[joint])}",
         f"CHANNELS {3 * len(kinds)} {' '.join(kinds)}",
     ]
     for child in CHILDREN[joint]:
-        inside += _joint_lines(rig, child, order, depth + 1)
+        inside += _joint_lines(rig, scale, child, order, depth + 1)
     if not CHILDREN[joint]:
-        inside += ["End Site", "{", f"  OFFSET {_numbers(END_SITE * T_POSE[joint])}", "}"]
+        inside += ["End Site", "{", f"  OFFSET {_numbers(scale * END_SITE * T_POSE[joint])}", "}"]
     head = f"JOINT {JOINTS[joint]}" if depth else f"ROOT {JOINTS[joint]}"
     return [head, "{", *(f"  {line}" for line in inside), "}"]
 
 
-def _numbers(meters: Float[np.ndarray, "3"]) -> str:
-    return " ".join(f"{value:.6f}" for value in UNITS_PER_METER * meters)
+def _numbers(values: Float[np.ndarray, "3"]) -> str:
+    return " ".join(f"{value:.6f}" for value in values)
 
 
-def _channels(rig: Rig, joint: int) -> Float[np.ndarray, "frames channels"]:
+def _channels(rig: Rig, scale: int, joint: int) -> Float[np.ndarray, "frames channels"]:
     angles = _zxy_angles(rig.turns[:, joint])
     if not rig.moving[joint]:
         return angles
-    return np.concatenate([UNITS_PER_METER * rig.places[:, joint], angles], axis=1)
+    return np.concatenate([scale * rig.places[:, joint], angles], axis=1)
 
 
 def _zxy_angles(turns: Float[np.ndarray, "frames 4"]) -> Float[np.ndarray, "frames 3"]:

@@ -42,19 +42,22 @@ def write_gif(
         raise InputError("found no frame to draw; expected a clip of at least one frame")
     middle = joints[:, 0] * np.array([1.0, 0.0, 1.0])
     middle = gaussian_filter1d(middle.astype(np.float64), _FOLLOW_SIGMA, axis=0, mode="nearest")
-    pictures = [
-        _draw(joints[: frame + 1] - middle[frame], middle[frame], caption, size)
-        for frame in range(len(joints))
-    ]
+
+    def picture(frame: int) -> Image.Image:
+        return _draw(joints[: frame + 1] - middle[frame], middle[frame], caption, size)
+
     # One palette for all frames: colors that differ a little from frame to frame would flicker.
-    palette = pictures[len(pictures) // 2].quantize(_COLORS)
-    frames = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
+    palette = picture(len(joints) // 2).quantize(_COLORS)
+    frames = (
+        picture(frame).quantize(palette=palette, dither=Image.Dither.NONE)
+        for frame in range(len(joints))
+    )
     with atomic_path(path) as temporary:
-        frames[0].save(
+        next(frames).save(
             temporary,
             format="GIF",
             save_all=True,
-            append_images=frames[1:],
+            append_images=frames,
             duration=1000 // FPS,
             loop=0,
         )

@@ -1,0 +1,173 @@
+"""The HTTP API beside the page, for tools: search, and motions as files."""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from fastapi import FastAPI, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.background import BackgroundTask
+from starlette.responses import FileResponse, Response
+
+from tmr.demo import validation as checks
+from tmr.demo.export import MAX_ZIPPED, Part, Result, export, export_zip
+from tmr.demo.handlers import EVERYTHING, MAX_RESULTS, MAX_SECONDS, Handlers, Limits
+from tmr.demo.uploads import upload_folder
+from tmr.errors import InputError
+from tmr.search.query import MAX_QUERY_LENGTH
+
+API_URL = "/api"
+Format = Literal["bvh", "glb", "npy", "gif"]
+Unit = Literal["cm", "m"]
+Seconds = Annotated[float | None, Query(ge=0, le=24 * 3600, allow_inf_nan=False)]
+
+
+class Found(BaseModel):
+    """A motion, or a part of one, that fits a query."""
+
+    id: str = Field(description="names the motion in other calls: LIBRARY/KEY")
+    library: str
+    file: str = Field(description="the motion's file, below the folder of its library")
+    start: float = Field(description="seconds in the file")
+    end: float
+    score: float = Field(description="(1 + cosine) / 2 of the two latents")
+    caption: str
+
+
+class Results(BaseModel):
+    """What a search answers, best first."""
+
+    results: list[Found]
+
+
+class Chosen(BaseModel):
+    """A motion to export, or the seconds from ``start`` to ``end`` of its file."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    id: str = Field(max_length=checks.MAX_ID_LENGTH)
+    start: float | None = Field(None, ge=0, le=24 * 3600, allow_inf_nan=False)
+    end: float | None = Field(None, ge=0, le=24 * 3600, allow_inf_nan=False)
+    score: float | None = Field(None, ge=0, le=1)
+
+
+class Export(BaseModel):
+    """Motions that are to go into one zip file."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    items: list[Chosen] = Field(min_length=1, max_length=MAX_ZIPPED)
+    format: Format = "bvh"
+    unit: Unit = "cm"
+    origin: bool = False
+
+
+def build_api(handlers: Handlers) -> FastAPI:
+    """The application that is mounted at ``API_URL``; ``openapi.json`` there describes it."""
+    api = FastAPI(title="Motion search", docs_url=None, redoc_url=None)
+    session = handlers.session
+
+    @api.exception_handler(InputError)
+    def refuse(_: Request, error: Exception) -> Response:
+        return JSONResponse({"error": checks.message(str(error))}, 400)
+
+    @api.exception_handler(RequestValidationError)
+    def refuse_value(_: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"][1:])
+        return JSONResponse({"error": checks.message(f"{field}: {first['msg']}")}, 400)
+
+    @api.get("/docs", response_class=HTMLResponse, include_in_schema=False)
+    def documentation() -> str:
+        return _documentation(api.openapi())
+
+    @api.get("/search")
+    def search(
+        q: Annotated[str, Query(min_length=1, max_length=MAX_QUERY_LENGTH)],
+        k: Annotated[int, Query(ge=1, le=MAX_RESULTS)] = 12,
+        library: str = "",
+        split: str = EVERYTHING,
+        min_seconds: Annotated[float, Query(ge=0, le=MAX_SECONDS, allow_inf_nan=False)] = 0,
+    ) -> Results:
+        """The motions that fit a sentence, or a query such as `"walk" + 0.5 "angry"`."""
+        name = library or session.main.name
+        limits = Limits.checked(session, name, split, k, min_seconds)
+        hits = handlers.find(session.encode(q), limits)
+        found = [
+            Found(
+                id=f"{where}/{hit.entry.key}", library=where, file=hit.entry.file,
+                start=hit.entry.start, end=hit.entry.end, score=round(hit.score, 4),
+                caption=next(iter(hit.entry.captions), ""),
+            )
+            for where, hit in hits
+        ]  # fmt: skip
+        return Results(results=found)
+
+    @api.get("/motions/{id:path}.{format}", response_class=FileResponse)
+    def motion(
+        id: str,
+        format: Format,
+        start: Seconds = None,
+        end: Seconds = None,
+        unit: Unit = "cm",
+        origin: bool = False,
+    ) -> Response:
+        """A motion, or the seconds from `start` to `end` of its file, as a file.
+
+        BVH is cut from the source file where that is BVH. `unit` is that of other BVH files;
+        `origin` moves a cut file above the origin.
+        """
+        part = Part(checks.motion_id(id), start, end)
+
+        def write(folder: Path) -> Path:
+            return export(session, part, format, folder, unit == "m", origin)
+
+        return _file(write)
+
+    @api.post("/export", response_class=FileResponse)
+    def many(given: Export) -> Response:
+        """Several motions as one zip file, with a `results.csv`."""
+        results = [Result(Part(item.id, item.start, item.end), item.score) for item in given.items]
+
+        def write(folder: Path) -> Path:
+            path = folder / "motions.zip"
+            export_zip(session, results, given.format, path, given.unit == "m", given.origin)
+            return path
+
+        return _file(write)
+
+    return api
+
+
+def _file(write: Callable[[Path], Path]) -> FileResponse:
+    """The answer with a file that is written into a folder of its own, deleted once it is sent."""
+    folder = tempfile.TemporaryDirectory(prefix="motion-", dir=upload_folder())
+    try:
+        path = write(Path(folder.name))
+    except BaseException:
+        folder.cleanup()
+        raise
+    return FileResponse(path, filename=path.name, background=BackgroundTask(folder.cleanup))
+
+
+def _documentation(schema: dict[str, Any]) -> str:
+    """The calls of the API on a page without scripts; Swagger's would be fetched from elsewhere."""
+    rows = []
+    for path, methods in schema["paths"].items():
+        for method, call in methods.items():
+            parameters = "".join(
+                f"<li><code>{p['name']}</code>{' (needed)' if p.get('required') else ''}</li>"
+                for p in call.get("parameters", ())
+            )
+            rows.append(
+                f"<h2><code>{method.upper()} {API_URL}{path}</code></h2>"
+                f"<p>{call.get('description', '')}</p><ul>{parameters}</ul>"
+            )
+    return (
+        '<!doctype html><html lang="en"><title>Motion search: API</title>'
+        '<body style="font: 16px system-ui; max-width: 50em; margin: 2em auto; padding: 0 1em">'
+        f'<h1>Motion search: API</h1><p>All of it: <a href="openapi.json">openapi.json</a></p>'
+        f"{''.join(rows)}</body></html>"
+    )

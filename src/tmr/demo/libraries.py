@@ -1,0 +1,145 @@
+"""Libraries of folders that people import: kept in the run folder, found again after a restart."""
+
+import logging
+import re
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tmr.api import Model
+from tmr.errors import InputError
+from tmr.motion.conventions import Overrides
+from tmr.runs.libraries import library_folder
+from tmr.search.library import Library
+from tmr.search.sources import FolderSource
+
+log = logging.getLogger(__name__)
+
+FOLDER = "imported"
+RESERVED = ("uploads", "all libraries")
+Progress = Callable[[int, int], object]
+
+
+@dataclass
+class Libraries:
+    """The libraries of the page by their names: ``main``, and those of imported folders.
+
+    Two folders of one name are two libraries. A library lies in a folder of its name in the run
+    folder, or in memory where that cannot be written to. Methods may be called from several
+    threads.
+    """
+
+    model: Model
+    main: Library
+    by_name: dict[str, Library] = field(init=False)
+    stopping: threading.Event = field(default_factory=threading.Event)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.by_name = {self.main.name: self.main}
+        root = self._kept()
+        for path in sorted(root.iterdir() if root else ()):
+            try:
+                if path.is_dir():
+                    self.by_name.setdefault(path.name, Library.open(path, self.model))
+            except InputError as error:
+                log.warning("an imported library is left out: %s", error)
+
+    def __getitem__(self, name: str) -> Library:
+        """The library of a name; InputError when there is none."""
+        library = self.by_name.get(name)
+        if library is None:
+            raise InputError(f"no library {name[:60]!r}; there is {', '.join(self.by_name)}")
+        return library
+
+    def __iter__(self) -> Iterator[str]:
+        """The names, the main library's first."""
+        return iter(list(self.by_name))
+
+    def __len__(self) -> int:
+        """Number of libraries."""
+        return len(self.by_name)
+
+    def add(
+        self, folder: Path, progress: Progress, overrides: Overrides | None = None
+    ) -> tuple[str, Library]:
+        """The library of a folder and its name, brought up to date where there is one.
+
+        ``overrides`` is what the files do not state; given anew, all files are read again.
+
+        Raises:
+            InputError: no motion file there can be used, or the import was stopped.
+        """
+        folder = folder.resolve()
+        with self.lock:
+            name = self._name_of(folder)
+            self.stopping.clear()
+            library = Library.of_folder(
+                folder, self.model, self._kept(name),
+                overrides=overrides, overwrite=True, progress=self._watched(progress),
+            )  # fmt: skip
+            self.by_name[name] = library
+        return name, library
+
+    def put(self, library: Library) -> None:
+        """Show a library beside the others."""
+        self.by_name[library.name] = library
+
+    def refresh(self, name: str, progress: Progress) -> Library:
+        """Bring a library in step with its files."""
+        library = self[name]
+        with self.lock:
+            self.stopping.clear()
+            library.refresh(self._watched(progress))
+        return library
+
+    def remove(self, name: str) -> None:
+        """Forget an imported library; the motion files stay.
+
+        Raises:
+            InputError: no such library, or the one that the page was opened with.
+        """
+        if self[name] is self.main:
+            raise InputError(f"{name} is the library that the page was opened with; it stays")
+        with self.lock:
+            del self.by_name[name]
+            kept = self._kept(name)
+            if kept is not None:
+                shutil.rmtree(kept, ignore_errors=True)
+
+    def _kept(self, name: str = "") -> Path | None:
+        return library_folder(self.model.run, self.model.ckpt, str(Path(FOLDER, name)))
+
+    def _name_of(self, folder: Path) -> str:
+        for name, library in self.by_name.items():
+            source = library.source
+            if isinstance(source, FolderSource) and source.folder.resolve() == folder:
+                return name
+        plain = re.sub(r"[^\w .()-]+", "_", folder.name).strip(" .")[:80] or "motions"
+        names = [plain, f"{plain} ({folder.parent.name[:40]})"]
+        names += [f"{plain} ({number})" for number in range(2, 1000)]
+        taken = (*self.by_name, *RESERVED)
+        return next(name for name in names if name not in taken and "/" not in name)
+
+    def _watched(self, progress: Progress) -> Progress:
+        def report(done: int, total: int) -> None:
+            progress(done, total)
+            if self.stopping.is_set():
+                raise InputError("the import was stopped; import again to go on where it was")
+
+        return report
+
+
+def rate_shown(began: float) -> Callable[[int, int], str]:
+    """Says how far an import is: files done of all, files a second, and the time left."""
+
+    def text(done: int, total: int) -> str:
+        rate = done / max(time.monotonic() - began, 1e-3)
+        left = (total - done) / max(rate, 1e-6)
+        minutes = f"{left / 60:.0f} min" if left > 90 else f"{left:.0f} s"
+        return f"{done:,} of {total:,} files, {rate:.1f} a second, {minutes} left"
+
+    return text
