@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := outputs/quickstart
 ANNOTATIONS := datasets/annotations/synthetic/annotations.json
-STATS := stats/synthetic/guoh3dfeats/std.pt
+STATS := stats/synthetic/guoh3dfeats/statistics.safetensors
 STARTED := $(RUN)/config.json
 WEIGHTS := $(RUN)/last_weights/motion_encoder.pt
 MOTIONS := size.motions=1500
@@ -15,8 +15,8 @@ TRAINING := experiment=quickstart $(if $(EPOCHS),trainer.max_epochs=$(EPOCHS))
 
 quickstart: $(WEIGHTS)
 	$(BIN)/python retrieval.py run_dir=$(RUN)
-	$(BIN)/python search.py run_dir=$(RUN) text="a person waves with the left hand"
 	@echo "To see motions move: $(BIN)/python app.py, then open http://localhost:7860"
+	$(BIN)/python search.py run_dir=$(RUN) text="a person waves with the left hand" top=1
 
 test: lint pytest
 

@@ -32,7 +32,7 @@ import torch.nn.functional as F
 import tmr
 from tmr.data import read_annotations
 from tmr.search.entry import Entry
-from tmr.search.filters import Filter, parse_filter
+from tmr.search.filters import Filter, parse_filter, quoted
 from tmr.search.library import Library
 from tmr.search.stores import Store
 from tmr.search.stores.factory import create_store, open_store
@@ -123,8 +123,11 @@ def encode(given: argparse.Namespace) -> None:
         return
     model = tmr.load(given.run_dir)
     start = time.perf_counter()
-    base = None
+    saved = open_store(given.scratch / "base")
+    base = saved if isinstance(saved, MemoryStore) else None
     for folder in given.folders:
+        if base and base.count(parse_filter(f"starts_with(file, {quoted(folder.name + '/')})")):
+            continue  # encoded before an interruption
         library = Library.of_folder(folder, model, windows=WINDOWS)
         base = base or MemoryStore(library.store.header, given.scratch / "base")
         for entries, latents in library.store.scan():

@@ -12,6 +12,7 @@ Data sets that are not prepared are left out.
 
 import argparse
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,10 +25,11 @@ from tmr.data import TextMotionData, TextMotionDataset
 from tmr.data.feature_files import read_features
 from tmr.model import temperature_of
 from tmr.retrieval import PROTOCOLS, cosine_similarity, encode_dataset, evaluate
+from tmr.retrieval.bootstrap import Interval, with_intervals
 from tmr.retrieval.sides import side_preferences
 from tmr.runs.build import embeddings_of
 from tmr.text.left_right import swap_sides
-from tmr.zero_shot import LabelSet, judge, label_probabilities, truth_table
+from tmr.zero_shot import LabelSet, evaluate_recognition, label_probabilities, truth_table
 
 CONTENTS = yaml.safe_load(Path("configs/labels/bandai_content.yaml").read_text())
 # A sentence, and the contents that are right for it.
@@ -61,7 +63,7 @@ def data_set(name: str) -> TextMotionData:
     )
 
 
-def retrieval(model: Model, name: str, split: str, prefix: str) -> dict[str, float]:
+def retrieval(model: Model, name: str, split: str, prefix: str) -> dict[str, Interval]:
     """R@1 both ways (normal and guo) and sides on a split."""
     data = data_set(name)
     embeddings = embeddings_of(model.config, data_set("open"))
@@ -71,21 +73,23 @@ def retrieval(model: Model, name: str, split: str, prefix: str) -> dict[str, flo
     for protocol in ("normal", "guo"):
         if not PROTOCOLS[protocol].possible(encoded):
             continue
-        figures = evaluate(encoded, PROTOCOLS[protocol]).figures(tie_safe=True)
+        figures = evaluate(encoded, PROTOCOLS[protocol]).intervals(tie_safe=True)
         found |= {f"{prefix} {protocol} {way}": figures[f"{way}/R01"] for way in ("t2m", "m2t")}
     sides = side_preferences(encoded)
-    found |= {f"{prefix} {k}": v for k, v in sides.figures().items()}
-    return found | {f"{prefix} side pairs": float(len(sides))}
+    return found | {f"{prefix} {k} ({len(sides)})": v for k, v in sides.intervals().items()}
 
 
-def bandai(model: Model) -> dict[str, float]:
+def bandai(model: Model) -> dict[str, Interval]:
     """Recognition, sides and search on all clips of Bandai-Namco's second data set."""
-    data = data_set("bandai")
+    data = replace(data_set("bandai"), min_seconds=0.0, max_seconds=float("inf"))  # all clips
     labels = LabelSet(**{name: value for name, value in CONTENTS.items() if name != "_target_"})
     kept = [(a, labels.parts(a)[0][1]) for a in data.present("all") if labels.parts(a)]
     motions = [read_features(data.motion_file(a.path)) for a, _ in kept]
     latents = torch.cat(
-        [model.encode_motions(motions[i : i + 512]).cpu() for i in range(0, len(motions), 512)]
+        [
+            model.encode_motions(motions[i : i + 512], check=False).cpu()
+            for i in range(0, len(motions), 512)
+        ]
     )
     truths = [truth for _, truth in kept]
     truth = [next(iter(some)) for some in truths]
@@ -93,33 +97,44 @@ def bandai(model: Model) -> dict[str, float]:
     probabilities = label_probabilities(
         latents, list(prompts.values()), temperature_of(model.network)
     )
-    found = judge(probabilities, truth_table(truths, labels.labels))
+    found = evaluate_recognition(probabilities, truth_table(truths, labels.labels))
     sides = label_sides(latents, truth, labels.labels, prompts)
     scores = cosine_similarity(model.encode_texts(list(SENTENCES)).cpu(), latents)
     right = [
-        truth[i] in contents
+        sum(truth[i] in contents for i in row.topk(FIRST).indices.tolist())
         for row, contents in zip(scores, SENTENCES.values(), strict=True)
-        for i in row.topk(FIRST).indices.tolist()
     ]
     return {
-        "bandai top-1": 100 * float(found.hits[:, 0].mean()),
-        "bandai sides": float(np.mean(list(sides.values()))),
-        "bandai lowest": min(sides.values()),
-        "sentences": float(sum(right)),
+        "bandai top-1": mean_of(100 * found.hits[:, 0]),
+        "bandai lowest content": alone(100 * float(np.nanmin(found.per_label))),
+        "bandai sides": mean_of(np.concatenate(list(sides.values()))),
+        "bandai lowest side": alone(min(float(some.mean()) for some in sides.values())),
+        "sentences, of 75": alone(sum(right)),
     }
+
+
+def mean_of(values: np.ndarray) -> Interval:
+    """The mean with its interval."""
+    (found,) = with_intervals(values.astype(float)[:, None], np.arange(len(values)))
+    return found
+
+
+def alone(value: float) -> Interval:
+    """A figure that has no interval."""
+    return Interval(value, value, value)
 
 
 def label_sides(
     latents: Tensor, truth: Sequence[str], labels: Sequence[str], prompts: Mapping[str, Tensor]
-) -> dict[str, float]:
-    """Share of each sided label's clips that score higher with its sentences than the mirrored."""
+) -> dict[str, np.ndarray]:
+    """100 for each clip of a sided label that prefers its own sentences to the mirrored, else 0."""
     found = {}
     for label in labels:
         image = swap_sides(label.replace("-", " ")).replace(" ", "-")
         if image != label:
             own = latents[[t == label for t in truth]]
             better = [cosine_similarity(own, prompts[name]).mean(dim=1) for name in (label, image)]
-            found[label] = 100 * float((better[0] > better[1]).float().mean())
+            found[label] = 100 * (better[0] > better[1]).numpy()
     return found
 
 
@@ -139,11 +154,13 @@ def main() -> None:
         row |= {} if options.val else bandai(model)
         rows.append(row)
         print(run)
-        print("  " + ", ".join(f"{name} {value:.1f}" for name, value in row.items()), flush=True)
+        for name, found in row.items():
+            span = "" if found.low == found.high else f" [{found.low:.1f}, {found.high:.1f}]"
+            print(f"  {name}: {found.value:.1f}{span}", flush=True)
     if len(rows) > 1:
         print("mean [range]")
         for name in rows[0]:
-            values = [row[name] for row in rows]
+            values = [row[name].value for row in rows]
             print(f"  {name}: {np.mean(values):.1f} [{min(values):.1f}, {max(values):.1f}]")
 
 

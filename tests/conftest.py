@@ -61,3 +61,12 @@ def quickstart(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, str
     workspace = Workspace(tmp_path_factory.mktemp("quickstart"))
     printed = workspace.succeed(f"make quickstart {SMALL}")
     return workspace, printed
+
+
+@pytest.fixture(scope="session")
+def generator(quickstart: tuple[Workspace, str]) -> Workspace:
+    """The quickstart's workspace with a run that has a decoder, ``outputs/temos``."""
+    workspace, _ = quickstart
+    workspace.succeed("python train.py experiment=temos_small trainer.max_epochs=1")
+    workspace.succeed("python extract.py run_dir=outputs/temos")
+    return workspace

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ import torch
 from torch import Tensor
 
 import tmr
+from tests.bodies import walk_features
 from tmr.data import Batch, Normalizer
 from tmr.errors import InputError
 from tmr.sequences import pack
@@ -26,7 +26,7 @@ CAPTIONS = [
     for how in ("slowly", "to the left", "angrily", "twice")
 ]
 RNG = np.random.default_rng(0)
-MOTIONS = [RNG.normal(size=(length, 263)).astype(np.float32) for length in (40, 7, 25, 64, 1)]
+MOTIONS = [walk_features(length, length) for length in (40, 7, 25, 64, 1)]
 
 
 class Cached(TextModel):
@@ -68,11 +68,11 @@ def test_golden_latents_come_from_the_api(
 ) -> None:
     motions = [golden[f"motion_{i}"] for i in range(4)]
     texts = [f"tokens_{i}" for i in range(4)]
-    assert close(golden_model.encode_motions(motions), golden["motion_mu"])
+    assert close(golden_model.encode_motions(motions, check=False), golden["motion_mu"])
     assert close(golden_model.encode_texts(texts), golden["text_mu"])
     a, b = (golden[f"{name}_mu"] for name in ("text", "motion"))
     cosine = (a @ b.T) / np.linalg.norm(a, axis=1)[:, None] / np.linalg.norm(b, axis=1)
-    assert close(golden_model.similarity(texts, motions), (1 + cosine) / 2)
+    assert close(golden_model.score(texts, motions, check=False), (1 + cosine) / 2)
 
 
 def test_golden_motions_and_losses_come_from_the_api(
@@ -227,7 +227,7 @@ def test_dropout_is_off_even_when_the_network_is_in_training(model: "tmr.Model")
 def test_bf16_keeps_the_scores_to_a_hundredth(shared: Path, model: "tmr.Model") -> None:
     fast = tmr.load(shared / "golden" / "bandai_run", precision="bf16")
     assert fast.encode_motions(MOTIONS).dtype == torch.float32
-    difference = fast.similarity(CAPTIONS, MOTIONS) - model.similarity(CAPTIONS, MOTIONS)
+    difference = fast.score(CAPTIONS, MOTIONS) - model.score(CAPTIONS, MOTIONS)
     assert difference.abs().max() < 0.01
     with pytest.raises(InputError, match="precision=fp8: expected one of fp32, bf16"):
         dataclasses.replace(model, precision="fp8").encode_motions(MOTIONS)
@@ -238,7 +238,7 @@ def test_bf16_keeps_the_scores_to_a_hundredth(shared: Path, model: "tmr.Model") 
     [
         (
             np.zeros((10, 66)),
-            r"motion 2 of 2: found an array of shape \(10, 66\), expected features",
+            r"motion 2 of 2: found an array of shape \(10, 66\)",
         ),
         (np.zeros(263), r"shape \(263,\)"),
         (np.zeros((0, 263)), r"shape \(0, 263\)"),
@@ -258,27 +258,12 @@ def test_a_motion_that_cannot_be_used_is_named(
 
 
 def test_an_array_of_motions_is_a_list_of_them_and_a_motion_is_not(model: "tmr.Model") -> None:
-    array = np.stack([MOTIONS[0], MOTIONS[0] / 2])
+    array = np.stack([MOTIONS[0], walk_features(40, 9)])
     assert torch.equal(model.encode_motions(array), model.encode_motions(list(array)))
     with pytest.raises(InputError, match=r"motion 1 of 40: found an array of shape \(263,\)"):
         model.encode_motions(MOTIONS[0])
     with pytest.raises(InputError, match="expected a list of at least one motion, found none"):
         model.encode_motions([])
-
-
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        ("a person walks", "expected a list of at least one text, found 'a person walks'"),
-        ([], r"expected a list of at least one text, found \[\]"),
-        (["a person walks", " "], "caption 2 of 2 is empty"),
-    ],
-)
-def test_texts_come_as_a_list_without_empty_ones(
-    model: "tmr.Model", given: Any, message: str
-) -> None:
-    with pytest.raises(InputError, match=message):
-        model.encode_texts(given)
 
 
 def test_what_cannot_be_loaded_says_why(shared: Path, tmp_path: Path) -> None:
@@ -288,16 +273,55 @@ def test_what_cannot_be_loaded_says_why(shared: Path, tmp_path: Path) -> None:
         tmr.load(shared / "golden" / "bandai_run", ckpt="best")
     run = tmp_path / "run"
     shutil.copytree(shared / "golden" / "run", run)
-    without_statistics = tmr.load(run)
     config = json.loads((run / "config.json").read_text())
-    folder = config["data"]["motion_loader"]["normalizer"]["base_dir"]
-    with pytest.raises(InputError, match=rf"^no statistics.safetensors in {folder}"):
+    config["data"]["motion_loader"]["normalizer"]["base_dir"] = "nowhere"
+    (run / "config.json").write_text(json.dumps(config))
+    without_statistics = tmr.load(run)
+    with pytest.raises(InputError, match=r"^no statistics.safetensors in nowhere"):
         without_statistics.encode_motions(MOTIONS)
 
 
+def test_texts_of_any_iterable_are_embedded_once(
+    model: "tmr.Model", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = model.encode_texts(CAPTIONS[:3])
+    embedded: list[str] = []
+    tokens = TextModel.tokens
+
+    def recorded(self: TextModel, captions: Sequence[str]):
+        embedded.extend(captions)
+        return tokens(self, captions)
+
+    monkeypatch.setattr(TextModel, "tokens", recorded)
+    new = "a person balances on a beam"
+    for texts in (
+        iter(CAPTIONS[:3]),
+        np.array(CAPTIONS[:3]),
+        dict.fromkeys(CAPTIONS[:3]),
+        tuple(CAPTIONS[:3]),
+    ):
+        assert torch.allclose(model.encode_texts(texts), expected, atol=1e-6)
+    assert embedded == []
+    model.encode_texts([new, CAPTIONS[0], new])
+    model.score([new], MOTIONS)
+    assert embedded == [new]
+
+
+def test_a_model_saved_loads_again(model: "tmr.Model", tmp_path: Path) -> None:
+    model.save_pretrained(tmp_path / "saved")
+    again = tmr.Model.from_pretrained(tmp_path / "saved").to("cpu")
+    assert torch.equal(again.encode(MOTIONS), model.encode(MOTIONS))
+    assert torch.equal(again.encode(CAPTIONS[:2]), model.encode(CAPTIONS[:2]))
+    assert repr(again) == (
+        "Model('saved', TMR, dim=128, text='minilm', device='cpu', precision='fp32')"
+    )
+    with pytest.raises(InputError, match=r"no such device|sees no GPU|expected"):
+        again.to("cuda:7" if not torch.cuda.is_available() else "nowhere")
+
+
 def test_generation_is_judged_the_same_from_motions_and_from_latents(model: "tmr.Model") -> None:
-    generated = [[RNG.normal(size=(12, 263)) for _ in range(2)] for _ in CAPTIONS]
-    reference = [RNG.normal(size=(9, 263)) for _ in CAPTIONS]
+    generated = [[walk_features(12, 2 * i + j) for j in range(2)] for i in range(32)]
+    reference = [walk_features(9, i) for i in range(32)]
     figures = tmr.evaluate_generation(model, CAPTIONS, generated, reference)
     assert figures["multimodality"] > 0
     firsts, seconds = (model.encode_motions([pair[i] for pair in generated]) for i in (0, 1))

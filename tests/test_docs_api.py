@@ -12,11 +12,11 @@ EXAMPLES = re.findall(r"^```python\n(.*?)^```$", TEXT, flags=re.DOTALL | re.MULT
 
 
 def test_the_examples_run_after_the_quickstart(
-    quickstart: tuple[Workspace, str],
+    generator: Workspace,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    workspace, _ = quickstart
+    workspace = generator
     monkeypatch.chdir(workspace.folder)
     names: dict[str, Any] = {}
     for example in EXAMPLES:

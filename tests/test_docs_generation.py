@@ -15,10 +15,8 @@ def examples(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", TEXT, flags=re.DOTALL | re.MULTILINE)
 
 
-def test_the_python_examples_run(
-    quickstart: tuple[Workspace, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(quickstart[0].folder)
+def test_the_python_examples_run(generator: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(generator.folder)
     names: dict[str, Any] = {}
     for example in examples("python"):
         exec(compile(example, "docs/generation.md", "exec"), names)
@@ -26,14 +24,14 @@ def test_the_python_examples_run(
     assert Path("outputs/jump.bvh").is_file()
 
 
-def test_the_commands_run(quickstart: tuple[Workspace, str]) -> None:
-    workspace, _ = quickstart
+def test_the_commands_run(generator: Workspace) -> None:
+    workspace = generator
     generated, figures = (workspace.follow(block) for block in examples("bash"))
     assert '"a person walks, then jumps"' in generated
     assert "real clips" in generated
     assert "APE root, m" in figures
     assert "give evaluator=RUN_DIR" in figures
-    (folder,) = (workspace.folder / "outputs/quickstart/generated").iterdir()
+    (folder,) = (workspace.folder / "outputs/temos/generated").iterdir()
     assert folder.name.startswith("a-person-walks-then-jumps-")
     assert (folder / "2.bvh").is_file()
 

@@ -43,7 +43,7 @@ def test_a_text_and_a_motion_have_a_score(workspace: Workspace, model: "tmr.Mode
     printed = workspace.succeed(
         f"python text_motion_sim.py run_dir={RUN} text='a bow, deep' npy={MOTION} device=cpu"
     )
-    score = model.similarity(["a bow, deep"], [np.load(workspace.folder / MOTION)])
+    score = model.score(["a bow, deep"], [np.load(workspace.folder / MOTION)])
     assert f"{MOTION}{float(score):>8.3f}" in printed
 
 

@@ -7,14 +7,30 @@ from tmr.errors import InputError
 
 if TYPE_CHECKING:
     from tmr.api import Model, evaluate_generation, load
+    from tmr.generation.evaluator import Evaluation, Evaluator
+    from tmr.search.library import Library
 
 __version__ = "0.1.0"
 
-__all__ = ["InputError", "Model", "evaluate_generation", "load"]
+__all__ = [
+    "Evaluation",
+    "Evaluator",
+    "InputError",
+    "Library",
+    "Model",
+    "evaluate_generation",
+    "load",
+]
+
+_MODULES = {
+    "Evaluation": "tmr.generation.evaluator",
+    "Evaluator": "tmr.generation.evaluator",
+    "Library": "tmr.search.library",
+}
 
 
 def __getattr__(name: str) -> Any:
     """The Python API at first use: ``import tmr`` alone loads neither torch nor models."""
     if name in __all__:
-        return getattr(import_module("tmr.api"), name)
+        return getattr(import_module(_MODULES.get(name, "tmr.api")), name)
     raise AttributeError(f"module 'tmr' has no attribute {name!r}")

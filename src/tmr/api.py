@@ -1,16 +1,15 @@
 """A trained model for other programs: texts and motions in, latents and scores out."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -18,25 +17,33 @@ from tmr.data import Normalizer
 from tmr.device import choose_device, matmul_dtype
 from tmr.errors import InputError
 from tmr.generation import metrics, sampling
+from tmr.generation.evaluator import Evaluator
 from tmr.model import TEMOS, Gaussian
-from tmr.motion.features import NUM_FEATURES, joints_to_features
-from tmr.motion.skeleton import NUM_JOINTS
+from tmr.motion.conventions import Overrides
+from tmr.motion.inputs import Statistics, as_features
 from tmr.retrieval import cosine_similarity, encode_sequences, shown_score
 from tmr.runs.build import data_of, text_model_of
+from tmr.runs.default import default_run
 from tmr.runs.folder import RunDir
-from tmr.runs.hub import publish, run_at
+from tmr.runs.hub import export, publish, run_at
 from tmr.runs.weights import load_model
 from tmr.sequences import Packed
 from tmr.text import EmbeddingCache, TextModel
+from tmr.text.inputs import as_texts
 
 Motion = np.ndarray | Tensor
-Motions = Sequence[Motion] | Motion  # an array of motions of one length will do
+Motions = Iterable[Motion] | Motion  # an array of motions of one length will do
+
+_KEPT_TEXTS = 16_384  # whose token states a model keeps in memory
 
 
 def load(
-    run_dir: str | Path, device: str = "cpu", ckpt: str = "last", precision: str = "fp32"
+    run_dir: str | Path | None = None,
+    device: str = "cpu",
+    ckpt: str = "last",
+    precision: str = "fp32",
 ) -> "Model":
-    """The model of a run folder, ready to encode.
+    """The model of a run folder, ready to encode; without ``run_dir``, the one that ships with tmr.
 
     ``run_dir`` is a folder, ours or published, or ``hf://user/repo`` (``hf://user/repo@revision``)
     on the Hugging Face hub. ``device`` is ``cpu``, ``cuda``, ``cuda:1`` ..., or ``auto``: a GPU
@@ -48,14 +55,14 @@ def load(
         InputError: no such folder, weights missing or damaged, or no such device.
     """
     device = choose_device(device)
-    run = run_at(run_dir)
+    run = default_run() if run_dir is None else run_at(run_dir)
     config = run.read_config()
     with torch.random.fork_rng(devices=[]):  # fresh weights are drawn before they are overwritten
         network = load_model(run, ckpt, device)
     return Model(run, ckpt, config, network, text_model_of(config, device), precision)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False, repr=False)
 class Model:
     """A run's networks with all they need to encode raw texts and unnormalized motions.
 
@@ -112,28 +119,59 @@ class Model:
         """Where the network is."""
         return next(self.network.parameters()).device
 
+    def __repr__(self) -> str:
+        return (
+            f"Model({self.name!r}, {type(self.network).__name__}, dim={self.dim}, "
+            f"text={self.text_model.name!r}, device={str(self.device)!r}, "
+            f"precision={self.precision!r})"
+        )
+
+    def to(self, device: str | torch.device) -> "Model":
+        """Move the networks and the language model to a device, in place; returns the model.
+
+        Raises:
+            InputError: no such device here.
+        """
+        name = choose_device(str(device))
+        self.network.to(name)
+        self.text_model = replace(self.text_model, device=name)
+        return self
+
+    def encode(self, items: Iterable[str] | Motions, **options: Any) -> Float[Tensor, "items dim"]:
+        """Mean latents of texts or of motions: `encode_texts` of strings, else `encode_motions`.
+
+        Raises:
+            InputError: as these two.
+        """
+        listed: Any = items if isinstance(items, str | Tensor) else list(items)
+        if all(isinstance(item, str) for item in listed):
+            return self.encode_texts(listed, **options)
+        return self.encode_motions(listed, **options)
+
     @torch.no_grad()
     def encode_texts(
         self,
-        texts: Sequence[str],
+        texts: Iterable[str],
         batch_size: int = 256,
         embeddings: EmbeddingCache | None = None,
     ) -> Float[Tensor, "texts dim"]:
         """Mean latents of texts, in order, on the model's device.
 
-        Where ``embeddings`` has what the language model says of a text, it is not asked again.
+        A text goes through the language model once: its token states are kept in memory, and those
+        that ``embeddings`` holds are read from there.
 
         Raises:
-            InputError: no texts, an empty one, or one string in place of a list.
+            InputError: no texts, an empty one, one that is no string, or one string in place of a
+                list.
         """
         return self._encode_texts(self.network.encode_text, texts, batch_size, embeddings)
 
     @torch.no_grad()
-    def text_gaussians(self, texts: Sequence[str], batch_size: int = 256) -> Gaussian:
+    def text_gaussians(self, texts: Iterable[str], batch_size: int = 256) -> Gaussian:
         """The Gaussians of texts, in order, on the model's device; their means are the latents.
 
         Raises:
-            InputError: no texts, an empty one, or one string in place of a list.
+            InputError: as `encode_texts`.
         """
 
         def both(tokens: Packed) -> Gaussian:
@@ -146,31 +184,56 @@ class Model:
 
     @torch.no_grad()
     def encode_motions(
-        self, motions: Motions, batch_size: int = 64
+        self,
+        motions: Motions,
+        batch_size: int = 64,
+        *,
+        lengths: Iterable[Any] | None = None,
+        normalized_by: Statistics | None = None,
+        fps: float | int | None = None,
+        unit: float | int | str | None = None,
+        up: str | None = None,
+        handedness: str | None = None,
+        check: bool = True,
     ) -> Float[Tensor, "motions dim"]:
         """Mean latents of motions, in order, on the model's device.
 
-        Each is either features (T, 263), unnormalized, or joints (T + 1, 22, 3) in meters, Y up,
-        both at 20 frames a second.
+        Each is an array or tensor: features (T, 263), unnormalized, at 20 frames a second; or
+        joints (T + 1, 22, 3) in meters, Y up, right-handed, at 20 frames a second.
+
+        - ``lengths``: the numbers of real frames, where motions are padded.
+        - ``normalized_by``: the (mean, standard deviation), each (263,), that features were
+          normalized with; this is undone.
+        - ``fps``, ``unit`` (meters, or "cm", "inch", ...), ``up`` ("x", "y", "z", "-x", ...),
+          ``handedness`` ("left"): what joints have that differ from the above.
+
+        Features and joints show by their redundancy whether they mean this
+        (`tmr.motion.feature_checks`). ``check=False`` encodes them whatever they show.
 
         Raises:
-            InputError: no motions, or one of a wrong shape, too short, or not finite; its place
-                in the list is named.
+            InputError: no motions; one of a wrong type or shape, too short, padded or not finite;
+                half of them or more mean something else. The first one is named, with a remedy.
         """
-        if len(motions) == 0:
-            raise InputError("expected a list of at least one motion, found none")
-        normalizer, features = self.normalizer, []
-        for place, motion in enumerate(motions):
-            try:
-                features.append(normalizer(features_of(motion)))
-            except InputError as error:
-                raise InputError(f"motion {place + 1} of {len(motions)}: {error}") from None
-        return self._encode(self.network.encode_motion, features, batch_size)
+        overrides = None
+        if not (fps is None and unit is None and up is None and handedness is None):
+            overrides = Overrides(fps=fps, unit=unit, up=up, handedness=handedness)
+        features = as_features(motions, lengths, normalized_by, overrides, check)
+        normalizer = self.normalizer
+        normal = [normalizer(torch.from_numpy(motion)) for motion in features]
+        return self._encode(self.network.encode_motion, normal, batch_size)
 
-    def similarity(self, texts: Sequence[str], motions: Motions) -> Float[Tensor, "texts motions"]:
-        """The score (1 + cosine) / 2, between 0 and 1, of every text with every motion."""
-        cosine = cosine_similarity(self.encode_texts(texts), self.encode_motions(motions))
-        return shown_score(cosine)
+    def score(
+        self, texts: Iterable[str], motions: Motions, **options: Any
+    ) -> Float[Tensor, "texts motions"]:
+        """The score (1 + cosine) / 2, between 0 and 1, of every text with every motion.
+
+        ``options`` are those of `encode_motions`. Source: TMR (ICCV 2023).
+
+        Raises:
+            InputError: as `encode_texts` and `encode_motions`.
+        """
+        latents = self.encode_motions(motions, **options)
+        return shown_score(cosine_similarity(self.encode_texts(texts), latents))
 
     @torch.no_grad()
     def decode(
@@ -180,7 +243,20 @@ class Model:
 
         ``frames`` are their lengths at 20 frames a second. Motions of like length are decoded
         together, at most ``batch_size``.
+
+        Raises:
+            InputError: the model has no decoder, a length below 1, or numbers that differ.
         """
+        if getattr(self.network, "motion_decoder", None) is None:
+            raise InputError(
+                f"{self.name} has no decoder, so it encodes and scores but makes no motion; load "
+                "a model that was trained with one"
+            )
+        if len(frames) != len(latents) or any(length < 1 for length in frames):
+            raise InputError(
+                f"found {len(latents)} latents and the lengths {list(frames)[:8]}; expected as "
+                "many lengths, each of at least one frame"
+            )
         order = sorted(range(len(frames)), key=lambda i: -frames[i])
         motions: dict[int, Tensor] = {}
         with evaluating(self.network), matmul_dtype(self.device, self.precision):
@@ -194,10 +270,10 @@ class Model:
 
     def generate(
         self,
-        texts: Sequence[str],
-        seconds: float | Sequence[float],
+        texts: Iterable[str],
+        seconds: float | int | Sequence[float | int],
         samples: int = 1,
-        fact: float = 1.0,
+        fact: float | int = 1.0,
         seed: int = 0,
         batch_size: int = 64,
     ) -> list[list[Float[Tensor, "_ 263"]]]:
@@ -212,6 +288,7 @@ class Model:
             InputError: no texts, an empty one, a length outside 0.5 seconds to the longest of
                 training, or ``samples`` or ``fact`` that cannot be used.
         """
+        texts = as_texts(texts)
         lengths = [seconds] * len(texts) if isinstance(seconds, int | float) else list(seconds)
         if len(lengths) != len(texts):
             raise InputError(f"found {len(lengths)} lengths for {len(texts)} texts")
@@ -226,9 +303,9 @@ class Model:
         self,
         first: str,
         second: str,
-        seconds: float,
+        seconds: float | int,
         steps: int = 5,
-        fact: float = 0.0,
+        fact: float | int = 0.0,
         seed: int = 0,
     ) -> list[Float[Tensor, "_ 263"]]:
         """``steps`` motions from one text to another, on a straight line between their latents.
@@ -248,6 +325,24 @@ class Model:
         """Seconds of the longest motions that the model was trained on."""
         return data_of(self.config).max_seconds
 
+    @staticmethod
+    def from_pretrained(where: str | Path, **options: Any) -> "Model":
+        """`tmr.load` of a folder, or of ``user/repo`` on the Hugging Face hub.
+
+        Raises:
+            InputError: as `tmr.load`.
+        """
+        is_repo = isinstance(where, str) and where.count("/") == 1 and not Path(where).exists()
+        return load(f"hf://{where}" if is_repo else where, **options)
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write config, weights and statistics to a folder that `tmr.load` reads.
+
+        Raises:
+            InputError: the folder cannot be written to.
+        """
+        export(self.run, RunDir(Path(folder)), self.network, self.normalizer, self.ckpt)
+
     def push_to_hub(self, repo: str, private: bool = False) -> str:
         """The address of the commit that publishes this run as ``user/repo``.
 
@@ -263,19 +358,14 @@ class Model:
     def _encode_texts(
         self,
         encoder: Callable[[Packed], Gaussian],
-        texts: Sequence[str],
+        texts: Iterable[str],
         batch_size: int,
         embeddings: EmbeddingCache | None = None,
     ) -> Float[Tensor, "texts dim"]:
-        if isinstance(texts, str) or not texts:
-            raise InputError(f"expected a list of at least one text, found {texts!r}")
+        texts = as_texts(texts)
         unique = list(dict.fromkeys(texts))
-        found = (
-            self.text_model.tokens(unique)
-            if embeddings is None
-            else embeddings.token_states(unique)
-        )
-        tokens = [torch.as_tensor(states) for states in found]
+        embed = self._token_states if embeddings is None else embeddings.token_states
+        tokens = [torch.as_tensor(states) for states in embed(unique)]
         width, expected = tokens[0].shape[-1], self.config["model"]["text_encoder"]["nfeats"]
         if width != expected:
             raise InputError(
@@ -286,6 +376,20 @@ class Model:
         latents = self._encode(encoder, tokens, batch_size)
         rows = {text: row for row, text in enumerate(unique)}
         return latents[[rows[text] for text in texts]]
+
+    def _token_states(self, texts: Sequence[str]) -> list[Float[np.ndarray, "_ dim"]]:
+        new = [text for text in texts if text not in self._kept]
+        found = dict(zip(new, self.text_model.tokens(new) if new else (), strict=True))
+        states = [found[text] if text in found else self._kept[text] for text in texts]
+        self._kept.update(found)
+        while len(self._kept) > _KEPT_TEXTS:
+            self._kept.pop(next(iter(self._kept)))  # the oldest
+        return states
+
+    @cached_property
+    def _kept(self) -> dict[str, Float[np.ndarray, "_ dim"]]:
+        """Token states of texts, in the order in which they came."""
+        return {}
 
     def _encode(
         self,
@@ -301,74 +405,49 @@ class Model:
 
 def evaluate_generation(
     model: Model,
-    texts: Sequence[str] | Float[Tensor, "texts dim"],
-    generated: Sequence[Motion | Sequence[Motion]] | Float[Tensor, "generated *generations dim"],
-    reference: Sequence[Motion] | Float[Tensor, "reference dim"],
+    texts: Any,
+    generated: Any,
+    reference: Any = None,
+    *,
+    batch: int = metrics.BATCH,
+    check: bool = True,
 ) -> dict[str, float]:
-    """How good generated motions are, judged by ``model``: figures by name.
+    """How good generated motions are, evaluated by ``model``: metrics by name, in one call.
 
-    ``generated[i]`` is one motion of ``texts[i]``, or a list of several, for every text as many;
-    ``reference[i]`` is the real motion of that text. In place of each, its latents (from
-    ``encode_texts`` and ``encode_motions``) may be given: those of texts and reference need to be
-    computed only once in a training loop. Compare with the figures of real motions,
-    ``evaluate_generation(model, texts, reference, reference)``.
+    ``texts[i]`` is a caption, or a list of several of one motion. ``generated[i]`` is one motion of
+    that text, or a list of several, for every text as many; ``reference[i]`` is the real motion,
+    which may be left out. In place of each, latents (from ``encode_texts`` and ``encode_motions``)
+    may be given: those of texts and reference need to be computed only once in a training loop.
+    Compare with the metrics of real motions, ``evaluate_generation(model, texts, reference,
+    reference)``. Scores of single motions, intervals and batches one by one:
+    `tmr.generation.evaluator.Evaluator`.
 
-    The same input gives the same figures: nothing is drawn at random. With t_i, m_i, r_i the
+    The same input gives the same metrics: nothing is drawn at random. With t_i, m_i, r_i the
     unit latents of text, generated and real motion:
 
     - ``r_precision_1, _2, _3``: share of motions whose text is among the nearest 1, 2, 3 of a
-      batch of 32 (Guo et al., CVPR 2022), the mean over all batches; more is better.
+      batch of ``batch`` (32 in Guo et al., CVPR 2022), the mean over all batches; more is better.
+    - ``r_precision_all_1, _2, _3``: the same against all texts.
     - ``matching_score``: mean |t_i - m_i|, also MM-distance (Guo et al.); less is better.
     - ``fid``: |mu_m - mu_r|^2 + tr(S_m + S_r - 2 (S_m S_r)^(1/2)) (Heusel et al., NeurIPS 2017);
-      less is better, 0 for the same set.
+      less is better, 0 for the same set; only with reference motions.
+    - ``fid_unscaled``: the same of latents as they are, the published convention.
     - ``diversity``: mean |m_i - m_j| over texts i != j (Guo et al.); best near the real one.
     - ``multimodality``: mean |m_ia - m_ib| over motions a != b of one text (Guo et al.); only with
       several motions a text.
     - ``text_score``: TMR score, mean (1 + cos(t_i, m_i)) / 2; more is better.
     - ``motion_score``: mean (1 + cos(r_i, m_i)) / 2 (Petrovich et al., "Multi-Track Timeline
-      Control", 2024); more is better.
+      Control", 2024); more is better; only with reference motions.
 
     Formulas in full: `tmr.generation.metrics`.
 
     Raises:
-        InputError: fewer than 32 texts, numbers that differ, or input that cannot be encoded.
+        InputError: fewer than ``batch`` texts, numbers that differ, or input that cannot be
+            encoded.
     """
-    text = texts if isinstance(texts, Tensor) else model.encode_texts(texts)
-    real = reference if isinstance(reference, Tensor) else model.encode_motions(reference)
-    return metrics.evaluate(text, _latents_by_text(model, generated), real)
-
-
-def _latents_by_text(
-    model: Model,
-    generated: Sequence[Motion | Sequence[Motion]] | Float[Tensor, "texts *generations dim"],
-) -> Float[Tensor, "texts generations dim"]:
-    if isinstance(generated, Tensor):
-        return generated if generated.ndim == 3 else rearrange(generated, "n dim -> n 1 dim")
-    lists = [[m] if isinstance(m, np.ndarray | Tensor) else m for m in generated]
-    counts = sorted({len(motions) for motions in lists})
-    if len(counts) > 1:
-        raise InputError(f"found {counts} generated motions for a text; expected as many for each")
-    latents = model.encode_motions([motion for motions in lists for motion in motions])
-    return rearrange(latents, "(texts generations) dim -> texts generations dim", texts=len(lists))
-
-
-def features_of(motion: Motion) -> Float[Tensor, "frames 263"]:
-    """Unnormalized float32 features of a motion given as features or joints, on the CPU.
-
-    Raises:
-        InputError: any other shape, no frames (for joints: fewer than two), or not finite.
-    """
-    array = motion.detach().float().cpu().numpy() if isinstance(motion, Tensor) else motion
-    if array.ndim == 3:
-        return torch.from_numpy(joints_to_features(array))
-    if array.ndim != 2 or array.shape[1] != NUM_FEATURES or len(array) == 0:
-        raise InputError(
-            f"found an array of shape {array.shape}, expected features (frames, {NUM_FEATURES}) "
-            f"or joints (frames, {NUM_JOINTS}, 3)"
-        )
-    if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
-        raise InputError("the features hold NaN, infinite values, or no numbers")
-    return torch.from_numpy(array.astype(np.float32))
+    evaluator = Evaluator(model, batch, check)
+    evaluator.update(texts, generated, reference)
+    return evaluator.compute().metrics
 
 
 @contextmanager

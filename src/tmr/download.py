@@ -4,9 +4,11 @@ import hashlib
 import http.client
 import logging
 import shutil
+import socket
 import tarfile
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 import zipfile
 import zlib
@@ -140,7 +142,14 @@ def _transfer(url: str, part: Path) -> None:
                     ) from None
                 reason = f"the server answers {error.code} {error.reason}"
             except (OSError, http.client.HTTPException) as error:
-                reason = str(getattr(error, "reason", error)) or type(error).__name__
+                cause = getattr(error, "reason", error)
+                if isinstance(cause, socket.gaierror):
+                    host = urllib.parse.urlsplit(url).hostname
+                    raise InputError(
+                        f"no network, or no host {host} ({cause.strerror}): connect and run the "
+                        "command again, or give another address as url=..."
+                    ) from None
+                reason = str(cause) or type(error).__name__
             except ValueError as error:
                 raise InputError(f"url={url}: {error}") from None
             if part.exists() and part.stat().st_size > before:

@@ -16,14 +16,14 @@ from tmr.generation.physics import mean_report, physical_report
 from tmr.motion.features import features_to_joints
 from tmr.motion.read import read_motion
 
-RUN = "outputs/quickstart"
+RUN = "outputs/temos"
 SENTENCE = "a person walks/jumps: 100% é " + "very " * 60 + "far..."
 
 
 @pytest.fixture
-def workspace(quickstart: tuple[Workspace, str], monkeypatch: pytest.MonkeyPatch) -> Workspace:
-    monkeypatch.chdir(quickstart[0].folder)
-    return quickstart[0]
+def workspace(generator: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    monkeypatch.chdir(generator.folder)
+    return generator
 
 
 def call(name: str, *arguments: str) -> None:
@@ -166,4 +166,4 @@ def test_figures_are_those_of_the_api(
 
 def test_a_run_does_not_judge_itself(workspace: Workspace) -> None:
     with pytest.raises(InputError, match="is the run that generates; give another one"):
-        call("evaluate_generation", f"evaluator={RUN}/../quickstart")
+        call("evaluate_generation", f"evaluator={RUN}/../temos")

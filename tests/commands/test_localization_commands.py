@@ -24,7 +24,7 @@ def call(name: str, *arguments: str) -> None:
 
 @pytest.fixture
 def long_motion(workspace, tmp_path):
-    """Three motions' features one behind the other: the root is relative, so this is a motion."""
+    """Three motions' features concatenated: the root is relative, so this is a motion."""
     files = sorted(workspace.folder.glob("datasets/motions/guoh3dfeats/synthetic/*.npy"))[:3]
     path = tmp_path / "long motion.npy"
     np.save(path, np.concatenate([np.load(file) for file in files]))
@@ -123,7 +123,7 @@ def test_a_motion_of_the_data_set_finds_itself_as_a_file_only(workspace, capsys)
     )
     file = workspace.folder / f"datasets/motions/guoh3dfeats/{annotations[key]['path']}.npy"
     call("motion_to_motion", f"npy={file}", "split=val", "top=1")
-    score, found = capsys.readouterr().out.splitlines()[-1].split()[:2]
+    score, found = capsys.readouterr().out.splitlines()[-1].split()[1:3]
     assert (float(score), found) == (1.0, key)
     call("motion_to_motion", f"key={key}", "split=val")
     assert f" {key} " not in capsys.readouterr().out

@@ -15,7 +15,8 @@ def test_later_searches_use_the_library_that_the_first_one_made(quickstart):
     assert made.stat().st_mtime_ns == written
     assert "[WARNING]" not in printed
     found = printed.rsplit('"a person walks" - 0.5 "a person turns"\n', 1)[1].splitlines()
-    scores = [float(line.split()[0]) for line in found]
+    assert found[0].split()[:3] == ["rank", "score", "motion"]
+    scores = [float(line.split()[1]) for line in found[1:]]
     assert len(scores) == 3
     assert scores == sorted(scores, reverse=True)
 

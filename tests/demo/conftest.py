@@ -19,7 +19,7 @@ from tmr.motion.preprocessing import compute_features
 from tmr.runs.folder import RunDir
 from tmr.runs.weights import extract
 
-RUN = Path("outputs/quickstart")  # where `python app.py` looks
+RUN = Path("outputs/quickstart")
 SIZE = "size.motions=215 size.test=20 size.val=10"  # few motions show every action
 KEPT = {"train": 16, "val": 4, "test": 12}  # keys of each split that stay, and their mirror images
 SMALLER = (
@@ -89,7 +89,7 @@ def served(small: Workspace, *options: str) -> Iterator[tuple[str, subprocess.Po
     """The address of `python app.py` on the small library, on a free port, and its process."""
     path = f"{small.folder / '.venv' / 'bin'}:{os.environ['PATH']}"
     with subprocess.Popen(
-        ["python", "app.py", "port=0", *options], cwd=small.folder,
+        ["python", "app.py", f"run_dir={RUN}", "port=0", *options], cwd=small.folder,
         env=os.environ | {"PATH": path}, stdout=subprocess.PIPE, text=True,
     ) as server:  # fmt: skip
         assert server.stdout is not None

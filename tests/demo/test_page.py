@@ -340,6 +340,7 @@ def test_a_folder_becomes_a_library_with_a_map(page: Page, takes: Path):
 
 def test_a_motion_is_downloaded(page: Page, tmp_path: Path):
     search(page, "a person claps")
+    in_view(page, "trim.set(0.5, 1)")  # a GIF of all of it takes its time
     starts = {"bvh": b"HIERARCHY", "glb": b"glTF", "npy": b"\x93NUMPY", "gif": b"GIF89a"}
     for kind, start in starts.items():
         with page.expect_download() as waiting:

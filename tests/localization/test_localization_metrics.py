@@ -6,7 +6,7 @@ import pytest
 from tmr.localization.metrics import (
     FIGURES,
     average_precision,
-    query_figures,
+    query_metrics,
     table,
 )
 from tmr.retrieval.bootstrap import with_intervals
@@ -14,13 +14,13 @@ from tmr.retrieval.bootstrap import with_intervals
 
 def test_a_perfect_answer_scores_one_everywhere():
     truth = np.array([[10.0, 30.0]])
-    np.testing.assert_array_equal(query_figures(truth, truth), np.ones(len(FIGURES)))
+    np.testing.assert_array_equal(query_metrics(truth, truth), np.ones(len(FIGURES)))
 
 
 def test_a_worked_query():
     """First an answer with IoU 0.4, then a wrong one, then one with IoU 0.8."""
     found = np.array([[0.0, 4.0], [50.0, 60.0], [0.0, 8.0]])
-    figures = dict(zip(FIGURES, query_figures(found, np.array([[0.0, 10.0]])), strict=True))
+    figures = dict(zip(FIGURES, query_metrics(found, np.array([[0.0, 10.0]])), strict=True))
     assert [figures[f"R@1 IoU {iou}"] for iou in (0.1, 0.3, 0.5, 0.7)] == [1, 1, 0, 0]
     assert [figures[f"R@5 IoU {iou}"] for iou in (0.1, 0.3, 0.5, 0.7)] == [1, 1, 1, 1]
     assert figures["mean IoU"] == pytest.approx(0.4)

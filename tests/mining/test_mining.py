@@ -12,12 +12,12 @@ from tmr.mining import (
     MotionPair,
     Suspect,
     caption_ranks,
+    distinctive_words,
     groups_of,
     markdown,
     motion_distance,
     near_pairs,
     spherical_k_means,
-    telling_words,
 )
 from tmr.motion.features import POSITIONS
 
@@ -83,7 +83,7 @@ def test_planted_clusters_are_found():
 
 def test_telling_words_are_frequent_here_and_rare_elsewhere():
     groups = [["a person walks slowly", "someone walks fast"], ["a man jumps", "jumps fast"]]
-    first, second = telling_words(groups, most=1)
+    first, second = distinctive_words(groups, most=1)
     assert (first, second) == (["walks"], ["jumps"])
 
 

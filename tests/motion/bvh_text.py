@@ -1,6 +1,6 @@
 """BVH files written by hand, whose joint positions are known in closed form."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -95,17 +95,22 @@ STANDING = {
 
 
 def standing_bvh(
-    profile: Profile, frames: int, unit: float = 0.01, up: str = "y", rename: dict | None = None
+    profile: Profile,
+    frames: int,
+    unit: float = 0.01,
+    up: str = "y",
+    rename: dict | None = None,
+    standing: Mapping = STANDING,
 ) -> str:
     """A file of the profile's joints in which the standing person does not move, at 20 fps.
 
     Joints of a spine are spread over the line to the neck. ``rename`` replaces names; a name of
     None leaves the joint out, with all that hang on it.
     """
-    pelvis, neck = np.array(STANDING["pelvis"]), np.array(STANDING["neck"])
+    pelvis, neck = np.array(standing["pelvis"]), np.array(standing["neck"])
     along = np.linspace(pelvis, neck, len(profile.spine))
     places = dict(zip(profile.spine, along, strict=True))
-    places |= {theirs: np.array(STANDING[ours]) for ours, theirs in profile.joints.items()}
+    places |= {theirs: np.array(standing[ours]) for ours, theirs in profile.joints.items()}
     if up == "z":
         places = {name: np.array([x, -z, y]) for name, (x, y, z) in places.items()}
     children: dict[str, list[str]] = {name: [] for name in places}

@@ -203,3 +203,24 @@ def test_proportions_of_no_human_are_refused(read, walk, change, message):
         changed[:, joint(name)] = changed[:, parent] + factor * bone
     with pytest.raises(InputError, match=message):
         read(changed, Overrides(fps=20))
+
+
+def test_a_seated_bend_is_not_taken_for_left_handed_axes(read):
+    limbs = {
+        "hip": (0.09, 0.1, 0), "knee": (0.09, 0.12, 0.4), "ankle": (0.09, 0.1, 0.8),
+        "foot": (0.09, 0.23, 0.83), "collar": (0.08, 0.25, 0.4), "shoulder": (0.18, 0.24, 0.45),
+        "elbow": (0.2, 0.15, 0.7), "wrist": (0.15, 0.15, 0.95),
+    }  # fmt: skip
+    trunk = {
+        "pelvis": (0, 0.1, 0), "spine1": (0, 0.15, 0.1), "spine2": (0, 0.2, 0.22),
+        "spine3": (0, 0.22, 0.28), "neck": (0, 0.25, 0.5), "head": (0, 0.22, 0.6),
+    }  # fmt: skip
+    seated = np.zeros((9, 22, 3))
+    for name, place in trunk.items():
+        seated[:, joint(name)] = place
+    for name, (x, y, z) in limbs.items():
+        seated[:, joint(f"left_{name}")] = (x, y, z)
+        seated[:, joint(f"right_{name}")] = (-x, y, z)
+    assert np.allclose(read(seated, Overrides(fps=20, up="y")).joints, seated)
+    with pytest.raises(InputError, match="left-handed"):
+        read(seated * [-1, 1, 1], Overrides(fps=20, up="y"))

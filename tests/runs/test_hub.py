@@ -11,13 +11,14 @@ import torch
 from safetensors.torch import load_file
 
 import tmr
+from tests.bodies import walk_features
 from tests.runs.hub_server import TOKEN, Hub, serve
 from tmr.errors import InputError
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=<...>':DeprecationWarning")
 
 RNG = np.random.default_rng(0)
-MOTIONS = [RNG.normal(size=(length, 263)).astype(np.float32) for length in (40, 25)]
+MOTIONS = [walk_features(length, length) for length in (40, 25)]
 
 MODULES = ("motion_encoder", "text_encoder", "motion_decoder")
 

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -90,7 +92,7 @@ def test_a_library_that_outgrows_memory_is_moved_to_lance(tmp_path, monkeypatch)
 
 
 def test_without_lance_a_store_in_lance_says_what_to_install(tmp_path, monkeypatch):
-    def missing(name: str, *rest: object) -> None:
+    def missing(name: str, *rest: Any) -> Any:
         if name == "tmr.search.stores.lance":
             raise ImportError(name)
         return real(name, *rest)

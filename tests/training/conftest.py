@@ -25,4 +25,4 @@ def data(workspace: Workspace) -> Path:
 @pytest.fixture(scope="session")
 def undisturbed(data: Path) -> Path:
     """The run's folder."""
-    return finished(data, data / "outputs" / "undisturbed")
+    return finished(data, data / "outputs" / "undisturbed", keep_every=2)

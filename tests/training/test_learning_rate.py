@@ -1,29 +1,16 @@
 """The learning rate over a run, and in a resumed one."""
 
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytorch_lightning as pl
-import torch
-from torch import Tensor
-from torch.utils.data import DataLoader, TensorDataset
 
-from tmr.training.learning_rate import LearningRate
+from tests.processes import CONTEXT
+from tests.training.toy import error_of, train
 
-
-class Line(pl.LightningModule):
-    """A straight line, fitted to nothing in particular."""
-
-    def __init__(self, lr: float) -> None:
-        super().__init__()
-        self.lr = lr
-        self.linear = torch.nn.Linear(1, 1)
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.AdamW(self.parameters(), lr=self.lr)
-
-    def training_step(self, batch: list[Tensor], batch_idx: int) -> Tensor:
-        return self.linear(batch[0]).square().mean()
+STEPS = 5  # of an epoch
 
 
 class Rates(pl.Callback):
@@ -32,43 +19,35 @@ class Rates(pl.Callback):
     def __init__(self) -> None:
         self.seen: list[float] = []
 
-    def on_train_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: object,
-        batch: object,
-        batch_idx: int,
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: object, batch_idx: int
     ) -> None:
         self.seen.append(trainer.optimizers[0].param_groups[0]["lr"])
 
 
-def trained(
-    lr: float, epochs: int, resume_from: Path | None = None, decay: float = 0.0
-) -> tuple[pl.Trainer, list[float]]:
+def rates_of(folder: Path, run_dir: Path, epochs: int, options: dict[str, Any]) -> list[float]:
     rates = Rates()
-    trainer = pl.Trainer(
-        max_epochs=epochs, accelerator="cpu", logger=False,
-        callbacks=[LearningRate(lr, decay), rates], enable_checkpointing=False,
-        enable_progress_bar=False, enable_model_summary=False,
-    )  # fmt: skip
-    loader = DataLoader(TensorDataset(torch.ones(2, 1)))
-    trainer.fit(Line(lr), loader, ckpt_path=resume_from, weights_only=True)
-    return trainer, rates.seen
+    limits = {"max_epochs": epochs, "limit_val_batches": 0}
+    train(folder, run_dir, limits | {"callbacks": [rates]}, checkpoint_minutes=10, **options)
+    return rates.seen
 
 
-@pytest.mark.filterwarnings("ignore:.*does not have many workers", "ignore:.*LeafSpec")
-def test_a_resumed_run_takes_the_learning_rate_it_is_given(tmp_path: Path) -> None:
-    trained(1e-3, epochs=1)[0].save_checkpoint(tmp_path / "last.ckpt")
-    resumed, rates = trained(1e-4, epochs=2, resume_from=tmp_path / "last.ckpt")
-    assert resumed.global_step == 4
-    assert rates == [1e-4, 1e-4]
+def test_it_is_constant_or_falls_to_zero_at_the_end_by_the_options_of_each_run(
+    data: Path, tmp_path: Path
+) -> None:
+    """A resumed run goes by what it is given, not by what the checkpoint brings."""
+    runs = [
+        (tmp_path / "a", 1, {"lr": 1e-3}),
+        (tmp_path / "a", 2, {"lr": 1e-4}),
+        (tmp_path / "a", 4, {"lr": 1e-3, "decay": 0.25}),
+    ]
+    with ProcessPoolExecutor(1, CONTEXT) as pool:
+        constant, other, falling = (pool.submit(rates_of, data, *run).result() for run in runs)
+    assert constant == [1e-3] * STEPS
+    assert other == [1e-4] * STEPS
+    assert falling == pytest.approx([1e-3] * STEPS + [1e-3, 8e-4, 6e-4, 4e-4, 2e-4])
 
 
-@pytest.mark.filterwarnings("ignore:.*does not have many workers", "ignore:.*LeafSpec")
-def test_the_learning_rate_falls_to_zero_at_the_end(tmp_path: Path) -> None:
-    _, rates = trained(1.0, epochs=5, decay=0.4)
-    assert rates == pytest.approx([1, 1, 1, 1, 1, 1, 1, 3 / 4, 2 / 4, 1 / 4])
-    trained(1.0, epochs=4, decay=0.4)[0].save_checkpoint(tmp_path / "last.ckpt")
-    _, resumed = trained(1.0, epochs=5, resume_from=tmp_path / "last.ckpt", decay=0.4)
-    assert resumed == pytest.approx(rates[8:])
+@pytest.mark.parametrize("decay", [-0.1, 1.5])
+def test_a_decay_that_is_no_share_is_refused(data: Path, tmp_path: Path, decay: float) -> None:
+    assert f"decay={decay} is no share" in error_of(data, tmp_path, decay=decay)

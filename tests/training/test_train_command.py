@@ -1,8 +1,10 @@
 """`python train.py` as people use it: killed, on two devices, in sweeps, on a cluster."""
 
 import json
+import os
 import re
 import shutil
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from hydra import compose, initialize_config_dir
 from tests.processes import start_command
 from tests.training.toy import same
 from tests.workspace import ROOT, Workspace
+from tmr.commands.cli import compose as compose_ours
 from tmr.runs.folder import RunDir
 
 GUIDE = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
@@ -80,6 +83,28 @@ def test_a_killed_run_goes_on_where_it_stopped(workspace, whole, tmp_path):
     assert epochs(tmp_path) == epochs(whole) == ["0", "1"]
     printed = run(workspace, f"python train.py resume_dir={tmp_path}")
     assert "epoch " not in printed
+
+
+def test_ctrl_c_ends_in_one_line_that_says_how_to_resume(workspace, whole, tmp_path):
+    run_dir, output = tmp_path / "my run", tmp_path / "printed.txt"
+    shutil.copytree(whole, run_dir)
+    line = f"python train.py 'resume_dir={run_dir}' trainer.max_epochs=400"
+    output.touch()
+    process = start_command(workspace.folder, line, output)
+    while process.is_alive() and "epoch 3/400" not in output.read_text():
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGINT)
+    process.join()
+    assert process.exitcode == 130
+    expected = f"interrupted; resume with: python train.py resume_dir='{run_dir}'"
+    assert output.read_text().splitlines()[-1] == expected
+
+
+def test_keys_of_lightnings_trainer_are_options():
+    given = ["data=synthetic", "trainer.profiler=simple", "trainer.max_epochs=3", "logger=wandb"]
+    config = compose_ours(ROOT / "configs", "train", *given)
+    assert config["trainer"] | {"profiler": "simple", "max_epochs": 3} == config["trainer"]
+    assert config["logger"]["name"] == "tmr_synthetic"
 
 
 def test_a_run_killed_before_its_first_checkpoint_starts_anew(workspace, whole, tmp_path):

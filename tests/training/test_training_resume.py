@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 
 import pytest
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tests.training.toy import EPOCHS, checkpoint, error_of, finished, same, started
 
@@ -54,17 +53,24 @@ def test_killed_at_random_moments_a_run_ends_with_the_same_weights(data, undistu
 
 
 def test_every_epoch_is_logged_once(data, tmp_path):
-    """Also those that an earlier process logged."""
+    """Also those that an earlier process logged; train.log has all that both of them logged."""
+    logger = {"_target_": "pytorch_lightning.loggers.CSVLogger", "name": "lightning"}
     finished(data, tmp_path, trainer={"max_epochs": 1})
-    finished(data, tmp_path)
+    finished(data, tmp_path, logger=logger)
     assert [row["epoch"] for row in rows(tmp_path)] == [str(epoch) for epoch in range(EPOCHS)]
-    events = EventAccumulator(str(tmp_path / "logs" / "tensorboard"))
-    events.Reload()
-    for name in ("train/loss", "val/recall"):
-        points = {point.step: point.value for point in events.Scalars(name)}
-        assert len(events.Scalars(name)) == EPOCHS
-        logged = {int(row["epoch"]): float(row[name]) for row in rows(tmp_path)}
-        assert points == pytest.approx(logged)
+    log = (tmp_path / "train.log").read_text()
+    assert [log.count(f" INFO epoch {n}/") for n in (1, 2, 3)] == [1, 1, 1]
+    assert log.count("training on 1 x cpu in 32-true") == 2
+    with (tmp_path / "logs" / "lightning" / "version_0" / "metrics.csv").open() as file:
+        theirs = [row for row in csv.DictReader(file) if row["train/loss"]]
+    for ours, row in zip(rows(tmp_path)[1:], theirs, strict=True):
+        assert float(row["train/loss"]) == pytest.approx(float(ours["train/loss"]))
+
+
+def test_a_checkpoint_is_kept_every_so_many_epochs(undisturbed):
+    names = {path.stem for path in (undisturbed / "logs" / "checkpoints").iterdir()}
+    assert names == {"last", "best", "epoch_0002"}
+    assert checkpoint(undisturbed, "epoch_0002")["global_step"] == 2 * 5
 
 
 def test_a_checkpoint_in_mid_epoch_refuses_other_batches(data, tmp_path):
@@ -89,7 +95,7 @@ def test_data_on_the_device_change_nothing_also_in_a_run_that_is_killed(
 
 
 def test_a_run_with_a_limit_of_steps_stops_in_mid_epoch_and_goes_on(data, undisturbed, tmp_path):
-    """5 steps are an epoch: 7 leave one row of figures, and a checkpoint to continue."""
+    """5 steps are an epoch: 7 leave one row of metrics, and a checkpoint to continue."""
     finished(data, tmp_path, trainer={"max_epochs": EPOCHS, "max_steps": 7})
     assert [row["epoch"] for row in rows(tmp_path)] == ["0"]
     finished(data, tmp_path)

@@ -9,7 +9,14 @@ import yaml
 
 from tmr.data import Annotation, Caption
 from tmr.errors import InputError
-from tmr.zero_shot import LabelSet, draw_confusion, judge, label_probabilities, summary, truth_table
+from tmr.zero_shot import (
+    LabelSet,
+    draw_confusion,
+    evaluate_recognition,
+    label_probabilities,
+    summary,
+    truth_table,
+)
 
 BANDAI = [
     ("bandai/dataset-2_raise-up-both-hands_active_011", "raise-up-both-hands", "active"),
@@ -85,7 +92,7 @@ def test_a_worked_case_with_two_true_labels():
     probabilities = np.array([[0.6, 0.1, 0.3], [0.2, 0.7, 0.1], [0.5, 0.3, 0.2]])
     truths = truth_table([frozenset({"walk", "turn"}), frozenset({"walk", "turn"}),
                           frozenset({"walk"})], labels)  # fmt: skip
-    found = judge(probabilities, truths)
+    found = evaluate_recognition(probabilities, truths)
     assert found.hits[:, 0].tolist() == [True, False, True]
     assert found.hits[:, 1].all()
     np.testing.assert_allclose(found.per_label, [2 / 3, np.nan, 1 / 2])

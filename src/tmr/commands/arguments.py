@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Collection, Iterable, Sequence
 
-from tmr.commands.options import File, Text, Word, kind_of
+from tmr.commands.options import File, Kind, Text, Word, kind_of
 from tmr.errors import InputError
 
 # Hydra's flags; those of the second line take a value of their own.
@@ -15,8 +15,26 @@ FLAGS_WITH_VALUE = {
 }  # fmt: skip
 MULTIRUN = {"--multirun", "-m"}
 
-# Option names of the original release, and ours.
-ALIASES = {"text": "language_model"}
+# Options of the original release by name: ours, which a command must have for it to be meant.
+ALIASES = {
+    "text": "language_model",
+    "protocol": "protocols",
+    "ckpt_name": "ckpt",
+    "force_redo": "overwrite",
+    "dataloader.batch_size": "batch_size",
+    "model.lr": "lr",
+    "model.lmd.recons": "model.loss_weights.recons",
+    "model.lmd.latent": "model.loss_weights.latent",
+    "model.lmd.kl": "model.loss_weights.kl",
+    "model.lmd.contrastive": "model.loss_weights.contrastive",
+}
+# Values of theirs that are written otherwise, by our name.
+VALUES = {("protocols", "all"): "null", ("debug", "train"): "true"}
+# Options of theirs that nothing depends on here.
+NEEDLESS = {
+    "dataloader.num_workers": "batches are made in memory, without workers",
+    "dataloader.pin_memory": "batches are made in memory, without workers",
+}
 
 
 def to_hydra(command: str, arguments: Sequence[str], groups: Collection[str]) -> list[str]:
@@ -55,16 +73,22 @@ def _option(command: str, argument: str, groups: Collection[str], sweep: bool) -
     prefix, name, value = _parts(argument)
     if name is None:
         return argument
-    kind = kind_of(command, name)
     if name in groups:
         return f"{name}={value}"  # `+experiment=...` too: the defaults list has every group
-    if sweep or not isinstance(kind, Text | File | Word):
+    if name.startswith("trainer.") and "trainer" in groups:
+        return f"++{name}={value}"  # any option of Lightning's Trainer, in the config or not
+    if sweep:
         return argument
-    if not isinstance(kind, Text) and value == "null":
-        return argument
+    return f"{prefix}{name}={_literal(kind_of(command, name), value)}"
+
+
+def _literal(kind: Kind | None, value: str) -> str:
+    """A value in Hydra's grammar: quoted where it is a text, a path or a name."""
+    if not isinstance(kind, Text | File | Word) or (value == "null" and not isinstance(kind, Text)):
+        return value
     if isinstance(kind, Text | File) and kind.several and (texts := _texts(value)) is not None:
-        return f"{prefix}{name}=[{','.join(quoted(text) for text in texts)}]"
-    return f"{prefix}{name}={quoted(value, interpolate=isinstance(kind, File))}"
+        return f"[{','.join(quoted(text) for text in texts)}]"
+    return quoted(value, interpolate=isinstance(kind, File))
 
 
 def _parts(argument: str) -> tuple[str, str | None, str]:
@@ -102,10 +126,20 @@ def translated(arguments: Iterable[str], options: Collection[str]) -> tuple[list
     ours, notes = [], []
     for argument in arguments:
         prefix, name, value = _parts(argument)
-        alias = ALIASES.get(name or "")
-        if name is not None and name not in options and alias in options:
-            notes.append(f"{name}={value} is {alias}={value} here")
-            ours.append(f"{prefix}{alias}={value}")
-        else:
+        if name in NEEDLESS:
+            notes.append(f"{name} is not needed: {NEEDLESS[name]}")
+            continue
+        renamed = _renamed(name, options)
+        meant = VALUES.get((renamed, value), value)
+        if name is None or (renamed, meant) == (name, value):
             ours.append(argument)
+            continue
+        notes.append(f"{name}={value} is {renamed}={meant} here")
+        ours.append(f"{'' if renamed in options else prefix}{renamed}={meant}")
     return ours, notes
+
+
+def _renamed(name: str | None, options: Collection[str]) -> str:
+    ours = ALIASES.get(name or "", "")
+    known = ours.partition(".")[0] in options and name not in options
+    return ours if known else name or ""

@@ -28,6 +28,9 @@ def run(script: str) -> Any:
     composed ends in one line ``error: ...`` on stderr and exit code 2, Ctrl-C in one line and exit
     code 130. Any other exception is a bug of ours and keeps its traceback.
     """
+    # Read when torch is loaded. OpenMP threads that spin while they wait make an epoch take many
+    # times as long on a machine with other work.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     file = _config_file(Path(script).resolve())
     with_errors = _one_line_errors(_run, file.example())
     return with_errors(file, sys.argv[1:])
@@ -138,8 +141,8 @@ def _one_line_errors(function: Callable[..., Any], example: str | None) -> Calla
     def command(*args: Any) -> Any:
         try:
             return function(*args)
-        except KeyboardInterrupt:
-            print("interrupted", file=sys.stderr)
+        except KeyboardInterrupt as stopped:
+            print(str(stopped) or "interrupted", file=sys.stderr)
             sys.exit(INTERRUPTED)
         except Exception as error:
             reason = explain(error, example)

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from tmr.api import Model, load
-from tmr.commands.progress import Progress
 from tmr.errors import InputError
 from tmr.motion.conventions import Overrides
 from tmr.runs.build import data_of
+from tmr.runs.progress import Progress
 from tmr.search.sources import DataSource, FolderSource, Source
 
 log = logging.getLogger(__name__)
@@ -24,13 +24,13 @@ def encode_library(
     engine: str,
     address: str | None,
     gpus_per_worker: float | int,
-    windows: Sequence[float | int],
+    windows: Sequence[float | int] | float | int,
     share: str | None,
     ckpt: str,
     device: str,
     source: str | None,
-    reading: Mapping[str, Any],
     data: Mapping[str, Any] | None = None,
+    **reading: Any,
 ) -> None:
     """Encode what is new or changed in a folder or a data set into a library kept in Lance.
 
@@ -56,7 +56,7 @@ def encode_library(
             LoadModel(run_dir, device, ckpt),
             library,
             runner,
-            windows=windows,
+            windows=[windows] if isinstance(windows, int | float) else windows,
             share=share_of(share, os.environ),
             progress=progress,
         )

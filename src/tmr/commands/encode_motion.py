@@ -23,5 +23,5 @@ def encode_motion(
     features = read_features(path, start, end, reading)
     model = load(run_dir, device, ckpt)
     name = file_name(path.stem, str(path.resolve()), str(start), str(end))
-    latent = model.encode_motions([features])[0]
+    latent = model.encode_motions([features], check=False)[0]
     save_latents(output or model.run.root / "latents" / "motions" / name, latent)

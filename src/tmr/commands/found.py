@@ -36,12 +36,12 @@ def table(found: Found) -> str:
     """Rank, score, file, seconds, frames of the file, and the first caption, in columns."""
     rows = [("rank", "score", "motion", "seconds", "frames", "caption")]
     for record in records(found):
-        captions = record["captions"]
+        captions, key, file = record["captions"], record["key"], record["file"]
         rows.append(
             (
                 str(record["rank"]),
                 f"{record['score']:.3f}",
-                record["file"] or record["key"],
+                file if file.startswith(key) else key,  # data sets are known by their keys
                 f"{record['start']:.2f}-{record['end']:.2f}",
                 f"{record['first_frame']}-{record['end_frame']} @ {record['fps']:g}",
                 captions[0] if captions else "",
@@ -71,7 +71,7 @@ def write(found: Found, path: Path) -> None:
     log.info("wrote %s", path)
 
 
-FIELDS = (
+FIELDS: tuple[str, ...] = (
     "rank", "score", "key", "file", "start", "end", "first_frame", "end_frame", "fps", "captions",
 )  # fmt: skip
 

@@ -64,8 +64,11 @@ class ConfigFile:
                 inside = self._inside(group, chosen) if chosen else []
                 page += [f"      {group}.{option}" for option in inside]
         page += ["", "Options (option=value), with their defaults:", ""]
-        for file in reversed(self._files()):
-            page += list(_option_lines(file))
+        *shared, own = self._files()
+        page += _option_lines(own)
+        again = tuple(f"{key}:" for key in yaml.safe_load(own.read_text("utf-8")) or {})
+        for file in reversed(shared):
+            page += [line for line in _option_lines(file) if not line.startswith(again)]
         page += [
             "",
             "Show the whole config: --cfg job. Several values, one run each: -m.",
@@ -107,7 +110,7 @@ def _flat(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
             yield f"{prefix}{key}", value
 
 
-def _option_lines(file: Path) -> Iterator[str]:
+def _option_lines(file: Path) -> list[str]:
     """The lines of the options of a file, with their comments; its head and hidden blocks not."""
     lines = file.read_text("utf-8").splitlines()
     hidden, shown = False, []
@@ -116,4 +119,4 @@ def _option_lines(file: Path) -> Iterator[str]:
             hidden = line.startswith(HIDDEN)
         if not hidden:
             shown.append(line)
-    yield from "\n".join(shown).strip().splitlines()
+    return "\n".join(shown).strip().splitlines()

@@ -21,7 +21,7 @@ from tmr.localization import (
     window_scores,
 )
 from tmr.localization.library import folder_windows
-from tmr.localization.picture import draw
+from tmr.localization.timeline_plot import draw
 from tmr.motion.features import features_to_joints
 from tmr.motion.skeleton import FPS
 from tmr.runs.calibration import read_calibration

@@ -19,12 +19,12 @@ from tmr.mining import (
     MotionPair,
     Suspect,
     caption_ranks,
+    distinctive_words,
     groups_of,
     markdown,
     motion_distance,
     near_pairs,
     spherical_k_means,
-    telling_words,
 )
 from tmr.retrieval import shown_score
 from tmr.runs.build import data_of
@@ -154,7 +154,7 @@ def _clusters(
     clusters = spherical_k_means(latents, count, seed)
     members = [clusters.items(cluster) for cluster in range(count)]
     members = [rows for rows in members if rows]
-    words = telling_words([[c for i in rows for c in items[i].captions] for rows in members])
+    words = distinctive_words([[c for i in rows for c in items[i].captions] for rows in members])
     return [
         ClusterReport(
             words=tuple(telling),

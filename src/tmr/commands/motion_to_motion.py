@@ -1,12 +1,11 @@
-"""The motions of a split that are most like a motion."""
+"""The motions of a folder, a library or a data set that are most like a motion."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from tmr.api import load
-from tmr.commands.library import latent_of
-from tmr.runs.build import data_of
-from tmr.runs.libraries import open_library
-from tmr.search.filters import quoted
+from tmr.commands.found import check_output, show
+from tmr.commands.library import filter_of, find, latent_of, library_of, split_of
 
 
 def motion_to_motion(
@@ -15,17 +14,26 @@ def motion_to_motion(
     start: float | int | None,
     end: float | int | None,
     key: str | None,
-    split: str,
+    folder: str | None,
+    library: str | None,
+    split: str | None,
+    windows: float | int | None,
     top: int,
+    where: str | None,
+    mirrored: bool,
+    output: str | None,
     ckpt: str,
     device: str,
+    data: Mapping[str, Any] | None = None,
     **reading: Any,
 ) -> None:
-    """Print the motions of a split that are most like a motion, with score and caption."""
+    """Print the motions that are most like a motion: rank, score, file, seconds and frames."""
+    check_output(output)
+    split = split_of(split, folder, library)
+    wanted = filter_of(where, split, 0, windows)
     model = load(run_dir, device, ckpt)
-    library = open_library(model.run, ckpt, model, data_of(model.config), [split])
-    latent = latent_of(library, npy, key, start, end, reading)
+    searched = library_of(model, folder, library, data, split, windows, reading)
+    latent = latent_of(searched, npy, key, start, end, reading)
     without = [] if key is None else [key]
-    print(key or npy)
-    for hit in library.search(latent, top, f"split = {quoted(split)}", exclude=without):
-        print(f"  {hit.score:.3f}  {hit.entry.key:<10} {hit.entry.captions[0]}")
+    found = find(searched, latent, top, wanted, windows, mirrored=mirrored, exclude=without)
+    show(str(key or npy), found, output)

@@ -125,6 +125,20 @@ class Words(Kind):
         return value is None or all(isinstance(v, str | int | float) for v in values)
 
 
+@dataclass(frozen=True)
+class Numbers(Kind):
+    """A list of numbers, `[1.0,2.0]`, each at least ``low``; a single one needs no brackets."""
+
+    expected: str = "a list of numbers, for example [1.0,2.0]"
+    low: float | int = -math.inf
+
+    def accepts(self, value: Any) -> bool:
+        """A number or a list of numbers."""
+        one = number(self.low)
+        values = value if isinstance(value, list) else [value]
+        return all(v is not None and one.accepts(v) for v in values)
+
+
 # By name; COMMAND:NAME where a command's option of that name is of another kind.
 OPTIONS: Mapping[str, Kind] = {
     "text": Text(several=True),
@@ -132,22 +146,26 @@ OPTIONS: Mapping[str, Kind] = {
     "search:text": Text(),
     "auth": Text(),
     "localize:text": Text(),
+    "where": Text(),
     # Files and folders.
     **dict.fromkeys(
         (
-            "base_folder", "body_models", "evaluator", "library", "options.index", "output",
-            "output_folder", "profile", "release", "resume_dir", "root", "run_dir", "sheet",
-            "source", "texts", "url", "data.annotations", "data.motions", "data.stats",
+            "base_folder", "body_models", "evaluator", "folder", "library", "options.index",
+            "output", "output_folder", "profile", "release", "resume_dir", "root", "run_dir",
+            "sheet", "source", "texts", "url", "data.annotations", "data.motions", "data.stats",
         ),
         File(),
     ),
     "npy": File(several=True),
     # Names.
-    **dict.fromkeys(("ckpt", "host", "key", "md5", "name", "split", "data.name"), Word()),
+    **dict.fromkeys(
+        ("address", "ckpt", "host", "key", "md5", "name", "share", "split", "data.name"), Word()
+    ),
     "what": choice("pretrain_models", "annotations", "stats"),
     "format": choice("humanml3d", "kitml", "babel", "table"),
     "up": choice("x", "y", "z", "-x", "-y", "-z"),
     "handedness": choice("right", "left"),
+    "engine": choice("processes", "ray"),
     "precision": choice("auto", "fp32", "bf16"),
     "device": Word(),
     "unit": Kind(),  # a name or a number
@@ -156,22 +174,32 @@ OPTIONS: Mapping[str, Kind] = {
     **dict.fromkeys(
         (
             "batch_size", "clips", "examples", "pairs", "pool", "processes", "samples",
-            "sequences", "size.motions", "top", "clusters", "trainer.max_epochs",
+            "sequences", "size.motions", "top", "workers", "clusters", "trainer.max_epochs",
         ),
         whole(1),
     ),
     "steps": whole(2),
     "port": whole(0, 65535),
-    **dict.fromkeys(("seed", "size.test", "size.val"), whole(0)),
+    **dict.fromkeys(("keep_every", "seed", "size.test", "size.val"), whole(0)),
     "nsim_split:size": whole(1),
     **dict.fromkeys(("start", "end"), number()),
-    **dict.fromkeys(("allowed", "duplicate_meters", "fact", "min_seconds"), number(0)),
+    **dict.fromkeys(
+        ("allowed", "checkpoint_minutes", "duplicate_meters", "fact", "min_seconds"), number(0)
+    ),
+    **dict.fromkeys(("search:windows", "motion_to_motion:windows"), number(0.5)),
+    "encode_library:windows": Numbers(
+        expected="lengths of at least 0.5 seconds, for example [1.0,2.0]", low=0.5
+    ),
+    "gpus_per_worker": number(0),
     **dict.fromkeys(("size.min_seconds", "size.max_seconds"), number(0, above=True)),
     **dict.fromkeys(
-        ("fps", "lr", "temperature", "seconds", "checkpoint_minutes"), number(0, above=True)
+        ("fps", "lr", "temperature", "seconds"), number(0, above=True)
     ),
     **dict.fromkeys(
-        ("alike_above", "decay", "duplicates_above", "ema", "suspect_margin", "unlike_below"),
+        (
+            "alike_above", "decay", "duplicates_above", "ema", "suspect_margin", "threshold",
+            "unlike_below",
+        ),
         number(0, 1),
     ),
     "data.min_seconds": number(0),
@@ -180,7 +208,8 @@ OPTIONS: Mapping[str, Kind] = {
     **dict.fromkeys(
         (
             "compile", "debug", "flat", "gif", "options.extra", "options.mirror",
-            "options.notebook_trim", "overwrite", "picture", "pictures", "progress", "x_negated",
+            "options.notebook_trim", "overwrite", "mirrored", "picture", "pictures",
+            "progress", "x_negated",
         ),
         Switch(),
     ),

@@ -26,6 +26,9 @@ from tmr.runs.weights import load_model
 
 log = logging.getLogger(__name__)
 
+DEFAULT_THRESHOLD = "threshold_0.95"
+THRESHOLD = 0.95
+
 
 def retrieval(
     run_dir: str,
@@ -34,34 +37,42 @@ def retrieval(
     precision: str,
     batch_size: int,
     pictures: bool,
+    threshold: float | int,
     ckpt: str,
     device: str,
+    data: Mapping[str, Any] | None = None,
 ) -> None:
     """Print the protocols' table and write figures, ranks and pictures into the run folder.
 
     YAML files go to ``contrastive_metrics``, everything else to ``retrieval_report``. With another
     ``split`` than test, that split takes its place, and the files go to folders of its name; the
-    nsim protocol has its own split and is then left out.
+    nsim protocol has its own split and is then left out. Another data set than the run's own has
+    folders of its name above those.
     """
-    chosen = protocols_of([protocols] if isinstance(protocols, str) else protocols)
+    chosen = protocols_of([protocols] if isinstance(protocols, str) else protocols, threshold)
     run, device = run_at(run_dir), choose_device(device)
     precision = fastest_precision(device) if precision == "auto" else precision
-    data = data_of(run.read_config())
-    splits = splits_for(chosen, split, data)
+    own = data_of(run.read_config())
+    data_set = own if data is None else data_of({"data": data})
+    splits = splits_for(chosen, split, data_set)
     every_caption = any(protocol.every_caption for protocol in chosen.values())
-    encoded = encode_splits(run, ckpt, splits, device, precision, batch_size, every_caption)
+    encoded = encode_splits(
+        run, ckpt, data_set, splits, device, precision, batch_size, every_caption
+    )
     outcomes = evaluate_all(encoded.get, chosen)
     if not outcomes:
         raise InputError(
-            f"split {split!r} of {data.name!r} has too few motions for {', '.join(chosen)}"
+            f"split {split!r} of {data_set.name!r} has too few motions for {', '.join(chosen)}"
         )
-    report = Report(outcomes, sides=side_preferences(next(iter(encoded.values()))))
+    report = Report(outcomes, chosen, sides=side_preferences(next(iter(encoded.values()))))
     print(report.table())
-    part = "" if split == "test" else split
+    part = Path(
+        "" if data_set.name == own.name else data_set.name, "" if split == "test" else split
+    )
     about: dict[str, Any] = {
         "run_dir": run_dir,
         "ckpt": ckpt,
-        "data": data.name,
+        "data": data_set.name,
         "split": split,
         "precision": precision,
         "environment": environment(),
@@ -74,8 +85,10 @@ def retrieval(
         log.info("wrote %s", path)
 
 
-def protocols_of(names: Sequence[str] | None) -> dict[str, Protocol]:
-    """The protocols with these names, all by default.
+def protocols_of(
+    names: Sequence[str] | None, threshold: float | int = THRESHOLD
+) -> dict[str, Protocol]:
+    """The protocols with these names, all by default; ``threshold`` is that of the second.
 
     Raises:
         InputError: no such protocol.
@@ -83,7 +96,12 @@ def protocols_of(names: Sequence[str] | None) -> dict[str, Protocol]:
     unknown = [name for name in names or () if name not in PROTOCOLS]
     if unknown:
         raise InputError(f"no protocol {unknown[0]!r}; there are {', '.join(PROTOCOLS)}")
-    return {name: PROTOCOLS[name] for name in names or PROTOCOLS}
+    chosen = {name: PROTOCOLS[name] for name in names or PROTOCOLS}
+    other = {f"threshold_{threshold:g}": Protocol(same_text_above=float(threshold))}
+    found: dict[str, Protocol] = {}
+    for name, protocol in chosen.items():
+        found |= other if name == DEFAULT_THRESHOLD else {name: protocol}
+    return found
 
 
 def splits_for(
@@ -114,6 +132,7 @@ def splits_for(
 def encode_splits(
     run: RunDir,
     ckpt: str,
+    data: TextMotionData,
     splits: Mapping[str, str],
     device: str,
     precision: str,
@@ -126,11 +145,12 @@ def encode_splits(
     """
     config = run.read_config()
     model = load_model(run, ckpt, device)
-    data = data_of(config)
     present = {name: data.present(split) for name, split in splits.items()}
     distinct = {a.key: a for annotations in present.values() for a in annotations}
     embeddings = embeddings_of(config, data, device)
-    dataset = TextMotionDataset(data, list(distinct.values()), embeddings, run.normalizer(data))
+    dataset = TextMotionDataset(
+        data, list(distinct.values()), embeddings, run.normalizer(data_of(config))
+    )
     names = " and ".join(splits.values())
     log.info("%s, split %s: %d motions, in %s", data.name, names, len(dataset), precision)
     encoded = encode_dataset(model, dataset, batch_size, True, precision, every_caption)

@@ -1,27 +1,40 @@
-"""Search the motions of a run's data set by a sentence."""
+"""Search the motions of a folder, a library or a data set by a sentence."""
+
+from collections.abc import Mapping
+from typing import Any
 
 from tmr.api import load
-from tmr.runs.build import data_of
-from tmr.runs.libraries import open_library
-from tmr.search.filters import quoted
+from tmr.commands.found import check_output, show
+from tmr.commands.library import filter_of, find, library_of, split_of
+from tmr.search.query import parse_query
 
 
 def search(
     run_dir: str,
     text: str,
+    folder: str | None,
+    library: str | None,
+    split: str | None,
+    windows: float | int | None,
     top: int,
-    split: str,
+    where: str | None,
     min_seconds: float | int,
+    mirrored: bool,
+    output: str | None,
     ckpt: str,
     device: str,
+    data: Mapping[str, Any] | None = None,
+    **reading: Any,
 ) -> None:
-    """Print the motions of a split that fit a sentence or query best, with score and caption.
+    """Print what fits a sentence or query best: rank, score, file, seconds and frames.
 
-    The first search of a split encodes it; the latents are kept in ``RUN_DIR/libraries``.
+    What is new is encoded first; the latents are kept in ``RUN_DIR/libraries``.
     """
+    check_output(output)
+    parse_query(text)  # refused before anything is encoded
+    split = split_of(split, folder, library)
+    wanted = filter_of(where, split, min_seconds, windows)
     model = load(run_dir, device, ckpt)
-    library = open_library(model.run, ckpt, model, data_of(model.config), [split])
-    where = f"split = {quoted(split)} and length >= {min_seconds}"
-    print(text if '"' in text else f'"{text}"')
-    for hit in library.search(text, top, where):
-        print(f"  {hit.score:.3f}  {hit.entry.key:<10} {hit.entry.captions[0]}")
+    searched = library_of(model, folder, library, data, split, windows, reading)
+    found = find(searched, text, top, wanted, windows, mirrored=mirrored)
+    show(text if '"' in text else f'"{text}"', found, output)

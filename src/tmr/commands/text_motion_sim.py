@@ -30,9 +30,13 @@ def text_motion_sim(
     given = texts_of(text, texts)
     paths = motion_files(npy)
     motions = [read_features(path, start, end, reading) for path in paths]
-    scores = load(run_dir, device, ckpt).similarity(given, motions).cpu().numpy()
+    scores = load(run_dir, device, ckpt).score(given, motions, check=False).cpu().numpy()
     names = [str(path) for path in paths]
-    print(score_table(given, names, scores))
+    if scores.size == 1:
+        score = f"{scores.item():.3f}"
+        print(f"The similarity score s (0 <= s <= 1) between the text and the motion is: {score}")
+    else:
+        print(score_table(given, names, scores))
     if output is not None:
         rows = ["\t".join(["motion", *(" ".join(t.split()) for t in given)])]
         rows += ["\t".join([n, *map(str, s)]) for n, s in zip(names, scores.T, strict=True)]

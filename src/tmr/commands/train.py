@@ -20,7 +20,7 @@ from tmr.training import fit, process_rank
 
 log = logging.getLogger(__name__)
 
-GROUPS = ("data", "language_model", "model", "trainer", "augmentation", "experiment")
+GROUPS = ("data", "language_model", "model", "trainer", "logger", "augmentation", "experiment")
 # Two batches an epoch, one epoch.
 DEBUG = {"max_epochs": 1, "limit_train_batches": 2, "limit_val_batches": 2}
 
@@ -51,11 +51,11 @@ def train(resume_dir: str | None, overrides: Sequence[str], **config: Any) -> fl
         logging.getLogger("tmr").setLevel(logging.ERROR)  # the first one logs
     setup(config["seed"])
     data = data_of(config)
+    data.annotations_of("train")  # asked for first: all else is made from them
     normalizer = run.normalizer(data) if resume_dir else data.normalizer()
     embeddings = embeddings_of(config, data, device=choose_device("auto"))
     store = data.store()
     datasets = [data.split(split, embeddings, normalizer, store) for split in ("train", "val")]
-    log.info("%s: %d training, %d validation motions", data.name, *map(len, datasets))
     model = model_of(config)
     if config.get("compile"):
         model.compile_layers()
@@ -74,6 +74,8 @@ def train(resume_dir: str | None, overrides: Sequence[str], **config: Any) -> fl
             seed=config["seed"],
             trainer=config["trainer"],
             checkpoint_minutes=config["checkpoint_minutes"],
+            keep_every=config["keep_every"],
+            logger=config["logger"],
             data_on_device=config["data_on_device"],
             resume_from=_checkpoint(run),
             augmentation=config.get("augmentation"),
@@ -102,7 +104,8 @@ def _resumed(run: RunDir, composed: Mapping[str, Any], overrides: Sequence[str])
     """The run's own config with the command line's plain options on top."""
     # Options that older runs do not have.
     defaults = {"decay": 0.0, "augmentation": None, "ema": 0.0} | {
-        name: composed[name] for name in ("checkpoint_minutes", "data_on_device")
+        name: composed[name]
+        for name in ("checkpoint_minutes", "data_on_device", "keep_every", "logger")
     }
     config = copy.deepcopy(defaults | run.read_config())
     given = [o.lstrip("+").partition("=")[0] for o in overrides]

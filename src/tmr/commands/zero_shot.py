@@ -19,7 +19,14 @@ from tmr.io import write_json
 from tmr.model import temperature_of
 from tmr.retrieval.bootstrap import Interval, with_intervals
 from tmr.runs.build import data_of
-from tmr.zero_shot import LabelSet, draw_confusion, judge, label_probabilities, summary, truth_table
+from tmr.zero_shot import (
+    LabelSet,
+    draw_confusion,
+    evaluate_recognition,
+    label_probabilities,
+    summary,
+    truth_table,
+)
 from tmr.zero_shot.recognition import TOPS
 
 log = logging.getLogger(__name__)
@@ -47,7 +54,7 @@ def zero_shot(
     prompts = [model.encode_texts(some).cpu() for some in label_set.prompts.values()]
     temperature = temperature or temperature_of(model.network)
     probabilities = label_probabilities(motions, prompts, temperature)
-    recognition = judge(probabilities, truth_table(truths, label_set.labels))
+    recognition = evaluate_recognition(probabilities, truth_table(truths, label_set.labels))
     groups = np.arange(len(keys))
     tops = with_intervals(recognition.hits.astype(float), groups, seed)
     figures = {f"top-{top}": _percent(i) for top, i in zip(TOPS, tops, strict=True)}
@@ -112,5 +119,5 @@ def _encode(
             features = read_features(file)
             begin, end = frames_of(part, len(features))
             motions.append(features[min(begin, len(features) - 1) : max(end, begin + 1)])
-        latents.append(model.encode_motions(motions).cpu())
+        latents.append(model.encode_motions(motions, check=False).cpu())
     return torch.cat(latents)

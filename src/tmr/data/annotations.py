@@ -59,14 +59,22 @@ def read_annotations(folder: Path) -> dict[str, Annotation]:
     packed = folder / "annotations.json.gz"
     if not path.is_file():
         if not packed.is_file():
-            raise InputError(
-                f"no annotations at {path}; put the data set's annotations.json and splits/ there "
-                "(datasets/README.md says how), or run `python -m prepare.synthesize` "
-                "and use data=synthetic"
-            )
+            raise InputError(f"no annotations at {path}; {_source_of_annotations(folder)}")
         path = packed
     status = path.stat()
     return dict(_read(path, status.st_ino, status.st_size, status.st_mtime_ns))
+
+
+def _source_of_annotations(folder: Path) -> str:
+    """How the annotations of a data set are had: those of two are published, one is made here."""
+    if folder.name in ("humanml3d", "kitml"):
+        return "fetch them, with splits and statistics: `bash prepare/download_annotations.sh`"
+    if folder.name == "synthetic":
+        return "make them and the motions: `python -m prepare.synthesize`"
+    return (
+        "put the data set's annotations.json and splits/ there (datasets/README.md says how), or "
+        "run `python -m prepare.synthesize` and use data=synthetic"
+    )
 
 
 # A training asks for its splits and for all motions: at HumanML3D's size, a second each time.

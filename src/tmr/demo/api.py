@@ -41,6 +41,9 @@ class Results(BaseModel):
     """What a search answers, best first."""
 
     results: list[Found]
+    confidence: Literal["strong", "fair", "weak"] = Field(
+        description="how sure it is that the best fits; weak: probably not in this library"
+    )
 
 
 class Chosen(BaseModel):
@@ -103,7 +106,8 @@ def build_api(handlers: Handlers) -> FastAPI:
             )
             for where, hit in hits
         ]  # fmt: skip
-        return Results(results=found)
+        level = session.confidence(hits[0][0], 2 * hits[0][1].score - 1) if hits else "weak"
+        return Results(results=found, confidence=level)
 
     @api.get("/motions/{id:path}.{format}", response_class=FileResponse)
     def motion(

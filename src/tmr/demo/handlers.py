@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from tmr.demo.confidence import WORDS
 from tmr.demo.results_view import Value, card, cards, upload_card
 from tmr.demo.session import UPLOADS, Session
 from tmr.demo.validation import choice, is_folder, message, number, whole_number
@@ -104,11 +105,13 @@ class Handlers:
     def warm_up(self) -> None:
         """Load the language model: the first sentence then takes no longer than others."""
         self.session.encode("a person walks")
+        self.session.confidence(self.session.main.name, 0.0)
 
     def search(self, text: str, limits: Limits) -> Value:
         """Motions that fit a sentence, or a query of quoted sentences with + and -."""
         latent = self.session.encode(text)
-        value = self._hits(f"“{text.strip()}”", self.find(latent, limits), limits)
+        hits = self.find(latent, limits)
+        value = self._hits(f"“{text.strip()}”", hits, limits) | self._confidence(hits)
         return value | {"query": {"q": text.strip(), "library": limits.library}}
 
     def combine(
@@ -125,7 +128,8 @@ class Handlers:
         texts, factors = zip(*used, strict=True)
         latent = self.session.encode_terms(texts, factors)
         heading = " ".join(_term(text, weight) for text, weight in used).removeprefix("+ ")
-        return self._hits(heading, self.find(latent, limits), limits)
+        hits = self.find(latent, limits)
+        return self._hits(heading, hits, limits) | self._confidence(hits)
 
     def more_like_this(self, motion_id: str, limits: Limits) -> Value:
         """Motions that resemble one of a library, or an upload; itself left out."""
@@ -170,6 +174,9 @@ class Handlers:
         """
         library = self.session.library(library_name)
         entries, latents = library.entries(), library.latents()
+        originals = [row for row, entry in enumerate(entries) if not entry.take.mirrored]
+        if originals:
+            entries, latents = [entries[row] for row in originals], latents[originals]
         items = [card(library_name, entry) for entry in entries]
         groups, names = _groups(entries, latents)
         scores = None
@@ -247,6 +254,14 @@ class Handlers:
         value = self._hits(f"Like {upload.name}", self.find(upload.latent, limits), limits)
         value["items"].insert(0, upload_card(motion_id, upload.name, len(upload.features)))
         return value
+
+    def _confidence(self, hits: Sequence[tuple[str, Hit]]) -> Value:
+        """How sure it is that the best motion fits."""
+        if not hits:
+            return {}
+        name, best = hits[0]
+        level = self.session.confidence(name, 2 * best.score - 1)
+        return {"confidence": {"level": level, "text": WORDS[level]}}
 
     def _hits(self, heading: str, hits: Sequence[tuple[str, Hit]], limits: Limits) -> Value:
         items = [card(name, hit.entry, hit.score) for name, hit in hits]

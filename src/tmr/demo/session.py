@@ -5,6 +5,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from tmr.api import Model, load
 from tmr.data import TextMotionData
+from tmr.demo.confidence import UNRELATED, Confidence
 from tmr.demo.libraries import Libraries
 from tmr.demo.uploads import read_upload, upload_folder
 from tmr.demo.validation import uploaded_file
@@ -55,6 +57,7 @@ class Session:
     lock: threading.Lock = field(default_factory=threading.Lock)
     text_lock: threading.Lock = field(default_factory=threading.Lock)
     _splits: dict[str, tuple[int, list[str]]] = field(default_factory=dict)
+    _confidences: dict[str, tuple[int, Confidence]] = field(default_factory=dict)
 
     @property
     def main(self) -> Library:
@@ -77,6 +80,21 @@ class Session:
         """The latent of a sentence, or of a query such as ``"walk" + 0.5 "angry"``."""
         terms = parse_query(query)
         return self.encode_terms([t.text for t in terms], [t.weight for t in terms])
+
+    def confidence(self, name: str, cosine: float) -> str:
+        """Strong, fair or weak: how sure it is that a library's best motion fits its sentence."""
+        library = self.library(name)
+        version = library.store.version
+        if self._confidences.get(name, (None,))[0] != version:
+            calibrated = Confidence.of(library.latents(), self._unrelated)
+            self._confidences[name] = version, calibrated
+        return self._confidences[name][1].level(cosine)
+
+    @cached_property
+    def _unrelated(self) -> Float[Tensor, "q dim"]:
+        with self.text_lock:
+            latents = self.model.encode_texts(list(UNRELATED)).cpu()
+        return torch.nn.functional.normalize(latents, dim=-1)
 
     def encode_terms(
         self, texts: Sequence[str], weights: Sequence[float | int]
@@ -123,7 +141,7 @@ class Session:
         path = Path(path)
         features = read_upload(path)
         key = hashlib.sha256(features.tobytes()).hexdigest()[:16]
-        latent = self.model.encode_motions([features])[0].cpu()
+        latent = self.model.encode_motions([features], check=False)[0].cpu()
         with self.lock:
             self.uploads[key] = Upload(path.name, features, latent)
             while len(self.uploads) > REMEMBERED:

@@ -22,7 +22,9 @@ Features = Float[np.ndarray, "_ 263"]
 # Figures of latents, in the order of the table. Those of `tmr.generation.metrics.evaluate`.
 LATENT_FIGURES = (
     "fid",
+    "fid_unscaled",
     *(f"r_precision_{k}" for k in (1, 2, 3)),
+    *(f"r_precision_all_{k}" for k in (1, 2, 3)),
     "matching_score",
     "text_score",
     "motion_score",
@@ -123,5 +125,7 @@ def _words(name: str) -> str:
     if kind in ("ape", "ave"):
         return f"{kind.upper()} {variant.replace('_', ' ')}"
     if name.startswith("r_precision_"):
-        return f"R-precision@{name[-1]}"
-    return "FID" if name == "fid" else name.replace("_", " ")
+        return f"R-precision@{name[-1]}{', all texts' if '_all_' in name else ''}"
+    if name.startswith("fid"):
+        return "FID" if name == "fid" else "FID, latents as they are"
+    return name.replace("_", " ")

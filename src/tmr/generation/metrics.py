@@ -24,39 +24,84 @@ _ROWS = 1024  # of a distance matrix at a time
 def evaluate(
     texts: Float[Tensor, "texts dim"],
     generated: Float[Tensor, "generated generations dim"],
-    reference: Float[Tensor, "reference dim"],
+    reference: Float[Tensor, "reference dim"] | None = None,
+    batch: int = BATCH,
 ) -> dict[str, float]:
-    """Every figure of generated motions, by name, from latents.
+    """Every metric of generated motions, by name, from latents.
 
-    Row i of each belongs to text i; ``reference`` are the real motions. Figures of motions and
-    their texts are means over all generations; ``fid`` is the mean of the distances of each
-    generation, because it depends on the number of motions.
+    Row i of each belongs to text i; ``reference`` are the real motions, if there are any. Metrics
+    of motions and their texts are means over all generations; ``fid`` is the mean of the distances
+    of each generation, because it depends on the number of motions.
 
     Raises:
-        InputError: fewer than 32 texts, or latents that do not belong together.
+        InputError: fewer than ``batch`` texts, or latents that do not belong together.
     """
-    if len({len(texts), len(generated), len(reference)}) > 1:
+    if len({len(texts), len(generated), len(texts if reference is None else reference)}) > 1:
+        real = "no" if reference is None else len(reference)
         raise InputError(
-            f"found {len(texts)} texts, {len(generated)} generated and {len(reference)} reference "
+            f"found {len(texts)} texts, {len(generated)} generated and {real} reference "
             "motions; expected as many of each, in the same order"
         )
     runs = generated.unbind(dim=1)
-    precision = np.mean([r_precision(texts, motions) for motions in runs], axis=0)
-    figures = {f"r_precision_{k}": float(p) for k, p in zip(TOP, precision, strict=True)}
-    figures |= {
-        "matching_score": _mean([matching_score(texts, motions) for motions in runs]),
-        "fid": _mean([frechet_distance(motions, reference) for motions in runs]),
-        "diversity": diversity(generated),
-        "text_score": _mean([mean_score(texts, motions) for motions in runs]),
-        "motion_score": _mean([mean_score(reference, motions) for motions in runs]),
-    }
+    rows = [of_pairs(texts, motions, reference, batch) for motions in runs]
+    found = {name: _mean([row[name] for row in rows]) for name in rows[0]}
+    found["diversity"] = diversity(generated)
     if len(runs) > 1:
-        figures["multimodality"] = multimodality(generated)
-    return figures
+        found["multimodality"] = multimodality(generated)
+    return found
+
+
+def of_pairs(
+    texts: Float[Tensor, "n dim"],
+    motions: Float[Tensor, "n dim"],
+    reference: Float[Tensor, "n dim"] | None = None,
+    batch: int = BATCH,
+) -> dict[str, float]:
+    """The metrics of one generated motion for each text.
+
+    R-precision in batches of ``batch`` texts (``r_precision_k``) and against all texts
+    (``r_precision_all_k``), ``matching_score`` and ``text_score``; with real motions ``fid`` (on
+    unit latents), ``fid_unscaled`` (the published convention) and ``motion_score``.
+
+    Raises:
+        InputError: fewer texts than a batch.
+    """
+    in_batches, in_all = r_precision(texts, motions, batch), r_precision(texts, motions, None)
+    found = {f"r_precision_{k}": p for k, p in zip(TOP, in_batches, strict=True)}
+    found |= {f"r_precision_all_{k}": p for k, p in zip(TOP, in_all, strict=True)}
+    found["matching_score"] = matching_score(texts, motions)
+    found["text_score"] = mean_score(texts, motions)
+    if reference is not None:
+        found["fid"] = frechet_distance(motions, reference)
+        found["fid_unscaled"] = frechet_distance(motions, reference, unit=False)
+        found["motion_score"] = mean_score(reference, motions)
+    return found
+
+
+def of_samples(
+    texts: Float[Tensor, "n dim"],
+    motions: Float[Tensor, "n dim"],
+    reference: Float[Tensor, "n dim"] | None = None,
+) -> dict[str, Float[np.ndarray, " n"]]:
+    """The scores of each generated motion, whose means are the metrics of `of_pairs`.
+
+    ``text_rank`` is the number of texts that are nearer to a motion than its own, of all; equal
+    ones count half.
+    """
+    t, m = _unit(texts), _unit(motions)
+    found = place(cosine_similarity(motions, texts), tolerance=TIE_TOLERANCE)
+    scores = {
+        "matching_score": (t - m).norm(dim=-1),
+        "text_score": shown_score((t * m).sum(dim=-1)),
+        "text_rank": found.better + (found.tied - 1) / 2,
+    }
+    if reference is not None:
+        scores["motion_score"] = shown_score((_unit(reference) * m).sum(dim=-1))
+    return {name: score.double().numpy(force=True) for name, score in scores.items()}
 
 
 def r_precision(
-    texts: Float[Tensor, "n dim"], motions: Float[Tensor, "n dim"], batch: int = BATCH
+    texts: Float[Tensor, "n dim"], motions: Float[Tensor, "n dim"], batch: int | None = BATCH
 ) -> list[float]:
     """Share of motions that find their own text among the nearest 1, 2 and 3 of a batch.
 
@@ -64,11 +109,13 @@ def r_precision(
     texts, and equal distances are ordered at random. Of n - 1 other texts a nearer ones make this
     the probability of fewer than k in a hypergeometric draw. Guo et al. (CVPR 2022)
     draw one B for each motion; this is the mean over all B, so nothing is left over either.
+    With ``batch`` None, B are all texts.
 
     Raises:
         InputError: fewer texts than a batch.
     """
-    if len(texts) < batch:
+    batch = len(texts) if batch is None else batch
+    if not 1 <= batch <= len(texts):
         raise InputError(f"R-precision is measured in batches of {batch}; found {len(texts)} texts")
     found = place(cosine_similarity(motions, texts), tolerance=TIE_TOLERANCE)
     nearer, tied = found.better.numpy(force=True), found.tied.numpy(force=True)
@@ -103,11 +150,15 @@ def mean_score(first: Float[Tensor, "n dim"], second: Float[Tensor, "n dim"]) ->
     return float(shown_score((_unit(first) * _unit(second)).sum(dim=-1)).mean())
 
 
-def frechet_distance(first: Float[Tensor, "n dim"], second: Float[Tensor, "m dim"]) -> float:
+def frechet_distance(
+    first: Float[Tensor, "n dim"], second: Float[Tensor, "m dim"], unit: bool = True
+) -> float:
     """Distance of two sets of motions as Gaussians, known as FID: 0 for the same set.
 
     |mu_1 - mu_2|^2 + tr(S_1 + S_2 - 2 (S_1 S_2)^(1/2)) with means mu and covariances S.
     Source: Heusel et al. (NeurIPS 2017); on motion latents Guo et al. (CVPR 2022).
+    On latents of length 1, or with ``unit`` False on latents as they are, which is the published
+    convention: its scale is that of the evaluator's latents.
     Between two samples of one distribution it is above 0, the more so the fewer motions there
     are: compare figures of equal numbers only.
 
@@ -116,7 +167,8 @@ def frechet_distance(first: Float[Tensor, "n dim"], second: Float[Tensor, "m dim
     """
     if min(len(first), len(second)) < 2:
         raise InputError("FID compares sets of motions: expected at least two in each")
-    first, second = _unit(first), _unit(second)
+    scale = _unit if unit else Tensor.double
+    first, second = scale(first), scale(second)
     # With S = A^T A the trace of the root is the sum of the singular values of A B^T: no root of
     # rounding errors is taken, and covariances of few motions need no regularisation.
     a, b = _root_of_covariance(first), _root_of_covariance(second)

@@ -20,7 +20,7 @@ SHORTEST = 0.5  # seconds: below it there is nothing that a caption describes
 
 
 def draw(
-    texts: Sequence[str], gaussians: Gaussian, samples: int, fact: float, seed: int
+    texts: Sequence[str], gaussians: Gaussian, samples: int, fact: float | int, seed: int
 ) -> Float[Tensor, "texts samples dim"]:
     """mu + ``fact`` * sigma * noise: latents of ``samples`` motions for each text.
 
@@ -62,7 +62,7 @@ def between(
     return torch.lerp(first, second, weights)
 
 
-def frames_of_seconds(seconds: Sequence[float], longest: float) -> list[int]:
+def frames_of_seconds(seconds: Sequence[float | int], longest: float | int) -> list[int]:
     """Lengths in frames, 20 a second.
 
     Raises:

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from tmr.localization.metrics import query_figures
+from tmr.localization.metrics import query_metrics
 from tmr.localization.scoring import Scoring, ranked, window_scores
 from tmr.localization.segments import non_maximum_suppression, overlap
 from tmr.localization.sequences import AnnotatedSequence
@@ -58,9 +58,9 @@ def evaluate(
             kept, kept_fits = ranked(own[i], window_scores(sentence, own[i]), scoring, TOP)
             draws = [_at_random(spans, scoring, rng) for _ in range(RANDOM_DRAWS)]
             for name, figures in {
-                "model": query_figures(spans[kept].astype(float), query.truths),
-                "random": np.mean([query_figures(d, query.truths) for d in draws], axis=0),
-                "whole": query_figures(whole, query.truths),
+                "model": query_metrics(spans[kept].astype(float), query.truths),
+                "random": np.mean([query_metrics(d, query.truths) for d in draws], axis=0),
+                "whole": query_metrics(whole, query.truths),
             }.items():
                 methods.setdefault(name, []).append(figures)
             groups.append(i)

@@ -18,7 +18,7 @@ FIGURES = (
 )
 
 
-def query_figures(
+def query_metrics(
     found: Float[np.ndarray, "found 2"], truths: Float[np.ndarray, "truths 2"]
 ) -> Float[np.ndarray, " figures"]:
     """One query's values of ``FIGURES``, each from 0 to 1.

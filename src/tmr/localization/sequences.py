@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from tmr.data import Annotation, Caption
 from tmr.errors import InputError
-from tmr.localization.joining import join
+from tmr.localization.concatenation import join
 from tmr.motion.features import features_to_joints, joints_to_features
 from tmr.motion.skeleton import FPS
 

@@ -127,7 +127,7 @@ class WindowLatents:
 
     @cached_property
     def _motions(self) -> Int[np.ndarray, " windows"]:
-        # In ascending order, because motions are encoded one behind the other.
+        # In ascending order, because motions are encoded concatenated.
         return self.motions(self.spans)
 
 

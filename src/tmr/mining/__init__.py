@@ -1,6 +1,6 @@
 """Mining a library: near duplicates, pairs, captions that do not fit, clusters."""
 
-from tmr.mining.clusters import Clusters, spherical_k_means, telling_words
+from tmr.mining.clusters import Clusters, distinctive_words, spherical_k_means
 from tmr.mining.pairs import caption_ranks, groups_of, motion_distance, near_pairs
 from tmr.mining.report import ClusterReport, Mined, MotionPair, Suspect, markdown
 
@@ -11,10 +11,10 @@ __all__ = [
     "MotionPair",
     "Suspect",
     "caption_ranks",
+    "distinctive_words",
     "groups_of",
     "markdown",
     "motion_distance",
     "near_pairs",
     "spherical_k_means",
-    "telling_words",
 ]

@@ -73,7 +73,7 @@ def _far_apart(
     return latents[chosen]
 
 
-def telling_words(groups: Sequence[Sequence[str]], most: int = 6) -> list[list[str]]:
+def distinctive_words(groups: Sequence[Sequence[str]], most: int = 6) -> list[list[str]]:
     """The words of each group's captions that are frequent there and rare elsewhere.
 
     Ranked by (captions of the group with the word) * log(groups / groups with the word), the

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 from jaxtyping import Float, Int
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
 from tmr.motion.features import POSITIONS
@@ -47,21 +49,16 @@ def _pairs_in_blocks(latents: Float[Tensor, "n dim"], above: float) -> Iterator[
 
 def groups_of(pairs: Sequence[tuple[int, int]]) -> list[list[int]]:
     """The items that pairs connect, directly or over others: largest groups first."""
-    leader: dict[int, int] = {}
-
-    def find(item: int) -> int:
-        leader.setdefault(item, item)
-        while leader[item] != item:
-            leader[item] = leader[leader[item]]  # halves the way for the next search
-            item = leader[item]
-        return item
-
-    for i, j in pairs:
-        leader[find(j)] = find(i)
-    groups: dict[int, list[int]] = {}
-    for item in sorted(leader):
-        groups.setdefault(find(item), []).append(item)
-    return sorted(groups.values(), key=lambda group: (-len(group), group))
+    if not pairs:
+        return []
+    items, places = np.unique(np.array(pairs), return_inverse=True)
+    first, second = places.reshape(-1, 2).T
+    graph = coo_array((np.ones(len(pairs)), (first, second)), shape=(len(items), len(items)))
+    _, labels = connected_components(graph, directed=False)
+    ends = np.cumsum(np.bincount(labels))
+    parts = np.split(items[np.argsort(labels, kind="stable")], ends[:-1])
+    groups = [part.tolist() for part in parts]
+    return sorted(groups, key=lambda group: (-len(group), group))
 
 
 def motion_distance(

@@ -29,7 +29,7 @@ class Suspect:
 
 @dataclass(frozen=True, slots=True)
 class ClusterReport:
-    """A cluster: its telling words, how close its motions are, and the most central of them."""
+    """A cluster: its distinctive words, how close its motions are, and the most central of them."""
 
     words: tuple[str, ...]
     keys: tuple[str, ...]

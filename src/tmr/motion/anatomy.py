@@ -1,7 +1,7 @@
 """What a human body shows in the positions of its 22 joints, whatever their unit and axes."""
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from tmr.errors import InputError
 from tmr.motion.kinematics import bones
@@ -81,6 +81,33 @@ def toes_ahead(joints: Float[np.ndarray, "frames 22 3"]) -> float:
         for reach, leg in ((toes - ankle, knee - ankle), (knee - (hip + ankle) / 2, hip - ankle)):
             ahead += (reach * unit_vectors(np.cross(left, leg))).sum(axis=-1) / 2
     return float(ahead.mean())
+
+
+def check_two_legs(
+    joints: Float[np.ndarray, "frames 22 3"], rest: Float[np.ndarray, "22 3"]
+) -> None:
+    """Check that neither rest pose nor motion are those of an animal on four legs.
+
+    Its trunk lies across the legs, and the arms are as long as the legs and lead the same way. A
+    human who crawls has another rest pose.
+
+    Raises:
+        InputError: they are.
+    """
+    if _on_four_legs(rest[None])[0] and np.median(_on_four_legs(joints)):
+        raise InputError("the body stands on four legs: this is not a human")
+
+
+def _on_four_legs(joints: Float[np.ndarray, "frames 22 3"]) -> Bool[np.ndarray, " frames"]:
+    def lead(a: str, b: str) -> Float[np.ndarray, "frames 3"]:
+        ways = [joints[:, joint(f"{side}_{b}")] - joints[:, joint(f"{side}_{a}")]
+                for side in ("left", "right")]  # fmt: skip
+        return unit_vectors(ways[0] + ways[1])
+
+    trunk = unit_vectors(joints[:, joint("neck")] - joints[:, joint("pelvis")])
+    legs, arms = lead("hip", "ankle"), lead("shoulder", "wrist")
+    across = np.abs((trunk * legs).sum(axis=-1)) < 0.7
+    return across & ((legs * arms).sum(axis=-1) > 0.7)
 
 
 def check_bones(joints: Float[np.ndarray, "frames 22 3"]) -> None:

@@ -16,6 +16,7 @@ from tmr.motion.anatomy import (
     body_axis,
     check_bones,
     check_proportions,
+    check_two_legs,
     stands,
     stature,
     toes_ahead,
@@ -172,6 +173,8 @@ def normalize_recording(recording: Recording, overrides: Overrides) -> Take:
     some = recording.positions[:: 1 + len(recording.positions) // _LOOKED_AT]
     check_bones(some)
     check_proportions(some)
+    if recording.rest is not None:
+        check_two_legs(some, recording.rest)
     warnings = list(recording.warnings)
     height = stature(some)
     unit = _unit(height, overrides.meters, recording.unit, warnings)

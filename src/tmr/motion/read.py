@@ -12,7 +12,8 @@ from jaxtyping import Float32
 from tmr.errors import InputError
 from tmr.motion.animation import Animation, starts_at_rest, world_positions
 from tmr.motion.conventions import NoMotion, Overrides, Recording, Take, normalize_recording
-from tmr.motion.features import NUM_FEATURES, joints_to_features
+from tmr.motion.feature_checks import checked_features, convention_problem
+from tmr.motion.features import joints_to_features
 from tmr.motion.readers import fbx, gltf
 from tmr.motion.readers.asf_amc import read_amc, skeleton_of
 from tmr.motion.readers.bvh import read_bvh
@@ -62,7 +63,11 @@ def read_features(
         with _naming(path):
             array = load_npy(path)
             if array.ndim == 2:
-                return _checked_features(array)
+                features = checked_features(array)
+                problem = convention_problem(features)
+                if problem is not None:
+                    log.warning("%s: %s", path, problem)
+                return features
         if overrides.fps is None:
             overrides = replace(overrides, fps=FPS)
     joints = read_motion(path, overrides).joints
@@ -111,17 +116,6 @@ def check_readable(files: Iterable[Path], overrides: Overrides) -> None:
         from tmr.motion.readers.amass import check_ready  # noqa: PLC0415  takes seconds
 
         check_ready(overrides.body_models)
-
-
-def _checked_features(array: np.ndarray) -> Float32[np.ndarray, "frames 263"]:
-    if array.shape[1] != NUM_FEATURES or len(array) == 0:
-        raise InputError(
-            f"found an array of shape {array.shape}, expected features (frames, {NUM_FEATURES}) "
-            "or joints (frames, 22, 3)"
-        )
-    if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
-        raise InputError("the features hold NaN, infinite values, or no numbers")
-    return array.astype(np.float32)
 
 
 def _from_bvh(path: Path, overrides: Overrides) -> Recording:

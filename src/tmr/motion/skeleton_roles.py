@@ -31,7 +31,7 @@ _FINGER = re.compile(
     r"|knuckle|fngr"
 )
 _FACE = re.compile(r"eye|jaw|tongue|teeth|lip|brow|cheek|hair|nose|ear(?!m)|lid|face|breast|skirt")
-_END = re.compile(r"((?<![bt])end|nub|tip|top|site|effector)\d*$")
+_ENDS = {"end", "nub", "tip", "top", "site", "effector"}
 # Classes of names, the first that matches: on the name in lower case, without its side.
 _CLASSES = (
     ("toe", re.compile(r"toe|ball|bale|metatars|forefoot|tarsal")),
@@ -77,9 +77,10 @@ def parse_name(name: str) -> Name:
                 break
     side = sides[0] if sides else ""
     stem = re.sub(r"\d+", "", rest)
-    letters = re.sub(r"\d+$", "", rest)
+    plain_words = [re.sub(r"\d", "", word.lower()) for word in words]
+    last = [word for word in plain_words if word and word not in _SIDES][-1:]
     helper = bool(_HELPER.search(plain) or _FINGER.search(rest) or _FACE.search(rest))
-    if helper or _END.search(letters):
+    if helper or set(last) & _ENDS:
         return Name("", side, stem, is_helper=True)
     part = next((part for part, words in _CLASSES if words.search(rest)), "")
     if part == "leg" and not side:

@@ -6,13 +6,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from tmr.io import atomic_path, write_json, write_text
 from tmr.retrieval.bootstrap import LEVEL, RESAMPLES, SEED, Interval
 from tmr.retrieval.metrics import COLUMNS, TIE_TOLERANCE
-from tmr.retrieval.protocols import PROTOCOLS, WAYS, Outcome, Ranking
+from tmr.retrieval.protocols import PROTOCOLS, WAYS, Outcome, Protocol, Ranking
 from tmr.retrieval.sides import Sides
 
 WAY_NAMES = {"t2m": "text to motion", "m2t": "motion to text"}
+# What makes two reports comparable.
+SAME = ("ckpt", "data", "split", "precision")
 RULES = {"original": False, "tie-safe": True}
 RANK_FIELDS = (
     "protocol", "direction", "gallery", "query", "caption", "rank_original", "rank_tie_safe",
@@ -28,16 +32,18 @@ class Report:
     def __init__(
         self,
         outcomes: Mapping[str, Outcome],
+        protocols: Mapping[str, Protocol] = PROTOCOLS,
         resamples: int = RESAMPLES,
         sides: Sides | None = None,
     ) -> None:
         self.outcomes = outcomes
+        self.protocols = protocols
         self.sides = {} if sides is None else sides.intervals(resamples)
         self.side_pairs = 0 if sides is None else len(sides)
         self.precision = {
             name: outcome.mean_average_precision(resamples)
             for name, outcome in outcomes.items()
-            if PROTOCOLS[name].same_label
+            if protocols[name].same_label
         }
         self.resamples = resamples
         self.figures = {name: outcome.figures() for name, outcome in outcomes.items()}
@@ -86,10 +92,12 @@ class Report:
     def write(self, yaml_folder: Path, folder: Path, about: Mapping[str, Any]) -> list[Path]:
         """Write the YAML files and, into ``folder``, the JSON, LaTeX and CSV files; their paths.
 
-        ``about`` goes into the JSON file as it is.
+        ``about`` goes into the JSON file as it is. Protocols that the file has, by the same weights
+        on the same motions, stay in it.
         """
         paths = self.write_yaml(yaml_folder)
-        write_json(folder / "metrics.json", self.as_json(about))
+        metrics = folder / "metrics.json"
+        write_json(metrics, _with_earlier(metrics, self.as_json(about)))
         write_text(folder / "table.tex", self.latex())
         self.write_ranks(folder / "ranks.csv")
         return [*paths, *(folder / name for name in ("metrics.json", "table.tex", "ranks.csv"))]
@@ -117,7 +125,7 @@ class Report:
             "tie_tolerance": TIE_TOLERANCE,
             "protocols": {
                 name: {
-                    "definition": asdict(PROTOCOLS[name]),
+                    "definition": asdict(self.protocols[name]),
                     "len": {way: self.figures[name][f"{way}/len"] for way in WAYS},
                     **{
                         rule: {figure: asdict(value) for figure, value in found.items()}
@@ -156,6 +164,17 @@ class Report:
                     for gallery, ranking in enumerate(outcome.rankings[way]):
                         fixed = (name, way, gallery)
                         writer.writerows((*fixed, *row) for row in _rank_rows(ranking))
+
+
+def _with_earlier(metrics: Path, found: dict[str, Any]) -> dict[str, Any]:
+    """A report with the protocols that an earlier one of the same has beside."""
+    try:
+        earlier = orjson.loads(metrics.read_bytes())
+        same = all(earlier[name] == found[name] for name in SAME)
+        protocols = earlier["protocols"] | found["protocols"]
+    except (OSError, orjson.JSONDecodeError, KeyError, TypeError):
+        return found
+    return found | {"protocols": protocols} if same else found
 
 
 def _rank_rows(ranking: Ranking) -> Iterator[tuple[object, ...]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tmr.data import Normalizer
 from tmr.errors import InputError
-from tmr.io import write_text
+from tmr.io import write_bytes, write_text
 from tmr.model import TEMOS
 from tmr.runs.folder import RunDir
 from tmr.runs.weights import save_weights, split_modules
@@ -32,7 +32,7 @@ Text-to-motion retrieval: `{model}` trained on `{data}`, text encoder on `{token
 import tmr
 
 model = tmr.load("hf://{repo}")
-model.similarity(["a person walks in a circle"], [features])  # features: (frames, 263)
+model.score(["a person walks in a circle"], [features])  # features: (frames, 263)
 ```
 """
 
@@ -81,7 +81,9 @@ def publish(
     from huggingface_hub import HfApi  # noqa: PLC0415  takes a second
 
     with tempfile.TemporaryDirectory() as folder:
-        _stage(run, RunDir(Path(folder)), network, normalizer, repo, ckpt)
+        export(run, RunDir(Path(folder)), network, normalizer, ckpt)
+        if not (run.root / "README.md").is_file():
+            write_text(Path(folder) / "README.md", _card(run, repo))
         with quiet_libraries(), _one_line(f"cannot push to {SCHEME}{repo}"):
             api = HfApi()
             api.create_repo(repo, private=private, exist_ok=True)
@@ -91,25 +93,30 @@ def publish(
     return commit.commit_url
 
 
-def _stage(
-    run: RunDir, staged: RunDir, network: TEMOS, normalizer: Normalizer, repo: str, ckpt: str
-) -> None:
+def export(run: RunDir, target: RunDir, network: TEMOS, normalizer: Normalizer, ckpt: str) -> None:
+    """Write a run folder of its own: config, environment, statistics, metrics and weights.
+
+    Raises:
+        WriteError: the folder cannot be written to.
+    """
+    for name in ("config.json", "environment.json", "README.md"):
+        if (run.root / name).is_file():
+            write_bytes(target.root / name, (run.root / name).read_bytes())
+    if run.contrastive_metrics.is_dir():
+        shutil.copytree(run.contrastive_metrics, target.contrastive_metrics, dirs_exist_ok=True)
+    normalizer.save_published(target.stats)
+    save_weights(target.weights(ckpt), split_modules(network.state_dict(), network.parts))
+
+
+def _card(run: RunDir, repo: str) -> str:
     config = run.read_config()
-    card = CARD.format(
+    return CARD.format(
         name=repo.rpartition("/")[2],
         repo=repo,
         model=config["model"]["name"],
         data=config["data"]["name"],
         tokens=config["language_model"]["token_model"],
     )
-    write_text(staged.root / "README.md", card)
-    for name in ("config.json", "environment.json", "README.md"):
-        if (run.root / name).is_file():
-            shutil.copy(run.root / name, staged.root / name)
-    if run.contrastive_metrics.is_dir():
-        shutil.copytree(run.contrastive_metrics, staged.contrastive_metrics)
-    normalizer.save_published(staged.stats)
-    save_weights(staged.weights(ckpt), split_modules(network.state_dict(), network.parts))
 
 
 @contextmanager

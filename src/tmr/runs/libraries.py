@@ -4,33 +4,50 @@ import hashlib
 import logging
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
-from tqdm import tqdm
-
 from tmr.data import TextMotionData
+from tmr.motion.conventions import Overrides
 from tmr.runs.folder import RunDir
+from tmr.runs.progress import Progress
 from tmr.search.encoder import Encoder
-from tmr.search.library import Library, Progress
+from tmr.search.library import Library
 
 log = logging.getLogger(__name__)
 
 
 def open_library(
-    run: RunDir, ckpt: str, encoder: Encoder, data: TextMotionData, splits: Sequence[str] = ()
+    run: RunDir,
+    ckpt: str,
+    encoder: Encoder,
+    data: TextMotionData,
+    splits: Sequence[str] = (),
+    windows: Sequence[float | int] = (),
 ) -> Library:
-    """The library of a data set; what is new in it is encoded, with a progress bar."""
+    """The library of a data set; what is new in it is encoded, with progress shown.
+
+    Raises:
+        InputError: as :meth:`Library.of_data`.
+    """
     path = library_folder(run, ckpt, data.name)
-    with _progress_bar() as show:
-        library = Library.of_data(data, encoder, path, splits=splits, overwrite=True, progress=show)
+    with Progress("encode", "motions") as show:
+        library = Library.of_data(
+            data, encoder, path, splits=splits, windows=windows, overwrite=True, progress=show
+        )
     log.info("%s: %d rows %s", library.name, len(library), f"in {path}" if path else "in memory")
     return library
 
 
-def open_folder(run: RunDir, ckpt: str, encoder: Encoder, folder: Path | str) -> Library:
-    """The library of the motion files below a folder, as :func:`open_library`.
+def open_folder(
+    run: RunDir,
+    ckpt: str,
+    encoder: Encoder,
+    folder: Path | str,
+    windows: Sequence[float | int] = (),
+    overrides: Overrides | None = None,
+) -> Library:
+    """The library of a folder of motion files, or of one file, as :func:`open_library`.
 
     Raises:
         InputError: no such folder, or no file in it that can be read.
@@ -38,20 +55,13 @@ def open_folder(run: RunDir, ckpt: str, encoder: Encoder, folder: Path | str) ->
     place = Path(folder).resolve()
     digest = hashlib.sha256(os.fsencode(place)).hexdigest()[:8]  # two folders may share a name
     path = library_folder(run, ckpt, f"folders/{place.name}-{digest}")
-    with _progress_bar() as show:
-        return Library.of_folder(folder, encoder, path, overwrite=True, progress=show)
-
-
-@contextmanager
-def _progress_bar() -> Iterator[Progress]:
-    """A bar, as a function of the motions done and all to do."""
-    with tqdm(desc="encode", unit=" motions", disable=None) as bar:
-
-        def show(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        yield show
+    with Progress("encode", "motions") as show:
+        library = Library.of_folder(
+            folder, encoder, path, windows=windows, overrides=overrides, overwrite=True,
+            progress=show,
+        )  # fmt: skip
+    log.info("%s: %d rows %s", library.name, len(library), f"in {path}" if path else "in memory")
+    return library
 
 
 def library_folder(run: RunDir, ckpt: str, name: str) -> Path | None:

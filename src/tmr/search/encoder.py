@@ -40,6 +40,11 @@ class Encoder(Protocol):
         """Latents of texts, in order."""
         ...
 
-    def encode_motions(self, motions: Sequence[np.ndarray]) -> Float[Tensor, "motions dim"]:
-        """Latents of motions, features (T, 263) or joints (T + 1, 22, 3), in order."""
+    def encode_motions(
+        self, motions: Sequence[np.ndarray], *, check: bool = True
+    ) -> Float[Tensor, "motions dim"]:
+        """Latents of motions, features (T, 263) or joints (T + 1, 22, 3), in order.
+
+        With ``check``, what does not look like what it is taken for is refused.
+        """
         ...

@@ -40,8 +40,8 @@ class Processes:
                 elif len(batch.listed) > 1:
                     pending.extend((replace(batch, listed=(some,)), 0) for some in batch.listed)
                 else:
-                    file = batch.listed[0].take.file
-                    yield Written(skipped={file: f"its worker died {ATTEMPTS} times"})
+                    reason = f"its worker died {ATTEMPTS} times"
+                    yield Written(skipped={some.take.file: reason for some in batch.listed})
 
     def _until_broken(
         self, pending: "deque[tuple[Batch, int]]", lost: list[tuple[Batch, int]]

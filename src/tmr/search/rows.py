@@ -50,7 +50,9 @@ def encode_motions(
 def whole_latents(features: Sequence[Features], encoder: Encoder) -> Float[Tensor, "motions dim"]:
     """The latent of each motion, of length 1 and on the CPU, however long the motion is."""
     parts = [_parts(motion) for motion in features]
-    latents = encoder.encode_motions([part for some in parts for part in some]).float().cpu()
+    # Parts of takes that were read and checked as a whole.
+    flat = [part for some in parts for part in some]
+    latents = encoder.encode_motions(flat, check=False).float().cpu()
     unit = F.normalize(latents, dim=-1).split([len(some) for some in parts])
     return F.normalize(torch.stack([some.mean(dim=0) for some in unit]), dim=-1)
 
@@ -69,7 +71,7 @@ def _encode(motions: Sequence[Motion], encoder: Encoder, windows: Sequence[float
                 entries.append(Entry(motion.take, first / FPS, last / FPS, seconds))
     latents = [whole_latents(whole, encoder)]
     if parts:
-        latents.append(encoder.encode_motions(parts).float().cpu())
+        latents.append(encoder.encode_motions(parts, check=False).float().cpu())
     return Encoded(entries, torch.cat(latents))
 
 

@@ -635,24 +635,8 @@ def _waving(side: str, high: float, bent: Number) -> Pose:
 
 @action("wave", sides=ANY_ARM, tempos=ANY_TEMPO, amplitudes=("", "big"))
 def _wave(actor: Actor) -> Take:
-    """From the elbow or from the shoulder, wide or narrow, the hand anywhere above the chest."""
-    side, variety = actor.spec.side, actor.variety()
-    raised = variety.uniform(125, 165) if actor.spec.amplitude else variety.uniform(55, 130)
-    ahead, inward = variety.uniform(0, 35), variety.uniform(-95, -70)
-    if variety.random() < 0.35:
-        sweep = variety.uniform(10, 24)
-        elbow = variety.uniform(10, 60)
-        out, into = (
-            arm(side, abduct=raised + sign * sweep, flex=ahead, inward=inward, elbow=elbow)
-            for sign in (-1, 1)
-        )
-    else:
-        middle = variety.uniform(20, 60) if raised > 115 else variety.uniform(75, 115)
-        width = variety.uniform(14, 32)
-        out, into = (
-            arm(side, abduct=raised, flex=ahead, inward=inward, elbow=middle + sign * width)
-            for sign in (-1, 1)
-        )
+    side, high = actor.spec.side, 1.3 if actor.spec.amplitude else 1.0
+    out, into = _waving(side, high, 76), _waving(side, high, 128)
     beats = {"slow": 3, "": 4, "fast": 6}[actor.spec.tempo]
     return actor.perform([(0.55, out), *[(0.26, into), (0.26, out)] * beats, (0.55, REST)])
 
@@ -660,15 +644,13 @@ def _wave(actor: Actor) -> Take:
 @action("raise", sides=ANY_ARM, directions=("forward", "sideways", "overhead"), counts=(1, 2, 3),
         tempos=ANY_TEMPO)  # fmt: skip
 def _raise(actor: Actor) -> Take:
-    side, variety = actor.spec.side, actor.variety()
-    elbow, off = abs(variety.normal(0, 18)), variety.normal(0, 8)
+    side = actor.spec.side
     up = {
-        "forward": arm(side, flex=90 + off, abduct=3, inward=0, elbow=elbow),
-        "sideways": arm(side, flex=0, abduct=90 + off, inward=0, elbow=elbow),
-        "overhead": arm(side, flex=168 + off, abduct=abs(variety.normal(8, 8)), elbow=elbow),
+        "forward": arm(side, flex=90, abduct=3, inward=0, elbow=5),
+        "sideways": arm(side, flex=0, abduct=90, inward=0, elbow=5),
+        "overhead": arm(side, flex=173, abduct=8, inward=0, elbow=6),
     }[actor.spec.direction]
-    held = variety.uniform(0.15, 0.3 + 1.5 / max(actor.spec.count, 1))
-    return actor.stroke((0.2, REST), [(0.55, up), (held, up), (0.55, REST)], 0.15)
+    return actor.stroke((0.2, REST), [(0.55, up), (0.35, up), (0.55, REST)], 0.15)
 
 
 def _clapping(where: str) -> tuple[Pose, Pose]:

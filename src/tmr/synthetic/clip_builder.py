@@ -385,10 +385,6 @@ class Actor:
         """A random factor around 1."""
         return float(np.clip(self.rng.normal(1, share), 1 - 2 * share, 1 + 2 * share))
 
-    def variety(self) -> np.random.Generator:
-        """Random numbers for how this one person does it, beside those that captions depend on."""
-        return self.rng.spawn(1)[0]
-
     def take(self, seconds: float) -> Take:
         """An empty take of this length."""
         return Take(seconds, self.style)

@@ -1,4 +1,4 @@
-"""A step whose loss or gradients are not finite: what is kept of it, and what people are told."""
+"""A step whose loss or gradients are not finite: what is kept of it, and its error."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,9 +27,9 @@ class Failure:
     losses: dict[str, float]
     gradient_norm: float
 
-    def save(self, folder: Path, rank: int, model: nn.Module) -> Path:
+    def save(self, folder: Path, process_rank: int, model: nn.Module) -> Path:
         """Write it, for ``torch.load(weights_only=True)``; each process writes its own batch."""
-        path = folder / f"epoch_{self.epoch}_step_{self.step}_rank_{rank}.pt"
+        path = folder / f"epoch_{self.epoch}_step_{self.step}_process_{process_rank}.pt"
         batch = self.batch.to("cpu")
         content: dict[str, Any] = {
             "keys": list(batch.keys),

@@ -1,4 +1,4 @@
-"""The Lightning module around a model: steps, logging, optimizer, and where an epoch goes on."""
+"""The Lightning module around a model: steps, logging, optimizer, and exact resuming."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -9,8 +9,11 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 import torch.distributed as dist
+from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 from torch.nn.utils import get_total_norm
+from torch.optim.lr_scheduler import LambdaLR
+from torchmetrics import MeanMetric
 
 from tmr.data import Batch, DistributedBatchSampler
 from tmr.errors import InputError
@@ -21,11 +24,10 @@ from tmr.retrieval.metrics import RECALLS
 from tmr.retrieval.sides import side_preferences
 from tmr.sequences import Packed
 from tmr.training.failure import Failure
-from tmr.training.means import Means
 
 
 class Training(pl.LightningModule):
-    """Trains a TEMOS or TMR with AdamW and follows its retrieval figures on validation data.
+    """Trains a TEMOS or TMR with AdamW, with its retrieval metrics on validation data.
 
     Logs ``train/TERM`` and ``val/TERM`` for every loss term, ``val/t2m/R01`` and so on for the
     whole validation split, ``val/recall``, the mean of R@1, 2, 3, 5 and 10 both ways, and
@@ -35,8 +37,12 @@ class Training(pl.LightningModule):
     losses, their gradients and all metrics are those of one process, but for the random numbers:
     every process draws its own.
 
-    ``order`` is what the order of the batches depends on: a checkpoint in mid-epoch goes on only
-    with the same. Where a step fails, its state goes under ``failures``.
+    The learning rate is ``lr``, and falls to zero in a straight line over ``decay``, a share of all
+    steps, at the end. ``order`` is what the order of the batches depends on: a checkpoint in
+    mid-epoch is resumed only with the same. The state of a step that fails goes to ``failures``.
+
+    Raises:
+        InputError: ``decay`` is no share.
     """
 
     def __init__(
@@ -45,21 +51,36 @@ class Training(pl.LightningModule):
         lr: float,
         order: Mapping[str, int],
         failures: Path,
+        decay: float | int = 0.0,
         augment: Callable[[Packed], Packed] | None = None,
     ) -> None:
         super().__init__()
+        if not 0 <= decay <= 1:
+            raise InputError(f"decay={decay} is no share of a run; give a number from 0 to 1")
         self.model = model
         self.augment = augment
         self.lr = lr
+        self.decay = decay
         self.order = dict(order)
         self.failures = failures
-        self.means = {"train": Means(), "val": Means()}
+        self.means: dict[str, dict[str, MeanMetric]] = {"train": {}, "val": {}}
         self.encoded: list[Encoded] = []
         self.resumed: dict[str, Any] | None = None
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """AdamW; fused, it takes a sixth of the time. `LearningRate` sets the rate of a step."""
-        return torch.optim.AdamW(self.model.parameters(), lr=self.lr, fused=True)
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+        """AdamW; fused, it takes a sixth of the time."""
+        optimizer = torch.optim.AdamW(self.model.parameters(), lr=self.lr, fused=True)
+        scheduler = LambdaLR(optimizer, self._lr_factor)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
+        }
+
+    def _lr_factor(self, step: int) -> float:
+        if self.decay == 0:
+            return 1.0
+        steps = self.trainer.estimated_stepping_batches
+        return min(1.0, (steps - step) / (self.decay * steps))
 
     def transfer_batch_to_device(
         self, batch: Batch, device: torch.device, dataloader_idx: int
@@ -68,23 +89,34 @@ class Training(pl.LightningModule):
         return batch.to(device, non_blocking=True)
 
     def on_train_start(self) -> None:
-        """Go on in the middle of an epoch, where the checkpoint was written there."""
+        """Resume in the middle of an epoch, where the checkpoint was written there."""
+        self._restart_schedule()
         if self.resumed is None:
             return
         if self.resumed["batches"]:
             if self.resumed["order"] != self.order:
                 raise InputError(
                     "the checkpoint is in the middle of an epoch with "
-                    f"{shown(self.resumed['order'])}, and cannot go on with {shown(self.order)}: "
-                    "the epoch's batches would differ"
+                    f"{shown(self.resumed['order'])}, and cannot be resumed with "
+                    f"{shown(self.order)}: the epoch's batches would differ"
                 )
-            self._shares("train").start_at(self.resumed["batches"])
-            self.means["train"].load(self.resumed["train"], like=next(self.parameters()))
+            self._sampler("train").start_at(self.resumed["batches"])
+            self._load_means("train", self.resumed["train"])
         self.resumed = None
+
+    def _restart_schedule(self) -> None:
+        """The learning rate by this run's own options: `train.py resume_dir=R lr=1e-4` resumes with
+        1e-4, not with what the checkpoint brings."""
+        scheduler, step = self.lr_schedulers(), self.trainer.global_step
+        assert isinstance(scheduler, LambdaLR)
+        scheduler.base_lrs = [self.lr] * len(scheduler.base_lrs)
+        scheduler.last_epoch = step
+        for group in scheduler.optimizer.param_groups:
+            group["lr"] = self.lr * self._lr_factor(step)
 
     def on_train_epoch_start(self) -> None:
         """Begin the epoch's means."""
-        self.means["train"].clear()
+        self._reset_means("train")
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Choose the step's random numbers by where it stands: a resumed run draws the same."""
@@ -94,9 +126,9 @@ class Training(pl.LightningModule):
         """Loss of a batch, its motions augmented where that is wanted."""
         if self.augment is not None:
             batch = replace(batch, motion=self.augment(batch.motion))
-        group, count = self._spread("train", batch, batch_idx)
+        group, count = self._process_group("train", batch, batch_idx)
         losses = self.model(batch, group=group).losses
-        self.means["train"].add(losses, count)
+        self._add_to_means("train", losses, count)
         self.latest = batch, batch_idx, losses
         return losses["loss"]
 
@@ -128,27 +160,29 @@ class Training(pl.LightningModule):
             self._log_means("train")
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Losses of a batch, and its latents for the figures over the whole split."""
-        group, count = self._spread("val", batch, batch_idx)
+        """Losses of a batch, and its latents for the metrics of the whole split."""
+        group, count = self._process_group("val", batch, batch_idx)
         step = self.model(batch, group=group)
-        self.means["val"].add(step.losses, count)
-        if batch_idx not in self._shares("val").placeholder_batches:
+        self._add_to_means("val", step.losses, count)
+        if batch_idx not in self._sampler("val").placeholder_batches:
             text, motion = step.text.float().cpu(), step.motion.float().cpu()
             self.encoded.append(
                 Encoded(batch.keys, batch.captions, text, motion, batch.sentences.cpu())
             )
 
     def on_validation_epoch_end(self) -> None:
-        """Retrieval figures of the whole validation split."""
-        encoded = join(self._from_all(self.encoded))
+        """Retrieval metrics of the whole validation split."""
+        encoded = join(self._all_gather(self.encoded))
         self.encoded.clear()
         self._log_means("val")
-        self.means["val"].clear()
-        figures = both_directions(cosine_similarity(encoded.text, encoded.motion), tie_safe=True)
-        recalls = [figures[f"{way}/R{k:02d}"] for way in ("t2m", "m2t") for k in RECALLS]
-        figures |= side_preferences(encoded).figures()
-        shown = {f"val/{name}": value for name, value in figures.items() if "len" not in name}
-        self.log_dict(shown | {"val/recall": sum(recalls) / len(recalls)}, batch_size=1)
+        self._reset_means("val")
+        metrics = both_directions(cosine_similarity(encoded.text, encoded.motion), tie_safe=True)
+        recalls = [
+            metrics[f"{direction}/R{k:02d}"] for direction in ("t2m", "m2t") for k in RECALLS
+        ]
+        metrics |= side_preferences(encoded).figures()
+        logged = {f"val/{name}": value for name, value in metrics.items() if "len" not in name}
+        self.log_dict(logged | {"val/recall": sum(recalls) / len(recalls)}, batch_size=1)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep how far the epoch is: zero batches when it is over."""
@@ -156,7 +190,7 @@ class Training(pl.LightningModule):
         checkpoint["epoch_so_far"] = {
             "batches": done % int(self.trainer.num_training_batches),
             "order": self.order,
-            "train": self.means["train"].state(self._mean_over_ranks),
+            "train": self._means_state("train"),
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -167,24 +201,24 @@ class Training(pl.LightningModule):
         place = self.order["seed"], self.current_epoch, batch_idx, self.global_rank
         return int(np.random.SeedSequence(place).generate_state(1, np.uint64)[0])
 
-    def _shares(self, stage: str) -> DistributedBatchSampler:
+    def _sampler(self, stage: str) -> DistributedBatchSampler:
         loaders = {"train": self.trainer.train_dataloader, "val": self.trainer.val_dataloaders}
         loader = loaders[stage]
         assert loader is not None
         return loader.batch_sampler
 
-    def _spread(self, stage: str, batch: Batch, batch_idx: int) -> tuple[ProcessGroup, int]:
+    def _process_group(self, stage: str, batch: Batch, batch_idx: int) -> tuple[ProcessGroup, int]:
         """Where the rest of a batch is, and the number of samples in all of it."""
         if self.trainer.world_size == 1:
             return SINGLE_PROCESS, len(batch)
-        count = 0 if batch_idx in self._shares(stage).placeholder_batches else len(batch)
+        count = 0 if batch_idx in self._sampler(stage).placeholder_batches else len(batch)
         mine = torch.tensor([count, max(batch.motion.lengths)], device=self.device)
         everywhere = [torch.empty_like(mine) for _ in range(self.trainer.world_size)]
         dist.all_gather(everywhere, mine)
         counts, longest = torch.stack(everywhere).T.tolist()
         return DistributedProcessGroup(self.global_rank, counts, max(longest)), sum(counts)
 
-    def _from_all(self, parts: list[Encoded]) -> list[Encoded]:
+    def _all_gather(self, parts: list[Encoded]) -> list[Encoded]:
         """The parts of all processes."""
         if self.trainer.world_size == 1:
             return parts
@@ -192,15 +226,47 @@ class Training(pl.LightningModule):
         dist.all_gather_object(everywhere, parts)
         return [part for parts in everywhere for part in parts]
 
-    def _mean_over_ranks(self, value: Tensor) -> Tensor:
+    def _mean_over_processes(self, value: Tensor) -> Tensor:
         reduced = self.trainer.strategy.reduce(value, reduce_op="mean")
         assert isinstance(reduced, Tensor)
         return reduced
 
+    def _add_to_means(self, stage: str, losses: Mapping[str, Tensor], count: int) -> None:
+        for name, value in losses.items():
+            self._mean(stage, name).update(value.detach().float(), weight=count)
+
+    def _mean(self, stage: str, name: str) -> MeanMetric:
+        if name not in self.means[stage]:
+            self.means[stage][name] = MeanMetric(nan_strategy="disable").to(self.device)
+        return self.means[stage][name]
+
+    def _reset_means(self, stage: str) -> None:
+        for mean in self.means[stage].values():
+            mean.reset()
+
     def _log_means(self, stage: str) -> None:
-        means = self.means[stage].compute()
-        named = {f"{stage}/{n}": self._mean_over_ranks(value) for n, value in means.items()}
-        self.log_dict(named, on_step=False, on_epoch=True, batch_size=1)
+        """Log means over the samples of an epoch, of all processes.
+
+        Lightning's own averages are not in its checkpoints, so they would miss what was trained
+        before one in mid-epoch.
+        """
+        means = {f"{stage}/{name}": mean.compute() for name, mean in self.means[stage].items()}
+        self.log_dict(means, on_step=False, on_epoch=True, batch_size=1)
+
+    def _means_state(self, stage: str) -> dict[str, Any]:
+        """Sums so far and the samples in them; on several processes their means, so that each of
+        them resumes with its part."""
+        means, reduce = self.means[stage], self._mean_over_processes
+        return {
+            "sums": {name: reduce(mean.mean_value.clone()) for name, mean in means.items()},
+            "count": max((float(mean.weight) for mean in means.values()), default=0.0),
+        }
+
+    def _load_means(self, stage: str, state: Mapping[str, Any]) -> None:
+        for name, total in state["sums"].items():
+            mean = self._mean(stage, name)
+            mean.mean_value = total.to(self.device)
+            mean.weight = torch.as_tensor(float(state["count"]), device=self.device)
 
 
 def shown(options: Mapping[str, int]) -> str:

@@ -1,10 +1,10 @@
 """Zero-shot recognition: actions named by sentences, without training on labels."""
 
+from tmr.zero_shot.confusion_plot import draw_confusion
 from tmr.zero_shot.labels import LabelSet
-from tmr.zero_shot.picture import draw_confusion
 from tmr.zero_shot.recognition import (
     Recognition,
-    judge,
+    evaluate_recognition,
     label_probabilities,
     summary,
     truth_table,
@@ -14,7 +14,7 @@ __all__ = [
     "LabelSet",
     "Recognition",
     "draw_confusion",
-    "judge",
+    "evaluate_recognition",
     "label_probabilities",
     "summary",
     "truth_table",

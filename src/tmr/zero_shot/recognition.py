@@ -50,7 +50,7 @@ class Recognition:
         return float(np.nanmean(self.per_label))
 
 
-def judge(
+def evaluate_recognition(
     probabilities: Float[np.ndarray, "motions labels"], truths: Bool[np.ndarray, "motions labels"]
 ) -> Recognition:
     """The recognition of motions whose true labels, at least one each, are known."""

@@ -13,7 +13,7 @@ const PAGE = 12; // cards that appear at once; more come by scrolling
 const LAYOUT = `
   <section class="results-view">
     <header class="results-head">
-      <div aria-live="polite"><h2></h2><p class="note"></p></div>
+      <div aria-live="polite"><h2></h2><p class="note"></p><span class="confidence" hidden></span></div>
       <div class="list-tools">
         <label>sort <select class="sort" aria-label="sort">
           <option value="score">best first</option><option value="name">name</option>
@@ -194,6 +194,10 @@ class ResultsView {
     this.root.dataset.kind = value.kind;
     this.part(".results-head h2").textContent = value.heading;
     this.part(".results-head .note").textContent = value.note;
+    const sure = this.part(".confidence");
+    sure.hidden = !value.confidence;
+    sure.textContent = value.confidence?.text ?? "";
+    sure.dataset.level = value.confidence?.level ?? "";
     this.part(".filter").value = "";
     this.part(".sort").value = "score";
     this.chosen.clear();

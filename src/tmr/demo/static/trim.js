@@ -36,13 +36,18 @@ export class Trim {
     return this.in <= 0 && this.out >= this.duration;
   }
 
+  /** Both points lie on frames of the recorded file, but for the ends of the motion. */
   set(start, end) {
     const shortest = Math.min(SHORTEST, this.duration);
     const last = Math.min(Math.max(end, shortest), this.duration);
-    this.in = Math.min(Math.max(start, 0), this.duration - shortest);
-    this.out = Math.max(last, this.in + shortest);
+    this.in = start <= 0 ? 0 : Math.min(this.snapped(start), this.duration - shortest);
+    this.out = last >= this.duration ? this.duration : Math.max(this.snapped(last), this.in + shortest);
     this.draw();
     this.changed();
+  }
+
+  snapped(seconds) {
+    return this.frame(seconds) / this.item.fps - this.item.start;
   }
 
   listen(name) {

@@ -195,7 +195,8 @@ def _read_frames(
     check_size(0, frames)
     channels = sum(len(bones[name].channels) for name in order)
     with warnings.catch_warnings():
-        warnings.simplefilter("error", DeprecationWarning)
+        # As in the reader of BVH: only this warning may become an error, for all threads.
+        warnings.filterwarnings("error", "string or file could not be read", DeprecationWarning)
         try:
             values = np.fromstring(_NAME.sub(" ", text), sep=" ")
         except (DeprecationWarning, ValueError):

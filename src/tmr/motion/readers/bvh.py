@@ -288,8 +288,9 @@ def _read_values(
         notes.append("commas are read as decimal points" if "." not in text[end:] else
                      "commas between values are left out")  # fmt: skip
     with warnings.catch_warnings():
-        # Where the text stops being numbers, NumPy warns; later versions will raise.
-        warnings.simplefilter("error", DeprecationWarning)
+        # Where the text stops being numbers, NumPy warns; later versions will raise. Filters hold
+        # for all threads: only this warning may become an error, of this message.
+        warnings.filterwarnings("error", "string or file could not be read", DeprecationWarning)
         try:
             values = np.fromstring(body, sep=" ")
         except (DeprecationWarning, ValueError):

@@ -16,6 +16,12 @@ from tmr.motion.animation import Keyed
 from tmr.motion.readers.keyframes import Node, keyed_animation
 
 _BAKE_FPS = 120.0
+# Frames a second by the number that a file has as its time mode.
+_TIME_MODES = {
+    1: 120.0, 2: 100.0, 3: 60.0, 4: 50.0, 5: 48.0, 6: 30.0, 7: 30.0, 8: 30000 / 1001,
+    9: 30000 / 1001, 10: 25.0, 11: 24.0, 12: 1000.0, 13: 24000 / 1001, 15: 96.0, 16: 72.0,
+    17: 60000 / 1001,
+}  # fmt: skip
 _SETTINGS = 1 << 20  # bytes in which a file has its global settings
 
 
@@ -59,7 +65,8 @@ def read_fbx(path: Path) -> tuple[Keyed, float | None, str | None]:
     unit = _stated(content, "UnitScaleFactor")
     axis, sign = _stated(content, "UpAxis"), _stated(content, "UpAxisSign")
     up = None if axis not in (0, 1, 2) else ("-" if sign == -1 else "") + "xyz"[int(axis)]
-    return keyed_animation(nodes, warnings), unit / 100 if unit else None, up
+    fps = _TIME_MODES.get(int(_stated(content, "TimeMode") or 0))
+    return keyed_animation(nodes, warnings, fps), unit / 100 if unit else None, up
 
 
 def _bake(pufbx: Any, scene: Any, stack: Any) -> Any:

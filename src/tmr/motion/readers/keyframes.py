@@ -30,8 +30,10 @@ class Node:
     turns: tuple[np.ndarray, np.ndarray] | None = None
 
 
-def keyed_animation(nodes: Sequence[Node], warnings: Sequence[str]) -> Keyed:
-    """The skeleton of a scene with its animation at the frame rate of its keyframes.
+def keyed_animation(
+    nodes: Sequence[Node], warnings: Sequence[str], fps: float | None = None
+) -> Keyed:
+    """The skeleton of a scene with its animation, at ``fps`` or the frame rate of its keyframes.
 
     A node comes after its parent. Nodes that are neither joints nor carry any are left out, if
     there are joints at all. Scales of nodes go into the places of those that they carry.
@@ -43,7 +45,7 @@ def keyed_animation(nodes: Sequence[Node], warnings: Sequence[str]) -> Keyed:
     moving = [times for times in keyframes if len(times) > 2]
     if not moving:
         raise InputError("holds no animation of a skeleton")
-    fps, times = _frames(moving)
+    fps, times = _frames(moving, fps)
     kept = _skeleton(nodes)
     check_size(len(kept), len(times))
     scales: dict[int, float] = {-1: 1.0}
@@ -66,8 +68,8 @@ def keyed_animation(nodes: Sequence[Node], warnings: Sequence[str]) -> Keyed:
     )
 
 
-def _frames(keyframes: Sequence[np.ndarray]) -> tuple[float, np.ndarray]:
-    """Frame rate and times of frames: the usual step between keyframes of most channels."""
+def _frames(keyframes: Sequence[np.ndarray], stated: float | None) -> tuple[float, np.ndarray]:
+    """Frame rate and times of frames, by the usual step between keyframes of most channels."""
     step = float(np.median([np.median(np.diff(times)) for times in keyframes]))
     first, last = min(t[0] for t in keyframes), max(t[-1] for t in keyframes)
     if not step >= 1 / _MAX_FPS:
@@ -75,7 +77,7 @@ def _frames(keyframes: Sequence[np.ndarray]) -> tuple[float, np.ndarray]:
     fps = 1 / step
     fps = float(round(fps)) if abs(fps - round(fps)) < 0.01 * fps and fps > 5 else fps
     # Keyframes of a pose each second or so are drawn together, not frames.
-    fps = fps if fps > 5 else 30.0
+    fps = stated or (fps if fps > 5 else 30.0)
     check_size(0, int(min((last - first) * fps, 1e12)))
     return fps, first + np.arange(int((last - first) * fps + 1.001)) / fps
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.motion.reference_features import rest_pose
-from tmr.localization.joining import BLEND_SECONDS, join
+from tmr.localization.concatenation import BLEND_SECONDS, join
 from tmr.motion import kinematics
 from tmr.motion.skeleton import FPS
 
