@@ -34,12 +34,14 @@ format: .venv/dev
 	$(BIN)/ruff format .
 
 .venv/run: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(not (3, 10) <= v <= (3, 14) and \
+	    "error: found Python %d.%d, expected 3.10 to 3.14; name another: make PYTHON=python3.12" % v)'
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet -r requirements.txt
+	$(BIN)/pip install --quiet -r requirements.txt -c constraints.txt
 	touch $@
 
 .venv/dev: requirements-dev.txt .venv/run
-	$(BIN)/pip install --quiet -r requirements-dev.txt
+	$(BIN)/pip install --quiet -r requirements-dev.txt -c constraints.txt
 	# The glTF validator comes from npm; its test needs node, and is left out where there is none.
 	if command -v npm > /dev/null; then \
 	    npm install --silent --prefix .venv gltf-validator@2.0.0-dev.3.10; fi

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from tmr.generation.evaluator import Evaluation, Evaluator
     from tmr.search.library import Library
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Evaluation",

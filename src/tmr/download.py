@@ -120,8 +120,11 @@ def fetch(url: str, target: Path, md5: str | None) -> Path:
 
 def md5_of(path: Path) -> str:
     """MD5 of a file, in hexadecimal."""
+    digest = hashlib.md5()
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "md5").hexdigest()
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _transfer(url: str, part: Path) -> None:

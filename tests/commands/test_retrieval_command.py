@@ -54,7 +54,7 @@ def test_another_split_has_its_own_folders_and_only_what_was_asked_for(quickstar
     assert "\ncaption " in printed
     assert "\nnormal " not in printed
     names = {path.name for path in (run / "contrastive_metrics" / "train").iterdir()}
-    assert names == {"caption.yaml", "guo.yaml"}
+    assert names == {"caption.yaml", "guo.yaml", "sides.yaml"}
     report = json.loads((run / "retrieval_report" / "train" / "metrics.json").read_text())
     assert report["split"] == "train"
     assert report["protocols"].keys() == {"caption", "guo"}

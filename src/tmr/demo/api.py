@@ -13,6 +13,7 @@ from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, Response
 
 from tmr.demo import validation as checks
+from tmr.demo.confidence import WEAK, Level
 from tmr.demo.export import MAX_ZIPPED, Part, Result, export, export_zip
 from tmr.demo.handlers import EVERYTHING, MAX_RESULTS, MAX_SECONDS, Handlers, Limits
 from tmr.demo.uploads import upload_folder
@@ -41,7 +42,7 @@ class Results(BaseModel):
     """What a search answers, best first."""
 
     results: list[Found]
-    confidence: Literal["strong", "fair", "weak"] = Field(
+    confidence: Level = Field(
         description="how sure it is that the best fits; weak: probably not in this library"
     )
 
@@ -106,7 +107,7 @@ def build_api(handlers: Handlers) -> FastAPI:
             )
             for where, hit in hits
         ]  # fmt: skip
-        level = session.confidence(hits[0][0], 2 * hits[0][1].score - 1) if hits else "weak"
+        level = session.confidence(hits[0][0], 2 * hits[0][1].score - 1) if hits else WEAK
         return Results(results=found, confidence=level)
 
     @api.get("/motions/{id:path}.{format}", response_class=FileResponse)

