@@ -133,7 +133,8 @@ def fresh_run(run: RunDir, name: str) -> None:
     """A run folder with random weights."""
     plain = cli.compose(CONFIGS, "train", f"model={name}", "language_model=minilm")
     run.create(plain, Normalizer(torch.zeros(263), torch.ones(263)))
-    save_weights(run.weights(), split_modules(model_of(plain).state_dict()))
+    model = model_of(plain)
+    save_weights(run.weights(), split_modules(model.state_dict(), model.parts))
 
 
 if __name__ == "__main__":

@@ -190,7 +190,10 @@ def train(
         )
         clock.lap()
         with precision(setting, device):
-            loss = model(*batch) if setting.plain else model(batch, group=group).losses["loss"]
+            if isinstance(batch, Batch):
+                loss = model(batch, group=group).losses["loss"]
+            else:
+                loss = model(*batch)
         clock.lap()
         loss.backward()
         clock.lap()

@@ -25,11 +25,11 @@ def standing(frames: int) -> np.ndarray:
 
 
 def annotation(key: str, *captions: tuple[str, float, float], segments=()) -> Annotation:
-    parts = [
+    whole, parts = (
         tuple(Caption(text, float(start), float(end)) for text, start, end in some)
         for some in (captions, segments)
-    ]
-    return Annotation(key, key, 3.0, *parts)
+    )
+    return Annotation(key, key, 3.0, whole, parts)
 
 
 def test_segments_count_before_captions_and_one_caption_a_span():

@@ -28,7 +28,7 @@ def test_it_knows_left_from_right_and_takes_at_most_8_megabytes() -> None:
 
 def test_its_files_are_those_that_its_card_tells() -> None:
     root = default_run().root
-    told = {}
+    told: dict[str, str] = {}
     for line in (root / "SHA256SUMS").read_text().splitlines():
         digest, name = line.split("  ")
         told[name] = digest

@@ -93,6 +93,7 @@ def test_ctrl_c_ends_in_one_line_that_says_how_to_resume(workspace, whole, tmp_p
     process = start_command(workspace.folder, line, output)
     while process.is_alive() and "epoch 3/400" not in output.read_text():
         time.sleep(0.01)
+    assert process.pid is not None
     os.kill(process.pid, signal.SIGINT)
     process.join()
     assert process.exitcode == 130

@@ -113,10 +113,12 @@ def _flat(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
 def _option_lines(file: Path) -> list[str]:
     """The lines of the options of a file, with their comments; its head and hidden blocks not."""
     lines = file.read_text("utf-8").splitlines()
-    hidden, shown = False, []
+    hidden = False
+    shown: list[str] = []
     for line in itertools.dropwhile(lambda line: line.startswith("#"), lines):
         if line and not line.startswith((" ", "-")):
             hidden = line.startswith(HIDDEN)
         if not hidden:
             shown.append(line)
-    return "\n".join(shown).strip().splitlines()
+    text = "\n".join(shown).strip()
+    return text.splitlines()

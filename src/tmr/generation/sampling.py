@@ -44,7 +44,7 @@ def draw(
 def noise_of(text: str, samples: int, dim: int, seed: int) -> Float[Tensor, "samples dim"]:
     """Standard normal noise for a text, on the CPU."""
     digest = hashlib.sha256(f"{seed}\0{text}".encode("utf-8", "surrogatepass")).digest()
-    generator = Generator().manual_seed(int.from_bytes(digest[:8]) >> 1)
+    generator = Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
     return torch.stack([torch.randn(dim, generator=generator) for _ in range(samples)])
 
 

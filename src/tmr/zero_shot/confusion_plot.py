@@ -35,7 +35,7 @@ def draw_confusion(
     axes.imshow(percent, cmap="Blues", vmin=0, vmax=100, aspect="equal")
     size = 9 if len(labels) <= _NUMBERED else 6
     axes.set_xticks(range(len(labels)), labels, rotation=90, fontsize=size, color=_TEXT)
-    axes.set_yticks(range(len(kept)), [labels[i] for i in kept], fontsize=size, color=_TEXT)
+    axes.set_yticks(range(len(kept)), np.array(labels)[kept].tolist(), fontsize=size, color=_TEXT)
     axes.set_xlabel("recognized as", color=_FAINT, fontsize=9)
     axes.set_ylabel("true label", color=_FAINT, fontsize=9)
     axes.set_title(title, fontsize=11, color=_TEXT, loc="left")
