@@ -72,7 +72,7 @@ def test_help_shows_what_a_command_does_and_its_options(workspace):
     [
         ("python train.py data=kitlm", "data=kitlm: no such choice; did you mean kitml?"),
         ("python train.py batchsize=3", "unknown option batchsize; did you mean batch_size?"),
-        ("python train.py data=kitml", "python -m prepare.motion_stats data=kitml"),
+        ("python train.py data=kitml", "`bash prepare/download_annotations.sh`"),
         ("python retrieval.py", "for example: python retrieval.py run_dir="),
         ("python retrieval.py run_dir=nowhere", "nowhere"),
         ("python search.py run_dir=nowhere text=x", "nowhere"),

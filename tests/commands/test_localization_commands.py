@@ -79,7 +79,8 @@ def test_a_library_is_encoded_once(workspace, capsys, tmp_path):
     ],
 )
 def test_bad_input_of_localize_is_refused(workspace, monkeypatch, tmp_path, options, message):
-    np.save(tmp_path / "five.npy", np.zeros((5, 263)))
+    motion = np.load(workspace.folder / "datasets/motions/guoh3dfeats/synthetic/00000.npy")
+    np.save(tmp_path / "five.npy", motion[:5])
     options = [option.replace("five.npy", str(tmp_path / "five.npy")) for option in options]
     with pytest.raises(InputError, match=message):
         call("localize", *options)

@@ -69,6 +69,7 @@ def replace_latents(sample: Encoded, motion: torch.Tensor) -> Encoded:
         motion,
         sample.sentences,
         Texts(sample.others.captions, sample.others.owners, others),
+        sample.labels,
     )
 
 

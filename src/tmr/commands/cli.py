@@ -84,7 +84,7 @@ def _run(file: ConfigFile, arguments: Sequence[str]) -> Any:
 
         print(f"tmr {__version__}")
         return None
-    sys.argv[1:] = _overrides(file, arguments)
+    sys.argv[1:] = _with_job_name(file.name, _overrides(file, arguments))
     import hydra  # noqa: PLC0415  takes half a second
 
     def task(config: Any) -> Any:
@@ -99,6 +99,16 @@ def _run(file: ConfigFile, arguments: Sequence[str]) -> Any:
         config_path=str(file.folder), config_name=file.name, version_base=HYDRA_VERSION
     )
     return main(task)()
+
+
+def _with_job_name(name: str, arguments: Sequence[str]) -> list[str]:
+    """The arguments with the name of a sweep's jobs, which Hydra would call after this module.
+
+    It stands behind the last override, because Hydra's parser wants all of them side by side.
+    """
+    overrides = [i for i, text in enumerate(arguments) if "=" in text and not text.startswith("-")]
+    end = overrides[-1] + 1 if overrides else len(arguments)
+    return [*arguments[:end], f"hydra.job.name={name}", *arguments[end:]]
 
 
 def _overrides(file: ConfigFile, arguments: Sequence[str]) -> list[str]:
