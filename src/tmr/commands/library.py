@@ -11,6 +11,7 @@ from tmr.commands.inputs import read_features
 from tmr.errors import InputError
 from tmr.motion.conventions import Overrides
 from tmr.runs.build import data_of
+from tmr.runs.examples import data_to_search
 from tmr.runs.libraries import open_folder, open_library
 from tmr.search.filters import parse_filter, quoted
 from tmr.search.library import Hit, Library, Query
@@ -39,7 +40,7 @@ def library_of(
     lengths = [] if windows is None else [windows]
     if folder is not None:
         return open_folder(model.run, model.ckpt, model, folder, lengths, Overrides(**reading))
-    data_set = data_of(model.config if data is None else {"data": data})
+    data_set = data_of({"data": data}) if data else data_to_search(model.run, model.config)
     splits = [] if split is None else [split]
     found = open_library(model.run, model.ckpt, model, data_set, splits, lengths)
     if split is not None and split not in found.splits:

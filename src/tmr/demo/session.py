@@ -23,7 +23,7 @@ from tmr.errors import InputError
 from tmr.motion.features import features_to_joints
 from tmr.motion.read import read_motion
 from tmr.motion.skeleton import FPS
-from tmr.runs.build import data_of
+from tmr.runs.examples import data_to_search
 from tmr.runs.libraries import open_folder, open_library
 from tmr.search.entry import TakeInfo
 from tmr.search.library import Library
@@ -280,6 +280,6 @@ def open_session(
     if folder is not None:
         main = open_folder(model.run, ckpt, model, folder)
     else:
-        main = open_library(model.run, ckpt, model, data or data_of(model.config))
+        main = open_library(model.run, ckpt, model, data or data_to_search(model.run, model.config))
         _ = main.captions  # encoded now, before the page opens
     return Session(model, Libraries(model, main))
