@@ -35,6 +35,16 @@ _FACTS = (
     "has seven letters", "is written in Latin", "smells of coffee", "is green and round",
     "depends on the interest rate", "contains no sugar", "is older than the city",
 )  # fmt: skip
+# What many libraries hold; those that fit the one on the page are offered as examples.
+PLAIN = (
+    "a person walks forward", "a person runs", "a person walks, then turns left",
+    "a person turns around to the right", "someone walks in a circle", "a person waves",
+    "someone raises both arms", "a person raises the left arm", "a person kicks",
+    "a person punches", "a person jumps up", "someone jumps forward", "a person sits down",
+    "someone stands up", "a person bows", "a person dances", "someone claps", "a person throws",
+    "a person picks something up", "someone kneels down", "a person limps", "a person sneaks",
+    "a person walks backwards", "someone stretches", "a person stands still",
+)  # fmt: skip
 UNRELATED = tuple(f"{thing} {fact}" for thing, fact in product(_THINGS, _FACTS))
 
 
@@ -49,7 +59,11 @@ class Confidence:
         """Calibrated on a library of at least one motion; all latents have length 1."""
         return Confidence(tuple(sorted((unrelated @ latents.mT).amax(dim=-1).tolist())))
 
+    def above(self, cosine: float) -> float:
+        """Share of the unrelated sentences whose best cosine is lower."""
+        return bisect_left(self.unrelated, cosine) / len(self.unrelated)
+
     def level(self, cosine: float) -> Level:
         """Strong, fair or weak: how sure it is that a motion with this cosine fits."""
-        share = bisect_left(self.unrelated, cosine) / len(self.unrelated)
+        share = self.above(cosine)
         return STRONG if share >= STRONG_ABOVE else FAIR if share >= FAIR_ABOVE else WEAK

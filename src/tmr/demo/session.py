@@ -15,8 +15,9 @@ from torch import Tensor
 
 from tmr.api import Model, load
 from tmr.data import TextMotionData
-from tmr.demo.confidence import UNRELATED, Confidence, Level
+from tmr.demo.confidence import PLAIN, UNRELATED, Confidence, Level
 from tmr.demo.libraries import Libraries
+from tmr.demo.tags import Tags
 from tmr.demo.uploads import read_upload, upload_folder
 from tmr.demo.validation import uploaded_file
 from tmr.errors import InputError
@@ -54,10 +55,11 @@ class Session:
     libraries: Libraries
     uploads: OrderedDict[str, Upload] = field(default_factory=OrderedDict)
     received: OrderedDict[str, str] = field(default_factory=OrderedDict)
+    tags: Tags = field(default_factory=Tags)
     lock: threading.Lock = field(default_factory=threading.Lock)
     text_lock: threading.Lock = field(default_factory=threading.Lock)
     _splits: dict[str, tuple[int, list[str]]] = field(default_factory=dict)
-    _confidences: dict[str, tuple[int, Confidence]] = field(default_factory=dict)
+    _confidences: dict[tuple[str, bool], tuple[int, Confidence]] = field(default_factory=dict)
 
     @property
     def main(self) -> Library:
@@ -81,19 +83,39 @@ class Session:
         terms = parse_query(query)
         return self.encode_terms([t.text for t in terms], [t.weight for t in terms])
 
-    def confidence(self, name: str, cosine: float) -> Level:
+    def confidence(self, name: str, cosine: float, moment: bool = False) -> Level:
         """Strong, fair or weak: how sure it is that a library's best motion fits its sentence."""
-        library = self.library(name)
+        return self._calibrated(name, moment).level(cosine)
+
+    def _calibrated(self, name: str, moment: bool) -> Confidence:
+        """What best cosines mean among a library's takes, or among them and their moments."""
+        library = self.libraries.moments[name] if moment else self.library(name)
         version = library.store.version
-        if self._confidences.get(name, (None,))[0] != version:
-            calibrated = Confidence.of(library.latents(), self._unrelated)
-            self._confidences[name] = version, calibrated
-        return self._confidences[name][1].level(cosine)
+        if self._confidences.get((name, moment), (None,))[0] != version:
+            latents = torch.cat([part for _, part in library.store.scan()])
+            calibrated = Confidence.of(latents, self._unrelated)
+            self._confidences[name, moment] = version, calibrated
+        return self._confidences[name, moment][1]
+
+    def examples(self, name: str, count: int) -> list[str]:
+        """Plain sentences that the motions of a library fit best, each another motion."""
+        calibrated, library = self._calibrated(name, False), self.library(name)
+        cosines, rows = (self._plain @ library.latents().mT).max(dim=-1)
+        order = sorted(range(len(PLAIN)), key=lambda i: -calibrated.above(float(cosines[i])))
+        firsts = {int(rows[i]): PLAIN[i] for i in reversed(order)}
+        return [PLAIN[i] for i in order if firsts[int(rows[i])] == PLAIN[i]][:count]
 
     @cached_property
     def _unrelated(self) -> Float[Tensor, "q dim"]:
+        return self._encoded(UNRELATED)
+
+    @cached_property
+    def _plain(self) -> Float[Tensor, "q dim"]:
+        return self._encoded(PLAIN)
+
+    def _encoded(self, texts: Sequence[str]) -> Float[Tensor, "q dim"]:
         with self.text_lock:
-            latents = self.model.encode_texts(list(UNRELATED)).cpu()
+            latents = self.model.encode_texts(list(texts)).cpu()
         return torch.nn.functional.normalize(latents, dim=-1)
 
     def encode_terms(
@@ -228,14 +250,15 @@ class Session:
         path = library.source.path(library.entry(key).take)
         return path if path.suffix.lower() == ".bvh" else None
 
-    def up_axis(self, motion_id: str) -> str:
-        """The axis that is up in the file that a motion was read from."""
+    def source_axes(self, motion_id: str) -> tuple[float, str]:
+        """Meters to a unit, and the axis that is up, in the file that a motion was read from."""
         library, key = self.owner(motion_id)
         assert library is not None
         assert isinstance(library.source, FolderSource)
         take = library.entry(key).take
         overrides = library.source.overrides_of(take)
-        return read_motion(library.source.path(take), overrides, log_warnings=False).reading.up
+        reading = read_motion(library.source.path(take), overrides, log_warnings=False).reading
+        return float(reading.unit), reading.up
 
     def title(self, motion_id: str) -> str:
         """What a motion is called in pictures: its first caption, or the name of its file."""
@@ -282,4 +305,6 @@ def open_session(
     else:
         main = open_library(model.run, ckpt, model, data or data_to_search(model.run, model.config))
         _ = main.captions  # encoded now, before the page opens
-    return Session(model, Libraries(model, main))
+    libraries = Libraries(model, main)
+    libraries.encode_moments()
+    return Session(model, libraries)
