@@ -474,6 +474,63 @@ def test_dark_mode_has_its_own_colors(page: Page):
     page.wait_for_function("!document.body.classList.contains('dark')")
 
 
+@pytest.mark.skipif("TMR_AXE" not in os.environ, reason="no axe: name its axe.min.js in TMR_AXE")
+@pytest.mark.parametrize("tab", TABS)
+def test_axe_finds_nothing_that_keeps_people_out(page: Page, tab: str):
+    page.get_by_role("tab", name=tab).click()
+    page.evaluate(f"{Path(os.environ['TMR_AXE']).read_text()};0")
+    problems = "violations.map(({ id, nodes }) => [id, nodes[0].html])"
+    assert page.evaluate(f"axe.run().then(({{ violations }}) => {problems})") == []
+
+
+def test_a_star_and_tags_stay_and_narrow_a_search(page: Page):
+    search(page, "a person walks")
+    page.get_by_label("favorite", exact=True).click()
+    page.locator(".tagging input").fill("idle, boss fight")
+    page.get_by_role("button", name="Keep").click()
+    first = page.locator(".card").first
+    expect(first.locator(".tags")).to_have_text("boss fight · ★ · idle")
+    key = first.get_attribute("data-key")
+    page.get_by_label("tag", exact=True).fill("favorite")
+    page.keyboard.press("Enter")
+    expect(page.locator(".card")).to_have_count(1)
+    assert page.locator(".card").get_attribute("data-key") == key
+    page.get_by_label("tag", exact=True).fill("")
+    page.keyboard.press("Enter")
+    expect(page.locator(".card")).to_have_count(12)
+    page.locator(".tagging input").fill("")
+    page.get_by_role("button", name="Keep").click()
+    page.get_by_label("favorite", exact=True).click()
+    expect(first.locator(".tags")).to_be_empty()
+
+
+def test_two_motions_are_compared_and_bones_named(page: Page):
+    search(page, "a person kicks")
+    page.get_by_label("compare with this motion").select_option("beside")
+    page.locator(".card").nth(1).click()
+    page.wait_for_function(f"{VIEW}.large.other?.group.position.x > 1")
+    page.get_by_label("compare with this motion").select_option("over")
+    page.wait_for_function(f"Math.abs({VIEW}.large.other.group.position.x) < 0.5")
+    page.get_by_label("compare with this motion").select_option("")
+    page.wait_for_function(f"{VIEW}.large.other === null")
+    in_view(page, "play(false)")
+    x, y = page.evaluate(
+        f"(() => {{ const view = {VIEW}.large, box = view.element.getBoundingClientRect();"
+        " const place = view.middle.clone().fromArray(view.clip.at(view.time), 3 * 20);"
+        " const at = place.project(view.camera);"
+        " return [box.x + (at.x + 1) * box.width / 2, box.y + (1 - at.y) * box.height / 2]; })()"
+    )
+    page.mouse.move(x, y)
+    expect(page.locator(".bone")).to_have_text("left wrist")
+    page.mouse.move(2, 2)
+
+
+def test_sentences_are_offered_again(page: Page):
+    search(page, "a person limps")
+    offered = "[...document.querySelector('#text input').list.options].map(({ value }) => value)"
+    assert page.evaluate(offered)[0] == "a person limps"
+
+
 def test_a_phone_shows_everything_without_sideways_scrolling(
     browser: Browser, address: str, asked: list[str]
 ):

@@ -84,9 +84,7 @@ class Limits:
             choice(split, "set", [EVERYTHING, *splits]),
             whole_number(top, "results", 1, MAX_RESULTS),
             number(min_seconds, "minimum length (s)", 0, MAX_SECONDS),
-            MAX_SECONDS
-            if max_seconds in (None, 0)  # an empty field
-            else number(max_seconds, "maximum length (s)", 0, MAX_SECONDS),
+            number(max_seconds, "maximum length (s)", 0, MAX_SECONDS),
             text_of(name, "name or folder").strip(),
             text_of(tag, "tag").strip().lower(),
             choice(show, "find", SHOWN),
@@ -113,10 +111,6 @@ class Limits:
         if self.max_seconds < MAX_SECONDS:
             lengths.append(f"length <= {self.max_seconds}")
         return " and ".join(filter(None, (*lengths, self.where)))
-
-    def takes_any(self, entry: Entry) -> bool:
-        """Whether the take of a moment is as long as takes are to be."""
-        return self.min_seconds <= entry.take.frames / entry.take.fps <= self.max_seconds
 
 
 @dataclass(frozen=True)
@@ -319,15 +313,16 @@ class Handlers:
         if limits.show == TAKES or windowed is None or where is None:
             return takes
         best = {hit.entry.key: hit.score for hit in takes}
-        moments = [
-            Hit(moment.score, replace(moment.entry, start=moment.start, end=moment.end))
-            for moment in windowed.moments(latent, limits.top, where, exclude=without)
-            if moment.score > best.get(moment.entry.key, -1.0) and limits.takes_any(moment.entry)
-        ]
-        moments = [
-            hit for hit in moments
-            if hit.entry.seconds < MOST_OF_A_TAKE * hit.entry.take.frames / hit.entry.take.fps
-        ]  # fmt: skip
+        moments = []
+        for found in windowed.moments(latent, limits.top, where, exclude=without):
+            entry = replace(found.entry, start=found.start, end=found.end)
+            length = entry.take.frames / entry.take.fps
+            long_enough = limits.min_seconds <= length <= limits.max_seconds
+            says_more = limits.show == MOMENTS or (
+                found.score > best.get(entry.key, -1.0) and entry.seconds < MOST_OF_A_TAKE * length
+            )
+            if long_enough and says_more:
+                moments.append(Hit(found.score, entry))
         by_moment = {hit.entry.key for hit in moments}
         return [hit for hit in takes if hit.entry.key not in by_moment] + moments
 

@@ -17,6 +17,7 @@ from tmr.demo.handlers import (
     BOTH,
     EVERYTHING,
     MAX_RESULTS,
+    MAX_SECONDS,
     MAX_SENTENCES,
     SHOWN,
     Handlers,
@@ -255,13 +256,13 @@ class Page:
                 ),
                 gr.Number(0, minimum=0, step=0.5, label="minimum length (s)", min_width=150),
                 gr.Number(
-                    None, minimum=0, step=0.5, label="maximum length (s)", placeholder="any",
+                    MAX_SECONDS, minimum=0, maximum=MAX_SECONDS, label="maximum length (s)",
                     min_width=150,
                 ),
                 gr.Textbox(
-                    label="name or folder", placeholder="walks/", max_lines=1, min_width=150
+                    "", label="name or folder", placeholder="walks/", max_lines=1, min_width=150
                 ),
-                gr.Textbox(label="tag", placeholder=FAVORITE, max_lines=1, min_width=120),
+                gr.Textbox("", label="tag", placeholder=FAVORITE, max_lines=1, min_width=120),
                 gr.Dropdown(list(SHOWN), value=BOTH, label="find", min_width=150),
             ]  # fmt: skip
 
