@@ -104,7 +104,7 @@ def served(small: Workspace, *options: str) -> Iterator[tuple[str, subprocess.Po
 def address(small: Workspace, handlers: Handlers) -> Iterator[str]:
     """The page on the small library, which ``handlers`` has encoded.
 
-    TMR_PAGE names one that is open, to take pictures of.
+    TMR_PAGE names one that is open already.
     """
     if "TMR_PAGE" in os.environ:
         yield os.environ["TMR_PAGE"]

@@ -562,9 +562,15 @@ class ResultsView {
   }
 
   remember(sentence) {
-    const before = JSON.parse(localStorage.getItem(HISTORY) ?? "[]");
-    const all = sentence ? [sentence, ...before.filter((other) => other !== sentence)].slice(0, REMEMBERED) : before;
-    localStorage.setItem(HISTORY, JSON.stringify(all));
+    let all = this.before ?? [];
+    try {
+      all = JSON.parse(localStorage.getItem(HISTORY)) ?? all;
+      if (sentence) all = [sentence, ...all.filter((other) => other !== sentence)].slice(0, REMEMBERED);
+      localStorage.setItem(HISTORY, JSON.stringify(all));
+    } catch {
+      // The browser keeps nothing: what was searched for since the page was opened is offered.
+    }
+    this.before = all;
     this.history.replaceChildren(...all.map((value) => Object.assign(document.createElement("option"), { value })));
   }
 
