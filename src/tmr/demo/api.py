@@ -15,7 +15,7 @@ from starlette.responses import FileResponse, Response
 from tmr.demo import validation as checks
 from tmr.demo.confidence import WEAK, Level
 from tmr.demo.export import MAX_ZIPPED, Part, Result, export, export_zip
-from tmr.demo.handlers import BOTH, EVERYTHING, MAX_RESULTS, MAX_SECONDS, Handlers, Limits
+from tmr.demo.handlers import ALL, EVERYTHING, MAX_RESULTS, MAX_SECONDS, Handlers, Limits
 from tmr.demo.tags import MAX_TAGS
 from tmr.demo.uploads import upload_folder
 from tmr.errors import InputError
@@ -116,7 +116,7 @@ def build_api(handlers: Handlers) -> FastAPI:
         ] = MAX_SECONDS,
         name: Annotated[str, Query(max_length=checks.MAX_ID_LENGTH)] = "",
         tag: Annotated[str, Query(max_length=checks.MAX_ID_LENGTH)] = "",
-        show: Literal["takes and moments", "takes", "moments"] = BOTH,
+        show: Literal["all", "takes", "moments"] = ALL,
     ) -> Results:
         """The motions that fit a sentence, or a query such as `"walk" + 0.5 "angry"`.
 
@@ -127,7 +127,8 @@ def build_api(handlers: Handlers) -> FastAPI:
             session, library or session.main.name, split, k, min_seconds, max_seconds, name, tag,
             show,
         )  # fmt: skip
-        hits = handlers.find(session.encode(q), limits)
+        latent = session.encode(q)
+        hits = handlers.find(latent, limits)
         found = [
             Found(
                 id=f"{where}/{hit.entry.key}", library=where, file=hit.entry.file,
@@ -136,7 +137,7 @@ def build_api(handlers: Handlers) -> FastAPI:
             )
             for where, hit in hits
         ]  # fmt: skip
-        level = handlers.confidence(hits) or WEAK
+        level = handlers.confidence(latent, hits) or WEAK
         return Results(results=found, confidence=level)
 
     @api.get("/libraries")

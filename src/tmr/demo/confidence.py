@@ -1,8 +1,8 @@
 """How sure a search is that a library holds what was searched for.
 
 A score alone does not tell: the nearest motion of any library is near to any sentence. What tells
-is how a sentence's best score compares with those of sentences that no motion can fit. Some hundred
-of them are searched for in a library, once.
+is the best cosine and how far it stands above the mean of the library, compared with what sentences
+get that no motion can fit. Some hundred of them are searched for in a library, once.
 """
 
 from bisect import bisect_left
@@ -22,8 +22,8 @@ WORDS: dict[Level, str] = {
     FAIR: "a fair match",
     WEAK: "probably not in this library",
 }
-# Shares of the unrelated sentences whose best score is lower.
-STRONG_ABOVE, FAIR_ABOVE = 0.99, 0.9
+# Shares of the unrelated sentences that a sentence is above; by benchmarks/confidence.py --val.
+STRONG_ABOVE, FAIR_ABOVE = 0.96, 0.85
 
 _THINGS = (
     "the stock market", "a recipe for soup", "the weather report", "an old castle", "the tax form",
@@ -50,20 +50,28 @@ UNRELATED = tuple(f"{thing} {fact}" for thing, fact in product(_THINGS, _FACTS))
 
 @dataclass(frozen=True, slots=True)
 class Confidence:
-    """What best cosines mean in a library: those of sentences that nothing can fit, sorted."""
+    """What best cosines mean in a library.
 
+    ``mean`` is the mean of its latents; ``unrelated`` is, sorted, what sentences that nothing can
+    fit get: their best cosine, and once more how far it is above their mean cosine.
+    """
+
+    mean: Float[Tensor, " dim"]
     unrelated: tuple[float, ...]
 
     @staticmethod
     def of(latents: Float[Tensor, "n dim"], unrelated: Float[Tensor, "q dim"]) -> "Confidence":
         """Calibrated on a library of at least one motion; all latents have length 1."""
-        return Confidence(tuple(sorted((unrelated @ latents.mT).amax(dim=-1).tolist())))
+        mean = latents.mean(dim=0)
+        best = (unrelated @ latents.mT).amax(dim=-1)
+        return Confidence(mean, tuple(sorted((2 * best - unrelated @ mean).tolist())))
 
-    def above(self, cosine: float) -> float:
-        """Share of the unrelated sentences whose best cosine is lower."""
-        return bisect_left(self.unrelated, cosine) / len(self.unrelated)
+    def above(self, query: Float[Tensor, " dim"], cosine: float) -> float:
+        """Share of the unrelated sentences that a query is above, with its best cosine."""
+        stands = 2 * cosine - float(query @ self.mean)
+        return bisect_left(self.unrelated, stands) / len(self.unrelated)
 
-    def level(self, cosine: float) -> Level:
+    def level(self, query: Float[Tensor, " dim"], cosine: float) -> Level:
         """Strong, fair or weak: how sure it is that a motion with this cosine fits."""
-        share = self.above(cosine)
+        share = self.above(query, cosine)
         return STRONG if share >= STRONG_ABOVE else FAIR if share >= FAIR_ABOVE else WEAK

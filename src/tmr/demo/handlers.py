@@ -42,7 +42,7 @@ from tmr.search.sources import FolderSource
 
 ALL_LIBRARIES = "all libraries"  # stands in the list of libraries for every one
 EVERYTHING = "everything"  # stands in the list of splits for no limit
-BOTH, TAKES, MOMENTS = SHOWN = ("takes and moments", "takes", "moments")
+ALL, TAKES, MOMENTS = SHOWN = ("all", "takes", "moments")
 GROUPS = 8  # colors of the map
 MAX_RESULTS = 100
 MAX_SECONDS = 3600  # the highest least length of a result
@@ -68,13 +68,13 @@ class Limits:
     max_seconds: float = MAX_SECONDS
     name: str = ""
     tag: str = ""
-    show: str = BOTH
+    show: str = ALL
 
     @staticmethod
     def checked(
         session: Session, library: object, split: object = EVERYTHING,
         top: object = MAX_RESULTS, min_seconds: object = 0.0, max_seconds: object = MAX_SECONDS,
-        name: object = "", tag: object = "", show: object = BOTH,
+        name: object = "", tag: object = "", show: object = ALL,
     ) -> "Limits":  # fmt: skip
         """The limits that a request gives; InputError for what is none."""
         where = choice(library, "library", [*session.libraries, ALL_LIBRARIES])
@@ -140,14 +140,14 @@ class Handlers:
 
     def warm_up(self) -> None:
         """Load the language model: the first sentence then takes no longer than others."""
-        self.session.encode("a person walks")
-        self.session.confidence(self.session.main.name, 0.0)
+        latent = self.session.encode("a person walks")
+        self.session.confidence(self.session.main.name, latent, 0.0)
 
     def search(self, text: str, limits: Limits) -> Value:
         """Motions that fit a sentence, or a query of quoted sentences with + and -."""
         latent = self.session.encode(text)
         hits = self.find(latent, limits)
-        value = self._hits(f"“{text.strip()}”", hits, limits) | self._confidence(hits)
+        value = self._hits(f"“{text.strip()}”", hits, limits) | self._confidence(latent, hits)
         return value | {"query": {"q": text.strip(), "library": limits.library}}
 
     def combine(
@@ -165,7 +165,7 @@ class Handlers:
         latent = self.session.encode_terms(texts, factors)
         heading = " ".join(_term(text, weight) for text, weight in used).removeprefix("+ ")
         hits = self.find(latent, limits)
-        return self._hits(heading, hits, limits) | self._confidence(hits)
+        return self._hits(heading, hits, limits) | self._confidence(latent, hits)
 
     def more_like_this(self, motion_id: str, limits: Limits) -> Value:
         """Motions that resemble one of a library, or an upload; itself left out."""
@@ -359,15 +359,17 @@ class Handlers:
         value["items"].insert(0, upload_card(motion_id, upload.name, len(upload.features)))
         return value
 
-    def confidence(self, hits: Sequence[tuple[str, Hit]]) -> Level | None:
+    def confidence(
+        self, latent: Float[Tensor, " dim"], hits: Sequence[tuple[str, Hit]]
+    ) -> Level | None:
         """How sure it is that the best motion fits; None where there is none."""
         if not hits:
             return None
         name, best = hits[0]
-        return self.session.confidence(name, 2 * best.score - 1, best.entry.window > 0)
+        return self.session.confidence(name, latent, 2 * best.score - 1, best.entry.window > 0)
 
-    def _confidence(self, hits: Sequence[tuple[str, Hit]]) -> Value:
-        level = self.confidence(hits)
+    def _confidence(self, latent: Float[Tensor, " dim"], hits: Sequence[tuple[str, Hit]]) -> Value:
+        level = self.confidence(latent, hits)
         return {"confidence": {"level": level, "text": WORDS[level]}} if level else {}
 
     def examples(self, name: str) -> list[str]:

@@ -13,8 +13,8 @@ import gradio as gr
 
 from tmr.demo.export import FORMATS, Part, export
 from tmr.demo.handlers import (
+    ALL,
     ALL_LIBRARIES,
-    BOTH,
     EVERYTHING,
     MAX_RESULTS,
     MAX_SECONDS,
@@ -263,7 +263,7 @@ class Page:
                     "", label="name or folder", placeholder="walks/", max_lines=1, min_width=150
                 ),
                 gr.Textbox("", label="tag", placeholder=FAVORITE, max_lines=1, min_width=120),
-                gr.Dropdown(list(SHOWN), value=BOTH, label="find", min_width=150),
+                gr.Dropdown(list(SHOWN), value=ALL, label="find", min_width=150),
             ]  # fmt: skip
 
     def _on(

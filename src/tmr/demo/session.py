@@ -83,9 +83,11 @@ class Session:
         terms = parse_query(query)
         return self.encode_terms([t.text for t in terms], [t.weight for t in terms])
 
-    def confidence(self, name: str, cosine: float, moment: bool = False) -> Level:
-        """Strong, fair or weak: how sure it is that a library's best motion fits its sentence."""
-        return self._calibrated(name, moment).level(cosine)
+    def confidence(
+        self, name: str, query: Float[Tensor, " dim"], cosine: float, moment: bool = False
+    ) -> Level:
+        """Strong, fair or weak: how sure it is that a library's best motion fits a query."""
+        return self._calibrated(name, moment).level(query, cosine)
 
     def _calibrated(self, name: str, moment: bool) -> Confidence:
         """What best cosines mean among a library's takes, or among them and their moments."""
@@ -101,7 +103,9 @@ class Session:
         """Plain sentences that the motions of a library fit best, each another motion."""
         calibrated, library = self._calibrated(name, False), self.library(name)
         cosines, rows = (self._plain @ library.latents().mT).max(dim=-1)
-        order = sorted(range(len(PLAIN)), key=lambda i: -calibrated.above(float(cosines[i])))
+        order = sorted(
+            range(len(PLAIN)), key=lambda i: -calibrated.above(self._plain[i], float(cosines[i]))
+        )
         firsts = {int(rows[i]): PLAIN[i] for i in reversed(order)}
         return [PLAIN[i] for i in order if firsts[int(rows[i])] == PLAIN[i]][:count]
 
