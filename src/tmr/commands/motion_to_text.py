@@ -61,6 +61,8 @@ def motion_to_text(
         print(name)
         for rank, (score, caption) in enumerate(captions.nearest(latent, top), 1):
             print(f"  {score:.3f}  {caption}")
-            rows.append({"motion": name, "rank": rank, "score": round(score, 4), "caption": caption})
+            rows.append(
+                {"motion": name, "rank": rank, "score": round(score, 4), "caption": caption}
+            )
     if output is not None:
         write(rows, Path(output))
