@@ -13,7 +13,7 @@ from tmr.data import Normalizer
 from tmr.errors import InputError
 from tmr.localization import WindowLatents, WindowPlan, encode_motions, store
 from tmr.localization.windows import SHORTEST
-from tmr.model import ActorEncoder
+from tmr.model import Encoder
 from tmr.motion.skeleton import FPS
 from tmr.runs.folder import RunDir
 from tmr.runs.progress import Progress
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 def source_windows(
     source: Source,
     plan: WindowPlan,
-    encoder: ActorEncoder,
+    encoder: Encoder,
     normalizer: Normalizer,
     fingerprint: str,
     run: RunDir,
