@@ -55,6 +55,11 @@ def contact_sheet(
         figure.savefig(temporary, dpi=110)
 
 
+def limb_color(name: str) -> str:
+    """The color of what ends at a joint: orange on the left, blue on the right."""
+    return LEFT if name.startswith("left") else RIGHT if name.startswith("right") else TRUNK
+
+
 def project(points: Float[np.ndarray, "*shape 3"]) -> Float[np.ndarray, "*shape 2"]:
     """Where points appear to a camera far away, in front, to the left and a little above."""
     turn, lift = _CAMERA
@@ -106,8 +111,7 @@ def draw_figure(axes, joints: Float[np.ndarray, "22 3"], x: float, strength: flo
         axes.plot(*shadow[ends].T, color="#dde1e5", lw=2.2, zorder=1, solid_capstyle="round")
     for joint in sorted(range(1, len(JOINTS)), key=lambda j: depth[j] + depth[PARENTS[j]]):
         ends = [joint, PARENTS[joint]]
-        name = JOINTS[joint]
-        color = LEFT if name.startswith("left") else RIGHT if name.startswith("right") else TRUNK
+        color = limb_color(JOINTS[joint])
         order = 3 + 0.01 * float(depth[ends].mean())
         axes.plot(
             *flat[ends].T, color=_pale(color, strength), lw=3.6, zorder=order,
