@@ -72,11 +72,14 @@ def atomic_path(path: Path | str, durable: bool = False, size: int | None = None
 
 def remove_leftovers(folder: Path | str, recursive: bool = False) -> None:
     """Delete what killed writers left in ``folder``; what a living one works on stays."""
-    folder = Path(folder)
-    found = folder.rglob(f"{PARTIAL}*") if recursive else folder.glob(f"{PARTIAL}*")
-    for partial in list(found):
-        if _is_abandoned(partial):
-            shutil.rmtree(partial, ignore_errors=True)
+    # Not rglob: up to Python 3.12 it fails where another process removes what it walks through.
+    for parent, names, _ in os.walk(folder):
+        for name in [name for name in names if name.startswith(PARTIAL)]:
+            names.remove(name)  # not walked into
+            if _is_abandoned(partial := Path(parent, name)):
+                shutil.rmtree(partial, ignore_errors=True)
+        if not recursive:
+            break
 
 
 def disk_is_full(error: BaseException | None) -> bool:

@@ -16,6 +16,7 @@ from tmr.runs.libraries import open_folder, open_library
 from tmr.search.filters import parse_filter, quoted
 from tmr.search.library import Hit, Library, Query
 from tmr.search.moments import Moment
+from tmr.search.stores.factory import is_library
 
 
 def library_of(
@@ -112,7 +113,7 @@ def _made_before(path: str, model: Model) -> Library:
     try:
         return Library.open(path, model)
     except InputError:
-        if Path(path).is_dir() and not any(Path(path).glob("rows.*")):
+        if Path(path).is_dir() and not is_library(path):
             raise InputError(
                 f"no library at {path}; for a folder of motion files give folder={path}"
             ) from None

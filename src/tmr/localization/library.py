@@ -17,7 +17,7 @@ from tmr.data.dataset import read_features
 from tmr.errors import InputError
 from tmr.localization import store
 from tmr.localization.windows import SHORTEST, WindowLatents, WindowPlan, encode_motions
-from tmr.model import ActorEncoder
+from tmr.model import Encoder
 from tmr.motion.skeleton import FPS
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 def folder_windows(
     folder: Path,
     plan: WindowPlan,
-    encoder: ActorEncoder,
+    encoder: Encoder,
     normalizer: Normalizer,
     fingerprint: str,
     caches: Path,

@@ -15,6 +15,7 @@ from jaxtyping import Float
 from tmr.errors import InputError
 from tmr.io import save_array
 from tmr.motion.conventions import NoMotion, Overrides
+from tmr.motion.feature_checks import joints_problem
 from tmr.motion.features import checked_joints, joints_to_feature_pairs
 from tmr.motion.file_jobs import SKIPPED, Folder, Job, Outcome, Summary, attempt, run
 from tmr.motion.folders import FoundFiles, find_files
@@ -30,6 +31,9 @@ MIRRORED = "M"  # the folder of mirrored features, beside those of the data sets
 _JOINTS_VERSION = 1
 _FEATURES_VERSION = 1
 
+_TO_IMPORT = (
+    "(to python -m prepare.import_motions, which makes joints that features can be made of)"
+)
 _BATCH_BYTES = 1024 * NUM_JOINTS * 3 * 4  # frames enough to make NumPy's calls worth their cost
 _ONE_FRAME = "a clip of one frame has no motion"
 
@@ -222,8 +226,11 @@ def _compute_batch(jobs: Sequence[Job]) -> list[Outcome]:
             usable.append((job, loaded[0]))
             motions.append(loaded[1])
     pairs = joints_to_feature_pairs(motions) if motions else []
-    for (job, stamp), pair in zip(usable, pairs, strict=True):
-        outcomes.append(attempt(_save_pair, job.source, job, stamp, pair))
+    # One motion of a batch, which is one long or several short ones, shows what all of them mean.
+    odd = joints_problem(motions[0]) if motions else None
+    for i, ((job, stamp), pair) in enumerate(zip(usable, pairs, strict=True)):
+        warnings = (f"{odd} {_TO_IMPORT}",) if odd and i == 0 else ()
+        outcomes.append(attempt(_save_pair, job.source, job, stamp, pair, warnings))
     return outcomes
 
 
@@ -237,11 +244,15 @@ def _load_joints(source: Path, job: Job) -> tuple[Stamp, Float[np.ndarray, "fram
 
 
 def _save_pair(
-    source: Path, job: Job, stamp: Stamp, pair: tuple[np.ndarray, np.ndarray]
+    source: Path,
+    job: Job,
+    stamp: Stamp,
+    pair: tuple[np.ndarray, np.ndarray],
+    warnings: tuple[str, ...],
 ) -> Outcome:
     for target, features in zip(job.targets, pair, strict=True):
         save_array(target, features)
-    return Outcome(source, len(pair[0]), stamp)
+    return Outcome(source, len(pair[0]), stamp, warnings=warnings)
 
 
 def _batches(jobs: Sequence[Job]) -> list[list[Job]]:

@@ -45,7 +45,9 @@ from tmr.search.stores.factory import create_store, is_remote, open_store, outgr
 
 log = logging.getLogger(__name__)
 
-SAVES = 16  # while a library is made: an interruption loses about a sixteenth of the work
+# While a library is made or grows: an interruption loses at most a sixteenth of all its work, and
+# a large library in memory, which is written whole each time, is not written for every few takes.
+SAVES = 16
 WINDOWS_PER_MOMENT = 16  # candidates: neighbors of a window score alike
 SHOWN_PROBLEMS = 5
 
@@ -204,12 +206,12 @@ class Library:
     @property
     def splits(self) -> list[str]:
         """The splits that any take is in."""
-        return sorted({name for entry in self.entries() for name in entry.take.splits})
+        return sorted(self.store.values("split"))
 
     @property
     def tags(self) -> list[str]:
         """The tags that any take has."""
-        return sorted({tag for entry in self.entries() for tag in entry.take.tags})
+        return sorted(self.store.values("tag"))
 
     def entry(self, key: str) -> Entry:
         """The whole take of a key; InputError when there is none."""
@@ -314,6 +316,10 @@ class Library:
             wanted = all_of(parse_filter(f"window = {seconds}"), wanted)
         return merge_windows(self._find(query, top * WINDOWS_PER_MOMENT, wanted), top)
 
+    def best_cosines(self, queries: Float[Tensor, "q dim"]) -> Float[Tensor, " q"]:
+        """The cosine of each query, of length 1, and its best whole take; there must be one."""
+        return self.store.best(queries, self._filter("", whole=True, mirrored=True))
+
     @property
     def captions(self) -> Captions:
         """Every different caption of the takes, encoded at the first use."""
@@ -377,12 +383,13 @@ class Library:
                 "from its folder or data set"
             )
         listed = {some.take.key: some for some in self.source.list()}
-        stale, new = changes(self.source, listed, self.held())
+        held = self.held()
+        stale, new = changes(self.source, listed, held)
         if stale:
             self.remove(stale)
         self.skipped = {}
         done = 0
-        for part in self._encoded(new, progress):
+        for part in self._encoded(new, max(len(new), len(held)) / SAVES, progress):
             done += len({entry.key for entry in part.entries})
             self._replace(part)
         self._report_skipped()
@@ -394,8 +401,10 @@ class Library:
         """What is known of each take, by key."""
         return {entry.key: entry.take for entry in self.entries()}
 
-    def _encoded(self, listed: Sequence[Listed], progress: Progress) -> Iterator[Encoded]:
-        """The rows of motions, in as many parts as are to be saved."""
+    def _encoded(
+        self, listed: Sequence[Listed], least: float, progress: Progress
+    ) -> Iterator[Encoded]:
+        """The rows of motions, in parts of ``least`` takes or more, which are to be saved."""
         assert self.source is not None
         motions = read_motions(self.source, listed, self.skipped)
         entries, latents, done, saved = [], [], 0, 0
@@ -404,7 +413,7 @@ class Library:
             latents.append(part.latents)
             done += len({entry.key for entry in part.entries})
             progress(done + len(self.skipped), len(listed))
-            if (done - saved) * SAVES >= len(listed):
+            if done - saved >= least:
                 yield Encoded(entries, torch.cat(latents))
                 entries, latents, saved = [], [], done
         if entries:
@@ -487,6 +496,7 @@ def library_at(
     """
     path = path if path is None or is_remote(path) else Path(path)
     found = None if path is None else open_store(path)
+    refused = False
     if found is not None and path is not None:
         try:
             _check_model(found.header, encoder, path)
@@ -497,9 +507,11 @@ def library_at(
             log.info("%s: made again", error)
             lengths = {*header.windows, *found.header.windows}  # or two calls would take turns
             header = replace(header, windows=tuple(sorted(lengths)))
-            found = None
-    kept = found if found is not None else create_store(header, path, store)
-    return Library(encoder, kept, source, path, store)
+            found, refused = None, True
+    if found is None:
+        found = create_store(header, path, store, replace=refused)
+        _check_contents(found.header, header, path or "")  # of a process that was faster
+    return Library(encoder, found, source, path, store)
 
 
 def _check_model(header: Header, encoder: Encoder, path: Path | str) -> None:
