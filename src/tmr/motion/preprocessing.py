@@ -116,7 +116,10 @@ def compute_features(
     source, target = Path(source), Path(target)
     if x_negated is None:
         x_negated = source.name == POSE_DATA
-    advice = "first run python -m prepare.import_motions source=FOLDER name=NAME"
+    advice = (
+        "first run `python -m prepare.import_motions source=FOLDER name=NAME`, or put the folder "
+        f"that HumanML3D's notebook writes at {source.with_name(POSE_DATA)}"
+    )
     found = _find(source / (name or ""), [".npy"], advice)
     groups: dict[str, list[Path]] = {part: [] for part in _made_before(source, target, name)}
     for file in found.files:

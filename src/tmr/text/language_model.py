@@ -166,9 +166,9 @@ class _Encoder:
 
     def __init__(self, name: str, device: str) -> None:
         self.device = torch.device(choose_device(device))
+        folder = model_folder(name)
+        log.info("loading the language model %s", name)
         with quiet_libraries():
-            folder = model_folder(name)
-            log.info("loading the language model %s", name)
             self.tokenizer, self.model = _load(folder)
         self.model.to(self.device)
         self.dim: int = self.model.config.hidden_size
@@ -191,10 +191,10 @@ class _SentenceEncoder:
     """One model of sentence-transformers: mean of the token states, scaled to length 1."""
 
     def __init__(self, name: str, device: str) -> None:
+        folder = model_folder(name)
         with quiet_libraries():
             from sentence_transformers import SentenceTransformer  # noqa: PLC0415  takes seconds
 
-            folder = model_folder(name)
             self.tokenizer, model = _load(folder)  # refuses weights that do not cover the model
             self.max_tokens = _max_tokens(model, self.tokenizer, folder)
             del model
@@ -274,11 +274,10 @@ def _max_tokens(model: Any, tokenizer: Any, folder: Path) -> int:
 
 @contextmanager
 def quiet_libraries() -> Iterator[None]:
-    """Only errors from transformers and the hub client, and no progress bars of theirs."""
+    """Only errors from transformers and sentence-transformers, and no progress bars of theirs."""
     from transformers.utils import logging as library  # noqa: PLC0415
 
-    libraries = ("transformers", "huggingface_hub", "sentence_transformers")
-    loggers = [logging.getLogger(name) for name in libraries]
+    loggers = [logging.getLogger(name) for name in ("transformers", "sentence_transformers")]
     levels = [logger.level for logger in loggers]
     had_bars = library.is_progress_bar_enabled()
     for logger in loggers:

@@ -2,6 +2,8 @@
 
 import importlib.util
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -91,7 +93,8 @@ def _from_hub(name: str) -> Path:
         ignore_patterns=["onnx/*", "openvino/*"],  # the same weights for other runtimes
     )
     try:
-        cached = _with_weights(fetch(local_files_only=True))
+        with quiet_hub():
+            cached = _with_weights(fetch(local_files_only=True))
     except HFValidationError as error:
         raise InputError(
             f"no language model {name!r}: neither a folder nor a name on the Hugging Face hub"
@@ -104,7 +107,9 @@ def _from_hub(name: str) -> Path:
     log.info("downloading the language model %s from the Hugging Face hub", name)
     reason = f"no {WEIGHTS} there"
     try:
-        if (fetched := _with_weights(fetch())) is not None:
+        with quiet_hub():
+            fetched = _with_weights(fetch())
+        if fetched is not None:
             return fetched
     except Exception as error:  # the client raises the errors of whatever HTTP library it uses
         reason = str(error).partition("\n")[0].strip() or type(error).__name__
@@ -112,6 +117,23 @@ def _from_hub(name: str) -> Path:
         f"language model {name!r} is not in the Hugging Face cache and cannot be downloaded "
         f"({reason}): connect to the network once, or use language_model=minilm, which needs none"
     )
+
+
+@contextmanager
+def quiet_hub() -> Iterator[None]:
+    """Only errors from the hub's client, and no progress bars of its own."""
+    from huggingface_hub import utils  # noqa: PLC0415  takes a second
+
+    logger = logging.getLogger("huggingface_hub")
+    level, had_bars = logger.level, not utils.are_progress_bars_disabled()
+    logger.setLevel(logging.ERROR)
+    utils.disable_progress_bars()
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        if had_bars:
+            utils.enable_progress_bars()
 
 
 def _with_weights(folder: str) -> Path | None:
