@@ -8,12 +8,13 @@ in any order of work. Memory holds a few short files, or a long one, for each pr
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import astuple
+from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 from jaxtyping import Float
 
+from tmr.digests import content_digest, fingerprint
 from tmr.errors import InputError
 from tmr.io import save_array
 from tmr.motion.conventions import NoMotion, Overrides
@@ -21,7 +22,7 @@ from tmr.motion.feature_checks import joints_problem
 from tmr.motion.features import checked_joints, joints_to_feature_pairs
 from tmr.motion.file_jobs import SKIPPED, Folder, Job, Outcome, Summary, attempt, run
 from tmr.motion.folders import FoundFiles, find_files
-from tmr.motion.manifest import MANIFEST, Manifest, Stamp, digest_of, fingerprint
+from tmr.motion.manifest import MANIFEST, Manifest, Stamp
 from tmr.motion.overrides_table import TABLE, read_overrides
 from tmr.motion.read import READERS, check_readable, read_motion, sources_of
 from tmr.motion.readers.npy import POSE_DATA, load_npy, x_is_negated
@@ -141,7 +142,7 @@ def compute_features(
             negated = x_negated and x_is_negated(relative)
             targets = target / relative, target / MIRRORED / relative
             inside = relative.relative_to(part).as_posix()
-            made_with = fingerprint("features", _FEATURES_VERSION, negated)
+            made_with = fingerprint("features", _FEATURES_VERSION, x_negated=negated)
             jobs.append(Job(inside, (file,), targets, negated, made_with))
         folder = Folder(Manifest(target / part), jobs, _both(target, part))
         folder.begin(source / part, overwrite, "output_folder=FOLDER")
@@ -203,8 +204,8 @@ def _sources(file: Path) -> tuple[Path, ...]:
 
 def _fingerprint_of(given: Overrides) -> str:
     profile = Path(given.profile) if given.profile else None
-    own = digest_of([profile]) if profile and profile.is_file() else None
-    return fingerprint("joints", _JOINTS_VERSION, *astuple(given), own)
+    own = content_digest(profile) if profile and profile.is_file() else None
+    return fingerprint("joints", _JOINTS_VERSION, given=asdict(given), profile=own)
 
 
 def _made_before(source: Path, target: Path, name: str | None) -> list[str]:
