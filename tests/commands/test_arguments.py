@@ -118,7 +118,7 @@ def test_every_option_has_a_kind_and_the_help_page_shows_it(command: str) -> Non
     file = ConfigFile(CONFIGS, command)
     page = file.help_page()
     for option in file.options():
-        nested = option in ("items", "options", "scoring", "size", "windows")
+        nested = option in ("items", "options", "repeats", "scoring", "size", "windows")
         assert nested or kind_of(command, option) is not None, option
         assert f"\n{option}:" in page
     for group in file.groups():

@@ -344,7 +344,7 @@ def test_files_of_other_kinds_are_counted(takes, tmp_path, caplog):
     assert "import: files of other kinds are left out: 2 .c3d, 1 .gz" in caplog.text
     for name in ("walk.bvh", "deep/stand.BVH"):
         (takes / name).unlink()
-    with pytest.raises(InputError, match=r"no .bvh or .* found 2 .c3d, 1 .txt, 1 .gz, 1 .asf:"):
+    with pytest.raises(InputError, match=r"no .bvh or .* found 2 .c3d, 1 .asf, 1 .txt, 1 .gz:"):
         import_folder(takes, tmp_path / "joints")
     with pytest.raises(InputError, match=f"notes.txt is a file, expected its folder: {takes}"):
         import_folder(takes / "notes.txt", tmp_path / "joints")

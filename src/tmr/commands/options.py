@@ -162,7 +162,7 @@ OPTIONS: Mapping[str, Kind] = {
     # Files and folders.
     **dict.fromkeys(
         (
-            "base_folder", "body_models", "evaluator", "folder", "library", "options.index",
+            "base_folder", "body_models", "evaluator", "folder", "gallery", "library", "options.index",
             "output", "output_folder", "profile", "release", "resume_dir", "root", "run_dir",
             "sheet", "source", "texts", "url", "data.annotations", "data.motions", "data.stats",
         ),
