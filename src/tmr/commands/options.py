@@ -162,9 +162,10 @@ OPTIONS: Mapping[str, Kind] = {
     # Files and folders.
     **dict.fromkeys(
         (
-            "base_folder", "body_models", "evaluator", "folder", "gallery", "library", "options.index",
-            "output", "output_folder", "profile", "release", "resume_dir", "root", "run_dir",
-            "sheet", "source", "texts", "url", "data.annotations", "data.motions", "data.stats",
+            "base_folder", "body_models", "evaluator", "folder", "gallery", "library",
+            "options.index", "output", "output_folder", "profile", "release", "resume_dir", "root",
+            "run_dir", "sheet", "source", "texts", "url", "data.annotations", "data.motions",
+            "data.stats",
         ),
         File(),
     ),
