@@ -107,7 +107,8 @@ def judged(
     libraries = [rows, others] if len(others) < len(rows) else [rows]
     for kept in libraries:
         cosines = latents[kept] @ query
-        level = Confidence.of(latents[kept], unrelated).level(query, float(cosines.max()))
+        best, mean = (unrelated @ latents[kept].mT).amax(dim=-1), latents[kept].mean(dim=0)
+        level = Confidence.of(best, unrelated, mean).level(query, float(cosines.max()))
         hit = contents[kept[int(cosines.argmax())]] in wanted
         name = (
             ("right clips there, first is right" if hit else "right clips there, first is not")

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -60,6 +61,26 @@ def test_only_what_dead_writers_left_is_removed(tmp_path: Path) -> None:
     left = {str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file()}
     assert left == {*names, "bare"}
     assert not dead.exists()
+
+
+def test_leftovers_are_looked_for_while_others_write(tmp_path: Path) -> None:
+    code = """
+import sys
+from tmr.io import write_text
+while True:
+    for i in range(50):
+        write_text(f"{sys.argv[1]}/{i}/file.txt", "new")
+"""
+    writer = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)])
+    try:
+        while not (tmp_path / "49" / "file.txt").exists():
+            assert writer.poll() is None
+        for _ in range(300):
+            remove_leftovers(tmp_path, recursive=True)
+        assert writer.poll() is None
+    finally:
+        writer.kill()
+        writer.wait()
 
 
 WRITES = {

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import sys
+import sysconfig
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -27,6 +28,18 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FULL_MESSAGE = re.compile(
     rf"\bos error ({'|'.join(map(str, FULL))})\b|\d+ requested and \d+ written"
 )
+
+
+# Where the open model and published statistics are: the repository, or an installed wheel.
+_SHIPPED = (Path(__file__).parents[2], Path(sysconfig.get_path("data"), "share", "tmr"))
+
+
+def shipped(path: Path | str) -> Path:
+    """A file or folder in the working folder, or else the one of this path that comes with tmr."""
+    for root in (Path(), *_SHIPPED):
+        if (root / path).exists():
+            return root / path
+    return Path(path)
 
 
 class WriteError(InputError):
@@ -72,11 +85,14 @@ def atomic_path(path: Path | str, durable: bool = False, size: int | None = None
 
 def remove_leftovers(folder: Path | str, recursive: bool = False) -> None:
     """Delete what killed writers left in ``folder``; what a living one works on stays."""
-    folder = Path(folder)
-    found = folder.rglob(f"{PARTIAL}*") if recursive else folder.glob(f"{PARTIAL}*")
-    for partial in list(found):
-        if _is_abandoned(partial):
-            shutil.rmtree(partial, ignore_errors=True)
+    # Not rglob: up to Python 3.12 it fails where another process removes what it walks through.
+    for parent, names, _ in os.walk(folder):
+        for name in [name for name in names if name.startswith(PARTIAL)]:
+            names.remove(name)  # not walked into
+            if _is_abandoned(partial := Path(parent, name)):
+                shutil.rmtree(partial, ignore_errors=True)
+        if not recursive:
+            break
 
 
 def disk_is_full(error: BaseException | None) -> bool:

@@ -148,3 +148,14 @@ def test_one_data_set_or_none_to_train_on_is_refused():
         combine({"a": data_set(1)})
     with pytest.raises(InputError, match="no training split in b"):
         combine({"a": data_set(1), "b": DataSet({}, {"test": []})})
+
+
+def test_an_epoch_shows_a_repeated_set_as_often_as_asked_for():
+    sets = {"a": data_set(1), "b": data_set(2)}
+    once, _ = combine(sets)
+    joined, _ = combine(sets, repeats={"a": 3})
+    for key in once.splits["train"]:
+        assert joined.splits["train"].count(key) == (3 if "a_" in key else 1)
+    assert all(joined.splits[name] == once.splits[name] for name in ("val", "test", "all"))
+    with pytest.raises(InputError, match=r"c: 2.*some of a, b"):
+        combine(sets, repeats={"c": 2})

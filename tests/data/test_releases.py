@@ -113,6 +113,22 @@ def test_humanml3d_is_rebuilt_from_texts_and_index(shared, tmp_path, root):
     assert sum(keys for keys, _ in counts.values()) == 12258
 
 
+def test_the_takes_of_one_archive_have_the_paths_of_a_flat_import(release):
+    """CMU's of HumanML3D, mirrored ones too, as `data=cmu` names them."""
+    (release / "texts" / "000001.txt").write_text("he turns left#x/X#0.0#0.0\n")
+    windows = [("KIT/3/kick_poses", 0, 5, "000000"), ("CMU/08/08_09_poses", 0, 5, "000001")]
+    write_index(release / "index.csv", windows)
+    data = TextMotionData("cmu", f"{release}/out", f"{release}/none", f"{release}/none")
+    build_annotations(data, release, Options(source="CMU"))
+    built = json.loads((release / "out" / "annotations.json").read_bytes())
+    assert {key: entry["path"] for key, entry in built.items()} == {
+        "000001": "cmu/08_09", "M000001": "M/cmu/08_09",
+    }  # fmt: skip
+    assert built["M000001"]["annotations"][0]["text"] == "he turns right"
+    with pytest.raises(InputError, match=r"options\.source=CUM: expected one of CMU, KIT"):
+        build_annotations(data, release, Options(source="CUM"), overwrite=True)
+
+
 def test_a_caption_of_a_part_lies_within_the_window(release):
     (release / "texts" / "000000.txt").write_text(
         "he turns#x/X#1.5#3.0\n\nhe stops.#x/X#4.0#99.0\nhe runs#a#b/NOUN#nan#nan\n"

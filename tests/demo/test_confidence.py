@@ -15,7 +15,8 @@ def unit(*shape: int) -> torch.Tensor:
 def test_a_motion_that_is_nearer_than_any_to_unrelated_sentences_is_strong():
     torch.manual_seed(0)
     latents, unrelated, query = unit(50, 16), unit(200, 16), unit(16)
-    confidence = Confidence.of(latents, unrelated)
+    best = (unrelated @ latents.mT).amax(dim=-1)
+    confidence = Confidence.of(best, unrelated, latents.mean(dim=0))
     stands = sorted(
         2 * max(float(latent @ one) for latent in latents) - float((latents @ one).mean())
         for one in unrelated

@@ -82,22 +82,31 @@ class Spans:
         return replace(annotation, captions=kept)
 
 
-def combine(sets: Mapping[str, DataSet], allowed: float = 0.0) -> tuple[DataSet, list[Joined]]:
+def combine(
+    sets: Mapping[str, DataSet], allowed: float = 0.0, repeats: Mapping[str, int] | None = None
+) -> tuple[DataSet, list[Joined]]:
     """The data sets as one, and what was kept and dropped of each.
 
     A key becomes ``NAME_KEY`` (``MNAME_KEY`` when mirrored). ``train`` and ``val`` lose the
     captions that share more than ``allowed`` seconds with a ``test`` caption of any of the sets,
     ``train`` also those that share some with a ``val`` caption; keys without captions go. ``test``
-    joins the test splits whole; ``NAME_test`` and ``NAME_nsim_test`` are those of one set.
+    joins the test splits whole; ``NAME_test`` and ``NAME_nsim_test`` are those of one set. A set of
+    ``repeats`` has its training keys that many times: an epoch shows them as often.
 
     Raises:
-        InputError: fewer than two sets, or a set without a training split.
+        InputError: fewer than two sets, a set without a training split, or a repeat of no set.
     """
     if len(sets) < 2:
         raise InputError(f"combine takes at least two data sets, got {len(sets)}: sets=[A,B]")
     empty = [name for name, data in sets.items() if not data.splits.get("train")]
     if empty:
         raise InputError(f"no training split in {', '.join(empty)}")
+    times = dict.fromkeys(sets, 1) | dict(repeats or {})
+    wrong = [f"{name}: {n}" for name, n in times.items() if name not in sets or n < 1]
+    if wrong:
+        raise InputError(
+            f"repeats={{{wrong[0]}}}: expected whole numbers above 0 for some of {', '.join(sets)}"
+        )
     shown = {
         split: Spans(a for data in sets.values() for a in _known(data, split))
         for split in ("test", "val")
@@ -113,12 +122,15 @@ def combine(sets: Mapping[str, DataSet], allowed: float = 0.0) -> tuple[DataSet,
                 if annotation.captions:
                     renamed = replace(annotation, key=_key(name, annotation))
                     annotations[renamed.key] = renamed
-                    splits[split].append(renamed.key)
+                    copies = times[name] if split == "train" else 1
+                    splits[split] += [renamed.key] * copies
             report.append(_joined(name, split, known, kept))
         for split in ("test", "nsim_test"):
             if data.splits.get(split):
                 splits[f"{name}_{split}"] = [_key(name, a) for a in _known(data, split)]
-    splits["all"] = [key for split in ("train", "val", "test") for key in splits[split]]
+    splits["all"] = list(
+        dict.fromkeys(key for name in ("train", "val", "test") for key in splits[name])
+    )
     return DataSet(annotations, splits), report
 
 
@@ -152,7 +164,12 @@ def _joined(name: str, split: str, known: list[Annotation], kept: list[Annotatio
 
 
 def combine_data_sets(
-    root: Path, names: Sequence[str], name: str, allowed: float = 0.0, overwrite: bool = False
+    root: Path,
+    names: Sequence[str],
+    name: str,
+    allowed: float = 0.0,
+    overwrite: bool = False,
+    repeats: Mapping[str, int] | None = None,
 ) -> list[Joined]:
     """Write the data set ``root``/``name`` from others below ``root``; returns what became of each.
 
@@ -165,7 +182,9 @@ def combine_data_sets(
         raise InputError(f"sets={names}: expected different names, and none of them name={name}")
     if (folder / "annotations.json").is_file() and not overwrite:
         raise InputError(f"{folder}/annotations.json exists; add overwrite=true to replace it")
-    combined, report = combine({other: read_data_set(root / other) for other in names}, allowed)
+    combined, report = combine(
+        {other: read_data_set(root / other) for other in names}, allowed, repeats
+    )
     write_data_set(folder, combined)
     log.info("kept and dropped because a held-out split shows it:\n%s", joined_table(report))
     counts = ", ".join(f"{split} {len(keys)}" for split, keys in combined.splits.items())

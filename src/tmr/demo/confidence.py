@@ -60,10 +60,10 @@ class Confidence:
     unrelated: tuple[float, ...]
 
     @staticmethod
-    def of(latents: Float[Tensor, "n dim"], unrelated: Float[Tensor, "q dim"]) -> "Confidence":
-        """Calibrated on a library of at least one motion; all latents have length 1."""
-        mean = latents.mean(dim=0)
-        best = (unrelated @ latents.mT).amax(dim=-1)
+    def of(
+        best: Float[Tensor, " q"], unrelated: Float[Tensor, "q dim"], mean: Float[Tensor, " dim"]
+    ) -> "Confidence":
+        """Calibrated by the best cosines that unrelated sentences have in a library."""
         return Confidence(mean, tuple(sorted((2 * best - unrelated @ mean).tolist())))
 
     def above(self, query: Float[Tensor, " dim"], cosine: float) -> float:

@@ -308,7 +308,7 @@ class Handlers:
         takes = []
         if limits.show != MOMENTS and where is not None:
             takes = library.search(latent, limits.top, where, exclude=without)
-        windowed = self.session.libraries.moments.get(name)
+        windowed = self.session.libraries.windowed(name)
         where = self._tagged(library, limits, limits.where)
         if limits.show == TAKES or windowed is None or where is None:
             return takes

@@ -56,13 +56,18 @@ class Libraries:
             except InputError as error:
                 log.warning("an imported library is left out: %s", error)
 
+    def windowed(self, name: str) -> Library | None:
+        """The library with the windows of a library's takes, where there is one by now."""
+        return self[name] if self[name].windows else self.moments.get(name)
+
     def encode_moments(self, *names: str) -> None:
         """Have the windows of folders' takes encoded, by default of every library's.
 
         Returns at once; what is encoded already is kept.
         """
         for name in names or self:
-            if isinstance(self[name].source, FolderSource):
+            library = self[name]
+            if isinstance(library.source, FolderSource) and not library.windows:
                 self.encoding[name] = (0, 0)
                 threading.Thread(target=self._encode_moments, args=(name,), daemon=True).start()
 

@@ -3,10 +3,12 @@
 import base64
 import binascii
 import ipaddress
+import os
 import re
 import secrets
 import socket
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -227,7 +229,12 @@ def _is_address(name: str) -> bool:
 
 
 def _stored_bytes(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    size = 0
+    for parent, _, names in os.walk(folder):  # unlike rglob, bears that others delete meanwhile
+        for name in names:
+            with suppress(FileNotFoundError):
+                size += os.lstat(Path(parent, name)).st_size
+    return size
 
 
 def _size(count: int) -> str:

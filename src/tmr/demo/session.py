@@ -30,9 +30,11 @@ from tmr.search.entry import TakeInfo
 from tmr.search.library import Library
 from tmr.search.query import combine, parse_query
 from tmr.search.sources import FolderSource
+from tmr.search.stores.factory import is_library
 
 UPLOADS = "uploads"  # stands where the name of a library stands in the id of an uploaded motion
 REMEMBERED = 50  # uploads; the oldest are forgotten first
+RECALIBRATED = 0.1  # part of its size by which a library changes before it is calibrated again
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,9 @@ class Session:
     lock: threading.Lock = field(default_factory=threading.Lock)
     text_lock: threading.Lock = field(default_factory=threading.Lock)
     _splits: dict[str, tuple[int, list[str]]] = field(default_factory=dict)
-    _confidences: dict[tuple[str, bool], tuple[int, Confidence]] = field(default_factory=dict)
+    _confidences: dict[tuple[str, bool], tuple[Library, int, Confidence]] = field(
+        default_factory=dict
+    )
 
     @property
     def main(self) -> Library:
@@ -90,14 +94,20 @@ class Session:
         return self._calibrated(name, moment).level(query, cosine)
 
     def _calibrated(self, name: str, moment: bool) -> Confidence:
-        """What best cosines mean among a library's takes, or among them and their moments."""
-        library = self.libraries.moments[name] if moment else self.library(name)
-        version = library.store.version
-        if self._confidences.get((name, moment), (None,))[0] != version:
-            latents = torch.cat([part for _, part in library.store.scan()])
-            calibrated = Confidence.of(latents, self._unrelated)
-            self._confidences[name, moment] = version, calibrated
-        return self._confidences[name, moment][1]
+        """What best cosines mean among a library's takes, or among its moments.
+
+        Calibrated again where the library has grown or shrunk by a tenth: best cosines hardly
+        move with less, and while motions are added, every search would calibrate anew.
+        """
+        library = self.library(name)
+        if moment:
+            library = self.libraries.windowed(name) or library
+        of, size, found = self._confidences.get((name, moment), (None, 0, None))
+        if found is None or of is not library or abs(len(library) - size) > RECALIBRATED * size:
+            best = library.best_cosines(self._unrelated, windows=moment)
+            found = Confidence.of(best, self._unrelated, library.latents().mean(dim=0))
+            self._confidences[name, moment] = library, len(library), found
+        return found
 
     def examples(self, name: str, count: int) -> list[str]:
         """Plain sentences that the motions of a library fit best, each another motion."""
@@ -292,7 +302,8 @@ def open_session(
     """The session of a run folder, encoded with progress bars where it has not been.
 
     ``data`` is the data set to search, by default that which the run was trained on; with
-    ``folder``, the motion files below that are searched in its place.
+    ``folder``, the motion files below that are searched in its place, or the library that was made
+    there before.
 
     Raises:
         InputError: no run folder, or something that it needs is missing; the command is named.
@@ -304,7 +315,9 @@ def open_session(
             "or give your own as run_dir=FOLDER"
         )
     model = load(run_dir, device, ckpt)
-    if folder is not None:
+    if folder is not None and is_library(folder):
+        main = Library.open(folder, model)
+    elif folder is not None:
         main = open_folder(model.run, ckpt, model, folder)
     else:
         main = open_library(model.run, ckpt, model, data or data_to_search(model.run, model.config))

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from tmr.errors import InputError
-from tmr.model import ActorEncoder
+from tmr.model import Encoder
 from tmr.motion.skeleton import FPS
 from tmr.sequences import Packed
 
@@ -70,7 +70,7 @@ class WindowPlan:
 
     @torch.no_grad()
     def encode(
-        self, encoder: ActorEncoder, features: Float[Tensor, "frames feat"], spans: Spans
+        self, encoder: Encoder, features: Float[Tensor, "frames feat"], spans: Spans
     ) -> Float[Tensor, "windows dim"]:
         """Mean latent of each window of normalized features, scaled to length 1, on the CPU.
 
@@ -133,7 +133,7 @@ class WindowLatents:
 
 def encode_motions(
     plan: WindowPlan,
-    encoder: ActorEncoder,
+    encoder: Encoder,
     motions: Iterable[tuple[str, Float[Tensor, "_ feat"]]],
 ) -> WindowLatents:
     """Latents of all windows of motions: pairs of a name and normalized features.

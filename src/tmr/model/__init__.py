@@ -1,6 +1,6 @@
 """TMR and TEMOS as plain torch modules; they know nothing of Lightning, Hydra or files."""
 
-from tmr.model.actor import ActorDecoder, ActorEncoder
+from tmr.model.actor import ActorDecoder, ActorEncoder, Encoder, EncoderEnsemble
 from tmr.model.distributed import SINGLE_PROCESS, DistributedProcessGroup, ProcessGroup
 from tmr.model.gaussian import Gaussian
 from tmr.model.side_aware import SideAwareTMR
@@ -14,6 +14,8 @@ __all__ = [
     "ActorDecoder",
     "ActorEncoder",
     "DistributedProcessGroup",
+    "Encoder",
+    "EncoderEnsemble",
     "Gaussian",
     "LatentBatch",
     "ProcessGroup",

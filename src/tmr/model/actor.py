@@ -2,8 +2,10 @@
 
 import copy
 from dataclasses import replace
+from typing import TypeAlias
 
 import torch
+import torch.nn.functional as F
 from einops import rearrange, repeat
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -41,6 +43,7 @@ class ActorEncoder(nn.Module):
         logvar_offset: float = 0.0,
     ) -> None:
         super().__init__()
+        self.latent_dim = latent_dim
         self.dropout = dropout
         self.logvar_offset = logvar_offset
         self.projection = nn.Linear(nfeats, latent_dim)
@@ -74,6 +77,54 @@ class ActorEncoder(nn.Module):
         x = self.layers[-1](x, groups, read=first_two)
         mu, logvar = rearrange(x, "(batch two) dim -> two batch dim", two=2).float()
         return Gaussian(mu, logvar + self.logvar_offset)
+
+
+class EncoderEnsemble(nn.Module):
+    """Encoders of several trainings side by side: their unit means, one behind the other.
+
+    The cosine similarity of two such latents is the mean of those of the members, which evens out
+    what single trainings learn by chance (Lakshminarayanan et al., NeurIPS 2017). ``members`` is
+    their number; the other options are those of each.
+    """
+
+    def __init__(
+        self,
+        members: int,
+        nfeats: int,
+        latent_dim: int,
+        ff_size: int,
+        num_layers: int,
+        num_heads: int,
+        dropout: float,
+        logvar_offset: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.latent_dim = members * latent_dim
+        self.members = nn.ModuleList(
+            ActorEncoder(nfeats, latent_dim, ff_size, num_layers, num_heads, dropout, logvar_offset)
+            for _ in range(members)
+        )
+
+    def projection(self, x: Float[Tensor, "rows feat"]) -> Float[Tensor, "rows members_dim"]:
+        """The members' projections, one behind the other."""
+        return torch.cat([member.projection(x) for member in self.members], dim=-1)
+
+    def forward(self, sequences: Packed) -> Gaussian:
+        """One Gaussian for each sequence."""
+        return self.encode_projected(replace(sequences, x=self.projection(sequences.x)))
+
+    def encode_projected(self, sequences: Packed) -> Gaussian:
+        """``forward`` behind the projection."""
+        parts = sequences.x.chunk(len(self.members), dim=-1)
+        found = [
+            member.encode_projected(replace(sequences, x=part))
+            for member, part in zip(self.members, parts, strict=True)
+        ]
+        unit = [F.normalize(gaussian.mu, dim=-1) for gaussian in found]
+        return Gaussian(torch.cat(unit, dim=-1), torch.cat([g.logvar for g in found], dim=-1))
+
+
+Encoder: TypeAlias = ActorEncoder | EncoderEnsemble
 
 
 class ActorDecoder(nn.Module):

@@ -17,7 +17,7 @@ class SideAwareTMR(TMR):
 
     def __init__(self, *, name: str = "side_aware_tmr", **options: Any) -> None:
         super().__init__(name=name, **options)
-        self.side_head = SideHead(self.motion_encoder.tokens.shape[1])
+        self.side_head = SideHead(self.motion_encoder.latent_dim)
 
     def latent_terms(self, batch: LatentBatch) -> dict[str, Float[Tensor, ""]]:
         """Those of TMR, and the cross-entropy of the sides."""

@@ -11,7 +11,7 @@ from torch import Generator, Tensor, nn
 
 from tmr.data import Batch
 from tmr.errors import InputError
-from tmr.model.actor import ActorDecoder, ActorEncoder
+from tmr.model.actor import ActorDecoder, Encoder
 from tmr.model.distributed import SINGLE_PROCESS, ProcessGroup
 from tmr.model.gaussian import Gaussian
 from tmr.model.losses import check_names, kl_terms, weigh
@@ -77,8 +77,8 @@ class TEMOS(nn.Module):
 
     def __init__(
         self,
-        motion_encoder: ActorEncoder,
-        text_encoder: ActorEncoder,
+        motion_encoder: Encoder,
+        text_encoder: Encoder,
         motion_decoder: ActorDecoder | None,
         loss_weights: Mapping[str, float | int],
         name: str = "temos",

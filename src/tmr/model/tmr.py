@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tmr.errors import InputError
-from tmr.model.actor import ActorDecoder, ActorEncoder
+from tmr.model.actor import ActorDecoder, Encoder
 from tmr.model.losses import contrastive, ignored_negatives, same_caption
 from tmr.model.temos import TEMOS, LatentBatch
 
@@ -43,8 +43,8 @@ class TMR(TEMOS):
 
     def __init__(
         self,
-        motion_encoder: ActorEncoder,
-        text_encoder: ActorEncoder,
+        motion_encoder: Encoder,
+        text_encoder: Encoder,
         motion_decoder: ActorDecoder | None,
         loss_weights: Mapping[str, float | int],
         temperature: float,

@@ -10,11 +10,15 @@ from typing import Any
 
 from tmr.data import TextMotionData
 from tmr.errors import InputError
-from tmr.model import TEMOS, TMR, ActorDecoder, ActorEncoder, SideAwareTMR
+from tmr.model import TEMOS, TMR, ActorDecoder, ActorEncoder, EncoderEnsemble, SideAwareTMR
 from tmr.text import EmbeddingCache, TextModel, embeddings_folder
 
 Config = Mapping[str, Any]
 
+ENCODERS = {
+    "tmr.model.ActorEncoder": ActorEncoder,
+    "tmr.model.EncoderEnsemble": EncoderEnsemble,
+}
 # Place in a config: the names that ``_target_`` may have there, and what each stands for.
 CLASSES: dict[str, dict[str, Any]] = {
     "data": {"tmr.data.TextMotionData": TextMotionData},
@@ -24,12 +28,13 @@ CLASSES: dict[str, dict[str, Any]] = {
         "tmr.model.TMR": TMR,
         "tmr.model.SideAwareTMR": SideAwareTMR,
     },
-    "model.motion_encoder": {"tmr.model.ActorEncoder": ActorEncoder},
-    "model.text_encoder": {"tmr.model.ActorEncoder": ActorEncoder},
+    "model.motion_encoder": ENCODERS,
+    "model.text_encoder": ENCODERS,
     "model.motion_decoder": {"tmr.model.ActorDecoder": ActorDecoder},
 }
 # Largest sizes: ten times those of any published model of this kind.
 LARGEST = {
+    "members": 64,
     "nfeats": 16384,
     "token_dim": 16384,
     "latent_dim": 8192,

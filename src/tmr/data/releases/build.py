@@ -2,8 +2,8 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
 
 from tmr.data import TextMotionData
 from tmr.data.feature_files import read_features
@@ -12,14 +12,17 @@ from tmr.data.releases import (
     SourceCount,
     count_sources,
     detect_format,
+    is_mirrored,
     read_babel,
     read_humanml3d,
     read_kitml,
     read_table,
+    unmirrored_path,
     with_mirrored,
     write_data_set,
 )
 from tmr.errors import InputError
+from tmr.motion.preprocessing import MIRRORED
 from tmr.motion.skeleton import FPS
 
 log = logging.getLogger(__name__)
@@ -30,6 +33,7 @@ class Options:
     """How to read a release: see configs/annotations.yaml."""
 
     index: str | None = None
+    source: str | None = None
     mirror: bool = True
     notebook_trim: bool = False
     extra: bool = False
@@ -40,7 +44,35 @@ def _humanml3d(release: Path, options: Options, data: TextMotionData) -> DataSet
     built = read_humanml3d(
         release, _index(options), options.notebook_trim, lambda path: seconds_of(data, path)
     )
+    if options.source:
+        built = of_source(built, options.source, data.name)
     return with_mirrored(built) if options.mirror else built
+
+
+def of_source(data: DataSet, source: str, name: str) -> DataSet:
+    """The motions of one archive of AMASS alone, with the paths of a flat import as ``name``.
+
+    ``CMU/132/132_02_poses`` becomes ``name/132_02``.
+
+    Raises:
+        InputError: no motion is of that archive.
+    """
+    annotations = {}
+    for key, annotation in data.annotations.items():
+        parts = PurePosixPath(unmirrored_path(annotation.path)).parts
+        if parts[0] == source:
+            path = f"{name}/{parts[-1].removesuffix('_poses')}"
+            path = f"{MIRRORED}/{path}" if is_mirrored(annotation.path) else path
+            annotations[key] = replace(annotation, path=path)
+    if not annotations:
+        found = sorted(
+            {unmirrored_path(a.path).partition("/")[0] for a in data.annotations.values()}
+        )
+        raise InputError(f"options.source={source}: expected one of {', '.join(found)}")
+    splits = {
+        split: [key for key in keys if key in annotations] for split, keys in data.splits.items()
+    }
+    return DataSet(annotations, splits)
 
 
 def _kitml(release: Path, options: Options, data: TextMotionData) -> DataSet:

@@ -57,8 +57,8 @@ def glb_bytes(joints: Float[np.ndarray, "frames 22 3"], name: str = "motion") ->
 
     Left limbs are orange, right ones blue. Every joint of the skeleton is within 0.2 mm of where
     the clip has it; its pelvis keeps the clip's path. At rest the figure stands in T-pose at the
-    origin, facing +Z. ``name`` is that of the animation and the armature. Raises InputError for what
-    :func:`rig_of` refuses.
+    origin, facing +Z. ``name`` is that of the animation and the armature. Raises InputError for
+    what :func:`rig_of` refuses.
     """
     rig = rig_of(joints)
     file = _File()
