@@ -146,10 +146,12 @@ def build_api(handlers: Handlers) -> FastAPI:
         known = session.libraries
         return [
             LibraryState(
-                name=name, moments=known.windowed(name) is not None, encoding=known.encoding.get(name)
+                name=name,
+                moments=known.windowed(name) is not None,
+                encoding=known.encoding.get(name),
             )
             for name in known
-        ]  # fmt: skip
+        ]
 
     @api.post("/tags")
     def tags(given: Tagged) -> Tagged:
