@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from tqdm import tqdm
 
 from tmr.api import Model, load
 from tmr.errors import InputError
@@ -19,6 +18,7 @@ from tmr.generation.evaluation import Case, Method, cases_of, mean_motion, table
 from tmr.io import write_json
 from tmr.motion.features import features_to_joints
 from tmr.motion.skeleton import FPS
+from tmr.progress import Progress
 from tmr.retrieval.bootstrap import Interval, with_intervals
 from tmr.runs.build import data_of
 
@@ -130,7 +130,7 @@ class _Judged:
 
 def _judge(name: str, method: Method, cases: Sequence[Case], evaluator: Model | None) -> _Judged:
     errors, reports, latents = [], [], []
-    with tqdm(total=len(cases), desc=name, unit=" texts", disable=None) as bar:
+    with Progress(name, "texts", len(cases)) as bar:
         for start in range(0, len(cases), CASES_AT_ONCE):
             some = cases[start : start + CASES_AT_ONCE]
             real = [case.read() for case in some]

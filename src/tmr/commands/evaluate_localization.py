@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from tqdm import tqdm
 
 from tmr.api import Model, load
 from tmr.data.dataset import read_features
@@ -18,6 +17,7 @@ from tmr.localization.calibration import calibration_error
 from tmr.localization.evaluation import Outcome, evaluate
 from tmr.localization.metrics import FIGURES, table
 from tmr.localization.sequences import AnnotatedSequence, as_they_lie, joined
+from tmr.progress import each
 from tmr.retrieval.bootstrap import with_intervals
 from tmr.runs.build import data_of
 from tmr.runs.calibration import read_calibration, write_calibration
@@ -79,7 +79,7 @@ def evaluate_localization(
 def _normalized(
     model: Model, sequences: Sequence[AnnotatedSequence]
 ) -> Iterator[tuple[str, Float[Tensor, "_ 263"]]]:
-    for sequence in tqdm(sequences, desc="encode", unit="sequence", disable=None):
+    for sequence in each(sequences, "encode", "sequences"):
         yield sequence.name, model.normalizer(torch.from_numpy(sequence.features).float())
 
 

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from tqdm import tqdm
 
 from tmr.api import Model, load
 from tmr.data import Caption, TextMotionData
@@ -17,6 +16,7 @@ from tmr.data.dataset import frames_of, read_features
 from tmr.errors import InputError
 from tmr.io import write_json
 from tmr.model import temperature_of
+from tmr.progress import each
 from tmr.retrieval.bootstrap import Interval, with_intervals
 from tmr.runs.build import data_of
 from tmr.zero_shot import (
@@ -113,7 +113,7 @@ def _encode(
     model: Model, data: TextMotionData, parts: list[tuple[Path, Caption]]
 ) -> Float[Tensor, "motions dim"]:
     latents = []
-    for start in tqdm(range(0, len(parts), MOTIONS_AT_ONCE), desc="encode", disable=None):
+    for start in each(range(0, len(parts), MOTIONS_AT_ONCE), "encode", "batches"):
         motions = []
         for file, part in parts[start : start + MOTIONS_AT_ONCE]:
             features = read_features(file)
