@@ -171,7 +171,7 @@ model = TextModel("minilm", {minilm.token_model!r}, {minilm.sentence_model!r}, 3
 EmbeddingCache({str(killed)!r}, model, shard_size=3).build({captions!r})
 """
     process = subprocess.Popen([sys.executable, "-c", program])
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 600
     while len(list(killed.glob("shard-*"))) < 3 and time.monotonic() < deadline:
         time.sleep(0.01)
     os.kill(process.pid, signal.SIGKILL)
