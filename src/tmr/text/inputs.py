@@ -1,6 +1,6 @@
 """Texts as programs pass them: lists, arrays, generators of strings."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from tmr.errors import InputError
 
@@ -9,10 +9,10 @@ def as_texts(texts: object) -> list[str]:
     """The strings of an iterable, those of NumPy among them, as strings of Python.
 
     Raises:
-        InputError: one string or a mapping in place of a list, no texts, an empty one, or one
+        InputError: one string in place of a list, no texts, an empty one, or one
             that is no string or no valid Unicode; its place is named.
     """
-    if isinstance(texts, str | bytes | Mapping) or not isinstance(texts, Iterable):
+    if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
         raise InputError(f"expected a list of at least one text, found {texts!r}")
     listed = list(texts)
     if not listed:
