@@ -2,9 +2,9 @@
 
     python -m benchmarks.latents RUN_DIR PICTURE.png
 
-Unit latents of the embedded test split's motions (dots) and first captions (crosses) on two axes:
-the difference of the means of motions to the left and to the right, and the direction orthogonal
-to it in which they differ most.
+Unit latents of the embedded test split's motions and first captions on two axes: the difference of
+the means of motions whose caption names the left and of those whose caption names the right, and
+the direction orthogonal to it in which motions differ most.
 """
 
 import argparse
@@ -60,11 +60,13 @@ def main() -> None:
         places = latents @ axes
         for side, color in COLORS.items():
             chosen = places[sides == side]
+            if not len(chosen):
+                continue
             label = f"{side} ({len(chosen)})"
             panel.scatter(*chosen.T, s=14, color=color, label=label, alpha=0.8, linewidths=0)
-        right = np.sign(places[:, 0])[np.isin(sides, ["left", "right"])]
-        named = np.where(sides[np.isin(sides, ["left", "right"])] == "left", 1, -1)
-        print(f"{name}: {100 * np.mean(right == named):.1f}% of one side on theirs of the axis")
+        one = np.isin(sides, ["left", "right"])
+        theirs = (places[one, 0] > 0) == (sides[one] == "left")
+        print(f"{name}: {100 * theirs.mean():.1f}% of those with one side on their side of zero")
         panel.set_title(name)
         panel.set_xlabel("left minus right")
         panel.axvline(0, color="#dee2e6", zorder=0)
