@@ -117,6 +117,15 @@ def test_joints_are_those_of_the_features(opened):
         library.joints("k99")
 
 
+def test_a_notebook_shows_the_first_takes_in_motion(opened):
+    library, _ = opened()
+    shown = library._repr_html_()
+    assert "Library(&#x27;moves&#x27;, 8 rows" in shown
+    assert shown.count("<svg ") == 4 and "<figcaption>k0</figcaption>" in shown
+    assert library.animate("k1")._repr_html_() in shown
+    library.add({"<b>": features(5, 50)})  # its poses are not kept
+
+
 def test_only_what_changed_is_encoded(opened, data):
     assert opened()[1] == 8
     assert opened()[1] == 0

@@ -7,8 +7,10 @@ changed is encoded, what is gone is removed. Its rows lie in one of two stores
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,7 @@ from tmr.data import TextMotionData
 from tmr.errors import InputError
 from tmr.motion.conventions import Overrides
 from tmr.motion.features import features_to_joints, joints_to_features
+from tmr.motion.writers import Animation
 from tmr.retrieval.metrics import shown_score
 from tmr.search.captions import FILE as CAPTIONS_FILE
 from tmr.search.captions import Captions, captions_of
@@ -50,6 +53,7 @@ log = logging.getLogger(__name__)
 SAVES = 16
 WINDOWS_PER_MOMENT = 16  # candidates: neighbors of a window score alike
 SHOWN_PROBLEMS = 5
+SHOWN_TAKES = 4  # in a notebook
 
 Progress = Callable[[int, int], object]  # called with the motions done and all to do
 Query = str | np.ndarray | Tensor
@@ -193,6 +197,16 @@ class Library:
         place = "in memory" if self.path is None else f"at {self.path}"
         return f"Library({self.name!r}, {len(self):,} rows {place}, model {self.encoder.name!r})"
 
+    def _repr_html_(self) -> str:
+        """The line of ``repr``, and the first takes as moving figures, as far as they are here."""
+        figures = []
+        for entry in self.entries()[:SHOWN_TAKES]:
+            with suppress(InputError):
+                caption = f"<figcaption>{escape(entry.key)}</figcaption>"
+                figures.append(f"<figure>{self.animate(entry.key).svg()}{caption}</figure>")
+        shown = "".join(figures)
+        return f'<p>{escape(repr(self))}</p><div style="display: flex">{shown}</div>'
+
     def entries(self, where: str = "") -> list[Entry]:
         """The whole takes that pass a filter."""
         return self.store.entries(self._filter(where, whole=True, mirrored=True))
@@ -251,6 +265,12 @@ class Library:
     ) -> Float[np.ndarray, "frames 22 3"]:
         """Joints of a take on the reference skeleton: meters, Y up, 20 frames a second."""
         return features_to_joints(self.features(key, start, end))
+
+    def animate(
+        self, key: str, start: float | int | None = None, end: float | int | None = None
+    ) -> Animation:
+        """A take, or a part of it in seconds, that moves where a notebook shows it."""
+        return Animation(self.joints(key, start, end))
 
     def encode(self, query: str) -> Float[Tensor, " dim"]:
         """The latent of a sentence, or of a query such as ``"walk" + 0.5 "angry" - "turn"``.

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from tmr.data import Caption, TextMotionData, feature_files, read_annotations, read_split
 from tmr.data.annotations import Annotation, is_test, within
 from tmr.data.dataset import frames_of
+from tmr.digests import content_digest
 from tmr.errors import InputError
 from tmr.motion.conventions import Overrides
 from tmr.motion.features import joints_to_features
@@ -347,9 +348,4 @@ def _quick_stamp(path: Path, options: str) -> str:
 
 def _digest(path: Path) -> str:
     """Stands for the bytes of a file, and of those that it needs."""
-    digest = hashlib.sha256()
-    for needed in _needed(path):
-        with needed.open("rb") as file:
-            while block := file.read(2**20):
-                digest.update(block)
-    return digest.hexdigest()[:16]
+    return content_digest(*_needed(path))[:16]
