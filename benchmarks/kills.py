@@ -101,14 +101,17 @@ def run(
         left = random.randint(1, 3)
         for line in parent.stdout:
             left -= 1
-            if not victim or kills is None or left or kills.total() >= given.kills:
+            if not victim or kills is None or left > 0 or kills.total() >= given.kills:
+                continue
+            workers = workers_of(parent.pid, given.engine)
+            if victim == "worker" and not workers:
                 continue
             kills[victim] += 1
             print(f"kill {kills.total()}: a {victim} after {line.strip()}", flush=True)
             if victim == "parent":
                 parent.kill()
                 return victim
-            kill(random.choice(workers_of(parent.pid, given.engine)))
+            kill(random.choice(workers))
             victim, left = random.choice(("parent", "worker")), random.randint(1, 3)
         status = parent.wait()
     assert status == 0, status
@@ -127,7 +130,7 @@ def workers_of(parent: int, engine: str) -> list[int]:
                     found.append(int(place.name))
             elif int(status[1]) == parent and b"spawn_main" in words:
                 found.append(int(place.name))
-    return found or [parent]
+    return found
 
 
 def kill(process: int) -> None:
@@ -143,7 +146,8 @@ def cluster(engine: str):
         yield
         return
     ray = str(Path(sys.executable).with_name("ray"))
-    environment = os.environ | {"RAY_USAGE_STATS_ENABLED": "0"}
+    # Ray would give its workers a niceness of 15, with which a busy machine starves them.
+    environment = os.environ | {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
     common = ["--num-cpus=2", "--object-store-memory=100000000", "--block"]
     head = [ray, "start", "--head", f"--port={PORT}", "--include-dashboard=false", *common]
     other = [ray, "start", f"--address=127.0.0.1:{PORT}", *common]

@@ -24,7 +24,15 @@ run(__file__)
 """
 
 COMMAND = """
+import signal
+import time
+
 from tmr.errors import InputError
+
+
+class Interrupting:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
 
 
 def greet(whom, how, manner, animal):
@@ -32,6 +40,11 @@ def greet(whom, how, manner, animal):
         raise InputError("no such\\n   folder")
     if how == "interrupt":
         raise KeyboardInterrupt
+    if how == "destructor":
+        lost = Interrupting()
+        del lost
+        while True:
+            time.sleep(0.01)
     if how == "bug":
         raise ZeroDivisionError("a bug")
     print(f"hello {whom} {animal['legs']}")
@@ -108,8 +121,9 @@ def test_bad_use_ends_in_one_line_and_code_2(folder: Path, arguments: list, line
 
 
 def test_ctrl_c_ends_in_one_line_and_a_bug_keeps_its_traceback(folder: Path) -> None:
-    stopped = run(folder, "whom=me", "how=interrupt")
-    assert (stopped.returncode, stopped.stderr) == (130, "interrupted\n")
+    for how in ("interrupt", "destructor"):  # where Python drops exceptions
+        stopped = run(folder, "whom=me", f"how={how}")
+        assert (stopped.returncode, stopped.stderr) == (130, "interrupted\n")
     broken = run(folder, "whom=me", "how=bug")
     assert broken.returncode == 1
     assert "Traceback" in broken.stderr

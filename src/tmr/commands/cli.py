@@ -5,7 +5,9 @@ import importlib
 import inspect
 import os
 import re
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -31,6 +33,7 @@ def run(script: str) -> Any:
     # Read when torch is loaded. OpenMP threads that spin while they wait make an epoch take many
     # times as long on a machine with other work.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    sys.unraisablehook = _unraisable
     file = _config_file(Path(script).resolve())
     with_errors = _one_line_errors(_run, file.example())
     return with_errors(file, sys.argv[1:])
@@ -161,6 +164,16 @@ def _one_line_errors(function: Callable[..., Any], example: str | None) -> Calla
             _refuse(reason)
 
     return command
+
+
+def _unraisable(lost: "sys.UnraisableHookArgs") -> None:
+    """Send Ctrl-C again where Python drops it: in destructors and callbacks of weak references."""
+    if lost.exc_type is not KeyboardInterrupt:
+        sys.__unraisablehook__(lost)
+        return
+    again = threading.Timer(0.01, signal.raise_signal, [signal.SIGINT])  # when they have returned
+    again.daemon = True
+    again.start()
 
 
 def _refuse(reason: str) -> NoReturn:
