@@ -5,6 +5,8 @@ other bytes, with other options or by another version, resume after a kill, and 
 in any order of work. Memory holds a few short files, or a long one, for each process.
 """
 
+import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path, PurePosixPath
@@ -26,16 +28,20 @@ from tmr.motion.read import READERS, check_readable, read_motion, sources_of
 from tmr.motion.readers.npy import POSE_DATA, load_npy, x_is_negated
 from tmr.motion.skeleton import NUM_JOINTS
 
+log = logging.getLogger(__name__)
+
 MIRRORED = "M"  # the folder of mirrored features, beside those of the data sets
 
 # Raised when the same bytes and options give other joints, or other features.
-_JOINTS_VERSION = 1
-_FEATURES_VERSION = 1
+_JOINTS_VERSION = 2
+_FEATURES_VERSION = 2
 
 _TO_IMPORT = (
     "(to python -m prepare.import_motions, which makes joints that features can be made of)"
 )
 _BATCH_BYTES = 1024 * NUM_JOINTS * 3 * 4  # frames enough to make NumPy's calls worth their cost
+# Files that lie beside motions and hold none themselves.
+_BESIDE_MOTIONS = {".asf", ".csv", ".txt", ".md", ".json", ".yaml", ".jpg", ".png"}
 _ONE_FRAME = "a clip of one frame has no motion"
 
 
@@ -66,6 +72,9 @@ def import_folder(
     if target.name == MIRRORED:
         raise InputError(f"the name {MIRRORED!r} is kept for mirrored motions: choose another one")
     found = _find(source, READERS, advice="give the folder of your motion files as source=FOLDER")
+    left_out = Counter({s: n for s, n in found.others.items() if s not in _BESIDE_MOTIONS})
+    if left_out:
+        log.info("import: files of other kinds are left out: %s", _listed(left_out))
     names = {
         file: Path(file.name if flat else file.relative_to(source)).with_suffix(".npy").as_posix()
         for file in (*found.files, *found.unusable)
@@ -152,13 +161,21 @@ def compute_features(
 
 
 def _find(folder: Path, suffixes: Iterable[str], advice: str) -> FoundFiles:
+    if folder.is_file():
+        raise InputError(f"{folder} is a file, expected its folder: {folder.parent}")
     if not folder.is_dir():
         raise InputError(f"no folder {folder}: {advice}")
     suffixes = tuple(suffixes)
     found = find_files(folder, suffixes)
     if not found.files and not found.unusable:
-        raise InputError(f"no {' or '.join(suffixes)} file below {folder}: {advice}")
+        there = f", found {_listed(found.others)}" if found.others else ""
+        raise InputError(f"no {' or '.join(suffixes)} file below {folder}{there}: {advice}")
     return found
+
+
+def _listed(suffixes: Counter[str]) -> str:
+    """Numbers of files by their suffixes, the commonest first."""
+    return ", ".join(f"{count} {suffix}" for suffix, count in suffixes.most_common(8))
 
 
 def _refuse_clashes(names: dict[Path, str], target: Path) -> None:
