@@ -114,7 +114,7 @@ class Model:
     @property
     def dim(self) -> int:
         """Length of a latent."""
-        return self.network.motion_encoder.get_parameter("tokens").shape[-1]
+        return self.network.motion_encoder.latent_dim
 
     @property
     def device(self) -> torch.device:
