@@ -519,12 +519,17 @@ class ResultsView {
   /** Give the chosen motion tags, kept with its library. */
   async giveTags(tags) {
     const { item } = this;
-    const body = JSON.stringify({ id: item.id, tags: tags.map((tag) => tag.trim()).filter(Boolean) });
+    const before = item.tags;
+    const show = (now) => {
+      for (const { card, item: other } of this.cards) if (other.id === item.id) this.markTags(card, Object.assign(other, { tags: now }));
+      item.tags = now;
+      if (this.item === item) this.fill(item);
+    };
+    show(tags.map((tag) => tag.trim()).filter(Boolean)); // at once: the next press builds on them
+    const body = JSON.stringify({ id: item.id, tags: item.tags });
     const answer = await fetch("/api/tags", { method: "POST", body, headers: { "Content-Type": "application/json" } }).catch(() => null);
-    if (!answer?.ok) return;
-    item.tags = (await answer.json()).tags;
-    for (const { card, item: other } of this.cards) if (other.id === item.id) this.markTags(card, Object.assign(other, { tags: item.tags }));
-    if (this.item === item) this.fill(item);
+    if (!answer?.ok) show(before);
+    else if (body === JSON.stringify({ id: item.id, tags: item.tags })) show((await answer.json()).tags);
   }
 
   markTags(card, { tags }) {
