@@ -18,6 +18,7 @@ from tmr.errors import InputError
 from tmr.localization import store
 from tmr.localization.windows import SHORTEST, WindowLatents, WindowPlan, encode_motions
 from tmr.model import Encoder
+from tmr.motion.folders import find_files
 from tmr.motion.skeleton import FPS
 
 log = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ def folder_windows(
     Raises:
         InputError: no feature file there, or one that cannot be used.
     """
-    files = sorted(folder.rglob("*.npy"))
+    files = find_files(folder, [".npy"]).files
     if not files:
         raise InputError(f"no feature file (.npy) below {folder}; give library=FOLDER")
     place = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:8]

@@ -304,6 +304,14 @@ def is_current(source: Source, stamp: str, listed: Listed) -> bool:
     return quick.endswith(f"-{options}") and content == _digest(source.path(listed.take))
 
 
+def is_unchanged(path: Path, stamp: str) -> bool:
+    """Whether the bytes of a file are those that ``stamp`` was made of."""
+    quick, _, content = stamp.rpartition(":")
+    status = path.stat()
+    same = quick.startswith(f"{status.st_size}-{status.st_mtime_ns}-")
+    return same or content == _digest(path)
+
+
 def read_file(path: Path, overrides: Overrides) -> tuple[Features, float, int]:
     """Features of a motion file, with the rate and the number of frames of the file.
 
