@@ -43,7 +43,8 @@ def main() -> None:
         others = vectors @ vectors[row] < ALIKE
         for name, kept in (("with", latents), ("without", latents[others])):
             if len(kept):
-                level = Confidence.of(kept, unrelated).level(float((kept @ query).max()))
+                confidence = Confidence.of((unrelated @ kept.mT).amax(dim=-1))
+                level = confidence.level(float((kept @ query).max()))
                 counts[name][level] += 1
     for name, levels in counts.items():
         total = levels.total()

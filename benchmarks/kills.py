@@ -101,14 +101,17 @@ def run(
         left = random.randint(1, 3)
         for line in parent.stdout:
             left -= 1
-            if not victim or kills is None or left or kills.total() >= given.kills:
+            if not victim or kills is None or left > 0 or kills.total() >= given.kills:
+                continue
+            workers = workers_of(parent.pid, given.engine)
+            if victim == "worker" and not workers:
                 continue
             kills[victim] += 1
             print(f"kill {kills.total()}: a {victim} after {line.strip()}", flush=True)
             if victim == "parent":
                 parent.kill()
                 return victim
-            kill(random.choice(workers_of(parent.pid, given.engine)))
+            kill(random.choice(workers))
             victim, left = random.choice(("parent", "worker")), random.randint(1, 3)
         status = parent.wait()
     assert status == 0, status
@@ -127,7 +130,7 @@ def workers_of(parent: int, engine: str) -> list[int]:
                     found.append(int(place.name))
             elif int(status[1]) == parent and b"spawn_main" in words:
                 found.append(int(place.name))
-    return found or [parent]
+    return found
 
 
 def kill(process: int) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from tmr.errors import InputError
 
 if TYPE_CHECKING:
-    from tmr.api import Model, evaluate_generation, load
+    from tmr.api import Model, animate, evaluate_generation, load
     from tmr.generation.evaluator import Evaluation, Evaluator
     from tmr.search.library import Library
 
@@ -18,6 +18,7 @@ __all__ = [
     "InputError",
     "Library",
     "Model",
+    "animate",
     "evaluate_generation",
     "load",
 ]

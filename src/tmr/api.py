@@ -20,7 +20,9 @@ from tmr.generation import metrics, sampling
 from tmr.generation.evaluator import Evaluator
 from tmr.model import TEMOS, Gaussian
 from tmr.motion.conventions import Overrides
+from tmr.motion.features import features_to_joints
 from tmr.motion.inputs import Statistics, as_features
+from tmr.motion.writers import Animation
 from tmr.retrieval import cosine_similarity, encode_sequences, shown_score
 from tmr.runs.build import data_of, text_model_of
 from tmr.runs.default import default_run
@@ -448,6 +450,15 @@ def evaluate_generation(
     evaluator = Evaluator(model, batch, check)
     evaluator.update(texts, generated, reference)
     return evaluator.compute().metrics
+
+
+def animate(motion: Motion) -> Animation:
+    """A motion, features (T, 263) or joints (T, 22, 3), that moves where a notebook shows it.
+
+    Raises:
+        InputError: it is neither.
+    """
+    return Animation(features_to_joints(as_features([motion], check=False)[0]))
 
 
 @contextmanager

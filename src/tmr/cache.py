@@ -6,7 +6,6 @@ cache made from something else, a damaged one or a foreign one is as good as non
 makes it again. One that cannot be written is done without.
 """
 
-import hashlib
 import logging
 import time
 import zlib
@@ -20,13 +19,12 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
+from tmr.digests import content_digest, fingerprint
 from tmr.io import WriteError, remove_leftovers, save_tensors
 
 log = logging.getLogger(__name__)
 
-VERSION = 1  # of this layout
 _ENTRY = "tmr"
-_CHUNK = 1 << 20  # bytes of a file read at a time
 # A file may change twice within one tick of its file system's clock.
 _CLOCK_TICK = 100_000_000  # nanoseconds
 
@@ -49,17 +47,6 @@ class CacheFile:
         if found != self._checksum:
             log.warning("%s is damaged (wrong checksum) and will be made again", self.path)
         return found == self._checksum
-
-
-def fingerprint(kind: str, version: int, **parts: object) -> str:
-    """SHA-256 that stands for everything a cache is made from.
-
-    ``kind`` and ``version`` name the code that makes it; ``parts`` are its inputs (digests of
-    their content) and options, as JSON values.
-    """
-    named = [kind, version, VERSION, parts]
-    options = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY
-    return hashlib.sha256(orjson.dumps(named, option=options)).hexdigest()
 
 
 def read(path: Path | str, fingerprint: str, verify: bool = True) -> CacheFile | None:
@@ -143,15 +130,6 @@ def content_digests(files: Mapping[str, Path], index: Path | str | None = None) 
     if index is not None and after != before:
         write(index, {}, sorted(after.items()), made_from)
     return found
-
-
-def content_digest(file: Path | str) -> str:
-    """SHA-256 of a file's content."""
-    digest = hashlib.sha256()
-    with Path(file).open("rb") as opened:
-        while block := opened.read(_CHUNK):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def checksum(tensors: Mapping[str, Tensor], record: bytes = b"") -> int:

@@ -1,6 +1,5 @@
 """Fetch published files: resumed after a cut, verified, and never half in place."""
 
-import hashlib
 import http.client
 import logging
 import shutil
@@ -19,6 +18,7 @@ from pathlib import Path
 import orjson
 from tqdm import tqdm
 
+from tmr.digests import content_digest
 from tmr.errors import InputError
 from tmr.io import write_json
 
@@ -97,15 +97,15 @@ def fetch(url: str, target: Path, md5: str | None) -> Path:
         InputError: the server cannot be reached or refuses, or the content has another MD5.
     """
     if target.is_file():
-        if md5 is None or md5_of(target) == md5:
+        if md5 is None or (found := _md5(target)) == md5:
             return target
-        raise InputError(f"{target} has MD5 {md5_of(target)}, expected {md5}: move it away first")
+        raise InputError(f"{target} has MD5 {found}, expected {md5}: move it away first")
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.name}.part")
     if md5 is None:
         part.unlink(missing_ok=True)  # of another file, perhaps: nothing would tell
     _transfer(url, part)
-    found = md5_of(part)
+    found = _md5(part)
     if md5 is not None and found != md5:
         page = part.read_bytes()[:512].lstrip().lower().startswith((b"<!doctype", b"<html"))
         part.unlink()
@@ -118,13 +118,8 @@ def fetch(url: str, target: Path, md5: str | None) -> Path:
     return target
 
 
-def md5_of(path: Path) -> str:
-    """MD5 of a file, in hexadecimal."""
-    digest = hashlib.md5()
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+def _md5(path: Path) -> str:
+    return content_digest(path, algorithm="md5")
 
 
 def _transfer(url: str, part: Path) -> None:

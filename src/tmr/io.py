@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import sys
+import sysconfig
 import tempfile
 import time
 import zipfile
@@ -29,6 +30,18 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FULL_MESSAGE = re.compile(
     rf"\bos error ({'|'.join(map(str, FULL))})\b|\d+ requested and \d+ written"
 )
+
+
+# Where the open model and published statistics are: the repository, or an installed wheel.
+_SHIPPED = (Path(__file__).parents[2], Path(sysconfig.get_path("data"), "share", "tmr"))
+
+
+def shipped(path: Path | str) -> Path:
+    """A file or folder in the working folder, or else the one of this path that comes with tmr."""
+    for root in (Path(), *_SHIPPED):
+        if (root / path).exists():
+            return root / path
+    return Path(path)
 
 
 class WriteError(InputError):

@@ -14,7 +14,7 @@ from tests.workspace import ROOT
 from tmr.commands import cli
 from tmr.commands.arguments import to_hydra, translated
 from tmr.commands.help import ConfigFile
-from tmr.commands.options import File, Text, Word, kind_of
+from tmr.commands.options import File, Text, Word, check, kind_of
 from tmr.errors import InputError
 
 CONFIGS = ROOT / "configs"
@@ -118,7 +118,7 @@ def test_every_option_has_a_kind_and_the_help_page_shows_it(command: str) -> Non
     file = ConfigFile(CONFIGS, command)
     page = file.help_page()
     for option in file.options():
-        nested = option in ("items", "options", "scoring", "size", "windows")
+        nested = option in ("items", "options", "repeats", "scoring", "size", "windows")
         assert nested or kind_of(command, option) is not None, option
         assert f"\n{option}:" in page
     for group in file.groups():
@@ -181,3 +181,11 @@ def test_any_option_of_the_trainer_may_be_given() -> None:
     config = cli.compose(CONFIGS, "train", "trainer.profiler=simple", "trainer.max_epochs=3")
     assert config["trainer"]["profiler"] == "simple"
     assert config["trainer"]["max_epochs"] == 3
+
+
+@pytest.mark.parametrize("name", ["../mine", "/mine", "mine/../..", r"..\mine", r"C:\mine", ""])
+def test_names_do_not_lead_out_of_their_folder(name: str) -> None:
+    for option in ("name", "split", "data.name", "ckpt"):
+        with pytest.raises(InputError, match="expected a name below the folder"):
+            check("import_motions", {option: name})
+    check("import_motions", {"name": "deep/mine..", "split": None})

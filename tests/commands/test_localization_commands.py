@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+import tmr
 from tests import workspace as project
 from tests.workspace import Workspace
 from tmr.errors import InputError
@@ -49,15 +50,17 @@ def test_a_motion_is_localized_by_the_command(workspace, long_motion, tmp_path):
     assert target.with_name("found.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_library_is_encoded_once(workspace, capsys, tmp_path):
+def test_a_folder_is_encoded_once(workspace, capsys, tmp_path):
     library = tmp_path / "library"
     library.mkdir()
     for file in sorted(workspace.folder.glob("datasets/motions/guoh3dfeats/synthetic/*.npy"))[:4]:
         np.save(library / file.name, np.load(file))
     np.save(library / "short.npy", np.zeros((5, 263), dtype=np.float32))
-    options = ("text=walks", f"library={library}", f"output={tmp_path}/out", "top=4")
+    options = ("text=walks", f"folder={library}", f"output={tmp_path}/out.csv", "top=4")
     call("localize", *options)
     first = capsys.readouterr().out
+    rows = (tmp_path / "out.csv").read_text().splitlines()
+    assert rows[0] == "name,start,end,score,fit,confidence" and len(rows) == 5
     (cache,) = (workspace.folder / RUN / "windows").glob("library-*.safetensors")
     made = cache.stat().st_mtime_ns
     call("localize", *options)
@@ -72,8 +75,9 @@ def test_a_library_is_encoded_once(workspace, capsys, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["text=walks"], "either npy=FILE"),
-        (["text=walks", "library=nowhere"], "no feature file"),
+        (["text=walks"], "give one of npy=FILE"),
+        (["text=walks", "library=nowhere"], "no library at nowhere"),
+        (["text=walks", "folder=nowhere"], "no folder or file nowhere"),
         (["text=", "npy=five.npy"], "empty"),
         (["text=walks", "npy=five.npy"], "5 frames"),
     ],
@@ -132,3 +136,21 @@ def test_a_motion_of_the_data_set_finds_itself_as_a_file_only(workspace, capsys)
     assert len(capsys.readouterr().out.splitlines()) == 3
     with pytest.raises(InputError, match="either npy=FILE"):
         call("motion_to_text", "split=val")
+
+
+def test_every_take_of_a_folder_gets_its_captions(workspace, tmp_path, capsys):
+    takes = tmp_path / "takes, new"
+    takes.mkdir()
+    for file in sorted(workspace.folder.glob("datasets/motions/guoh3dfeats/synthetic/*.npy"))[:2]:
+        np.save(takes / file.name, np.load(file))
+    output = f"output={tmp_path}/captions.json"
+    call("motion_to_text", f"folder={takes}", 'text=["a kick", "a bow"]', output)
+    rows = json.loads((tmp_path / "captions.json").read_text())
+    assert [(row["motion"], row["rank"]) for row in rows] == [
+        ("00000", 1), ("00000", 2), ("00001", 1), ("00001", 2)
+    ]  # fmt: skip
+    expected = tmr.load(RUN).score(["a kick", "a bow"], [np.load(takes / "00000.npy")])
+    assert {row["caption"]: row["score"] for row in rows[:2]} == pytest.approx(
+        dict(zip(["a kick", "a bow"], expected[:, 0].tolist(), strict=True)), abs=1e-4
+    )
+    assert "00001\n" in capsys.readouterr().out

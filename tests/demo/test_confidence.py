@@ -16,7 +16,7 @@ def test_a_motion_that_is_nearer_than_any_to_unrelated_sentences_is_strong():
     torch.manual_seed(0)
     latents, unrelated = unit(50, 16), unit(200, 16)
     best = [max(float(latent @ query) for latent in latents) for query in unrelated]
-    confidence = Confidence.of(latents, unrelated)
+    confidence = Confidence.of(torch.tensor(best))
     assert confidence.level(max(best) + 1e-3) == STRONG
     assert confidence.level(sorted(best)[185]) == FAIR
     assert confidence.level(sorted(best)[100]) == WEAK

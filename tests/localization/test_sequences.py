@@ -1,14 +1,17 @@
 """Annotated sequences: which sentences count, and where they are after joining."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 import torch
 
 from tests.motion.reference_features import rest_pose
-from tmr.data import Annotation, Caption
+from tests.search.conftest import data, features  # noqa: F401  a fixture
+from tmr.data import Annotation, Caption, Normalizer
 from tmr.errors import InputError
-from tmr.localization import Scoring, WindowLatents
-from tmr.localization.evaluation import evaluate
+from tmr.localization import Scoring, WindowLatents, WindowPlan
+from tmr.localization.evaluation import evaluate, evaluate_encoders
 from tmr.localization.metrics import FIGURES
 from tmr.localization.sequences import (
     AnnotatedSequence,
@@ -16,7 +19,9 @@ from tmr.localization.sequences import (
     as_they_lie,
     joined,
     parts_of,
+    sequences_of,
 )
+from tmr.model import ActorEncoder
 from tmr.motion.features import joints_to_features
 
 
@@ -79,3 +84,37 @@ def test_a_model_that_knows_is_right_and_the_baselines_are_what_they_must_be():
     assert outcome.groups.tolist() == [0, 1]
     assert outcome.right.tolist() == [True, False, True, False]
     np.testing.assert_allclose(outcome.fits, [1, 0.5, 1, 0.5])
+
+
+def test_the_sequences_of_a_split_are_its_motions_or_several_joined(data):  # noqa: F811
+    (one, two) = sequences_of(data, "test", clips=2, count=2, seed=0)
+    assert (one.name, two.name) == ("joined-0000", "joined-0001")
+    assert {len(one.queries), len(two.queries)} == {2}
+    with pytest.raises(InputError, match="none of 3 motions has two described parts"):
+        sequences_of(data, "test", clips=1, count=2, seed=0)
+
+
+def test_a_model_sees_normalized_features():
+    torch.manual_seed(0)
+    encoder = ActorEncoder(263, 16, 32, 1, 2, 0.0).eval()
+    shift = Normalizer(torch.randn(263), torch.rand(263) + 0.5)
+    plan, rules = WindowPlan([0.5, 1.0], 0.5, 100), Scoring(0.1, 1.0, 0.5, 0.2)
+
+    def encode(texts: Sequence[str]) -> torch.Tensor:
+        return torch.eye(16)[[ord(text) - ord("a") for text in texts]]
+
+    def outcome(normalizer: Normalizer, *motions: np.ndarray):
+        queries = [(Query(text, np.array([[0.0, 20.0]])),) for text in "ab"]
+        long = [AnnotatedSequence(q[0].text, m, q) for q, m in zip(queries, motions, strict=True)]
+        return evaluate_encoders(long, plan, encoder, normalizer, encode, rules, seed=0)
+
+    normal = [features(seed, 60) for seed in (0, 1)]
+    raw = [shift.inverse(torch.from_numpy(motion)).numpy() for motion in normal]
+    found, expected = (
+        outcome(shift, *raw),
+        outcome(Normalizer(torch.zeros(263), torch.ones(263)), *normal),
+    )
+    np.testing.assert_allclose(found.fits, expected.fits, atol=1e-5)
+    assert found.intervals(0) == expected.intervals(0)
+    (hit, *_) = found.intervals(0)["whole"]
+    assert (hit.value, hit.low, hit.high) == (1, 1, 1)  # a third of the sequence, at IoU 0.1

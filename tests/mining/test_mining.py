@@ -39,6 +39,7 @@ def test_near_pairs_are_those_of_a_loop(monkeypatch):
     assert [(i, j) for i, j, _ in found] == expected
     assert [s for *_, s in found] == pytest.approx([slow[pair] for pair in expected])
     assert near_pairs(latents, 0.7, most=3) == found[:3]
+    assert [(i, j) for i, j, _ in near_pairs(latents, 0)] == sorted(slow, key=lambda p: -slow[p])
 
 
 def test_groups_are_connected_components():

@@ -165,7 +165,8 @@ def broken(shape=(5, 22, 3), at=None, value=0.0):
     ("joints", "message"),
     [
         (broken((5, 66)), r"shape \(5, 66\), expected joint positions \(frames, 22, 3\)"),
-        (broken((5, 21, 3)), r"shape \(5, 21, 3\)"),
+        (broken((5, 23, 3)), r"shape \(5, 23, 3\), .* with 17, 20, 21, 22, 24,"),
+        (broken((5, 32, 3)), "found 32 joints: not of Human3.6M with 32 joints"),
         (broken((1, 22, 3)), "1 frame"),
         (broken((0, 22, 3)), "0 frame"),
         (broken(at=(3, 20, 1), value=np.nan), "frame 3: the position of left_wrist is NaN"),

@@ -5,7 +5,9 @@ import pytest
 
 from tmr.errors import InputError
 from tmr.motion.conventions import Overrides
+from tmr.motion.inputs import as_features
 from tmr.motion.joint_layouts import LAYOUTS, Layout, select_joints
+from tmr.motion.preprocessing import compute_features
 from tmr.motion.read import read_features, read_motion
 from tmr.motion.skeleton import joint
 
@@ -45,6 +47,27 @@ def test_the_limbs_of_every_skeleton_are_ours(tmp_path, walk, count, layout):
         assert (reach * meant).sum(axis=-1).min() > 0  # before the ankle as ours are
     made = "left_foot" not in layout.joints
     assert ("no toes" in " ".join(take.warnings)) == made
+
+
+@pytest.mark.parametrize(("count", "layout"), ALL, ids=[layout.name for _, layout in ALL])
+def test_arrays_and_folders_of_joints_are_read_as_files_are(tmp_path, walk, count, layout):
+    clip = as_layout(walk, count, layout)
+    (tmp_path / "joints").mkdir()
+    np.save(tmp_path / "joints" / "clip.npy", clip)
+    compute_features(tmp_path / "joints", tmp_path / "features")
+    features = np.load(tmp_path / "features" / "clip.npy")
+    assert np.array_equal(as_features([clip])[0], features)
+    read = read_features(tmp_path / "joints" / "clip.npy", Overrides(fps=20, unit=1.0))
+    assert np.allclose(read, features, atol=1e-6)
+
+
+def test_a_folder_of_joints_that_mean_something_else_is_said(tmp_path, walk, caplog):
+    (tmp_path / "joints").mkdir()
+    for i in range(3):
+        np.save(tmp_path / "joints" / f"{i}.npy", walk[i:, :, [0, 2, 1]] * [1, -1, 1])
+    compute_features(tmp_path / "joints", tmp_path / "features", processes=1)
+    (line,) = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    assert "the body stands along z, expected y: give up='z' (to python -m prepare.import" in line
 
 
 @pytest.mark.parametrize("count", [24, 52, 55])

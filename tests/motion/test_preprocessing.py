@@ -336,6 +336,20 @@ def test_an_import_that_cannot_begin_is_refused(takes, tmp_path, source, target,
     assert not (tmp_path / "joints").exists()
 
 
+def test_files_of_other_kinds_are_counted(takes, tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    for name in ("a.c3d", "b.C3D", "walk.bvh.gz", "actor.asf"):
+        (takes / name).write_text("of another kind")
+    import_folder(takes, tmp_path / "joints")
+    assert "import: files of other kinds are left out: 2 .c3d, 1 .gz" in caplog.text
+    for name in ("walk.bvh", "deep/stand.BVH"):
+        (takes / name).unlink()
+    with pytest.raises(InputError, match=r"no .bvh or .* found 2 .c3d, 1 .asf, 1 .txt, 1 .gz:"):
+        import_folder(takes, tmp_path / "joints")
+    with pytest.raises(InputError, match=f"notes.txt is a file, expected its folder: {takes}"):
+        import_folder(takes / "notes.txt", tmp_path / "joints")
+
+
 def test_two_files_that_would_become_one_are_refused(takes, tmp_path):
     (takes / "walk.BVH").write_text(STAND)
     with pytest.raises(InputError, match=r"would both become .*walk\.npy"):

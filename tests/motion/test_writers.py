@@ -7,6 +7,7 @@ import sys
 import warnings
 from itertools import pairwise
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -17,8 +18,8 @@ from tmr.errors import InputError
 from tmr.motion.animation import world_positions
 from tmr.motion.readers.bvh import read_bvh
 from tmr.motion.rig import T_POSE, rig_of
-from tmr.motion.skeleton import BONE_LENGTHS, JOINTS, PARENTS
-from tmr.motion.writers import write_bvh, write_gif, write_glb
+from tmr.motion.skeleton import BONE_LENGTHS, CHAINS, JOINTS, PARENTS
+from tmr.motion.writers import Animation, write_bvh, write_gif, write_glb
 from tmr.motion.writers.glb import glb_bytes
 
 with warnings.catch_warnings():
@@ -339,3 +340,22 @@ def test_a_gif_shows_both_sides_in_their_colors(tmp_path, rigid):
     for color in (LEFT, RIGHT, TRUNK):
         wanted = [int(color[i : i + 2], 16) for i in (1, 3, 5)]
         assert (np.abs(pixels - wanted).max(axis=-1) < 12).sum() > 100
+
+
+def test_an_animated_svg_has_every_limb_at_its_place_in_every_frame() -> None:
+    joints = walk_of(BONE_LENGTHS[:, None] * [0, -1.0, 0], Rotation.random(22 * 50, rng=0), 50)
+    figure = ElementTree.fromstring(Animation(joints)._repr_html_())
+    width, height = map(float, figure.get("viewBox", "").split()[2:])
+    lines = figure.findall(".//{*}polyline/{*}animate")
+    frames = [line.get("values", "").split(";") for line in lines]
+    assert [len(each) for each in frames] == [50] * len(CHAINS)
+    assert {line.get("dur") for line in lines} == {"2.5s"}
+    for chain, each in zip(CHAINS, frames, strict=True):
+        points = np.array([[pair.split(",") for pair in frame.split()] for frame in each], float)
+        assert points.shape == (50, len(chain), 2)
+        assert (points >= 0).all() and (points <= [width, height]).all()
+        # A camera far away: distances on the picture are at most those in space.
+        drawn = np.linalg.norm(np.diff(points, axis=1), axis=-1)
+        assert (drawn <= np.linalg.norm(np.diff(joints[:, chain], axis=1), axis=-1) + 0.02).all()
+    with pytest.raises(InputError, match="no frame"):
+        Animation(joints[:0])

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.workspace import ROOT
 from tmr.data import Normalizer, TextMotionData
 from tmr.data.normalizer import STATISTICS
 from tmr.errors import InputError
+from tmr.runs.default import default_run
 from tmr.runs.folder import RunDir, git_revision
 
 CONFIG = {
@@ -97,3 +99,16 @@ def test_an_unreadable_config_is_explained(tmp_path: Path, content: str, message
 def test_a_missing_folder_is_explained(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no run folder at .*nowhere; give run_dir="):
         RunDir(tmp_path / "nowhere").read_config()
+
+
+def test_published_weights_find_their_statistics_from_any_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    published = TextMotionData("kitml", "a", "m", "stats/kitml/guoh3dfeats")
+    run = RunDir(tmp_path / "run")
+    found = run.normalizer(published)
+    assert torch.equal(found.std, Normalizer.load(ROOT / "stats/kitml/guoh3dfeats").std)
+    NORMALIZER.save(tmp_path / published.stats)
+    assert torch.equal(run.normalizer(published).std, NORMALIZER.std)
+    assert default_run().root == ROOT / "models/open"

@@ -20,6 +20,7 @@ from tmr.search.filters import parse_filter
 from tmr.search.library import Library
 from tmr.search.sources import FolderSource
 from tmr.search.stores import Header
+from tmr.search.stores import lance as lance_module
 from tmr.search.stores.lance import LanceStore
 
 NUMBERS = range(7)
@@ -118,6 +119,25 @@ def test_shares_together_encode_every_file_once(takes, load_run, model, tmp_path
     assert_same_rows(rows_of(Library.open(path, model)), expected_rows(model, takes))
 
 
+class WithAnother:
+    """An engine during whose work another parent encodes the same source from first to last."""
+
+    def __init__(self, *arguments) -> None:
+        self.arguments = arguments
+
+    def run(self, batches: Iterable[Batch]) -> Iterator[Written]:
+        written = [encode_batch(batch) for batch in batches]
+        encode_library(*self.arguments, InThisProcess(), windows=[1.0])
+        return iter(written)
+
+
+def test_two_parents_at_once_write_every_row_once(takes, load_run, model, tmp_path, caplog):
+    arguments = takes, load_run, tmp_path / "library"
+    encode_library(*arguments, WithAnother(*arguments), windows=[1.0])
+    assert_same_rows(rows_of(Library.open(arguments[2], model)), expected_rows(model, takes))
+    assert "7 takes were written by another process too" in caplog.text
+
+
 def test_every_key_is_in_one_share():
     parts = Counter(
         part for number in range(900) for part in range(3) if in_share(f"k{number}", (part, 3))
@@ -170,7 +190,8 @@ def add_rows(path: str, name: str, times: int) -> None:
         store.replace([], [entry], latent)
 
 
-def test_two_processes_share_a_library_on_object_storage(bucket):
+def test_two_processes_share_a_library_on_object_storage(bucket, monkeypatch):
+    monkeypatch.setattr(lance_module, "EXACT_BELOW", 10)  # so that it is indexed
     header = Header("studio", "model", "fingerprint", 4)
     store = LanceStore.create(header, bucket)
     other = multiprocessing.get_context("spawn").Process(target=add_rows, args=(bucket, "other", 6))
@@ -179,6 +200,9 @@ def test_two_processes_share_a_library_on_object_storage(bucket):
     other.join()
     assert other.exitcode == 0
     assert len(store) == 12
+    store.index()
+    (index,) = [index for index in store.latest().describe_indices() if "latent" in index.name]
+    assert index.index_type == "IVF_SQ"
     query = torch.tensor([0.0, 0.0, 1.0, 0.0])
     found = store.search(query, 2)
     assert {entry.key for _, entry in found} == {"other 2", "this 2"}

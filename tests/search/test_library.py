@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.motion.test_asf_amc import amc, asf
 from tests.search.conftest import LENGTHS, SPLITS, Hashed, features
 from tmr.api import Model
 from tmr.data import TextMotionData
@@ -114,6 +115,25 @@ def test_joints_are_those_of_the_features(opened):
     np.testing.assert_array_equal(library.joints("k1"), expected)
     with pytest.raises(InputError, match="no motion 'k99' in the library 'moves'"):
         library.joints("k99")
+
+
+def test_a_file_that_has_changed_is_not_taken_for_the_motion_that_was_found(opened, data):
+    library, _ = opened()
+    before = library.features("k2")
+    os.utime(data.motion_file("k2"), ns=(1, 1))  # touched, with the same content
+    np.testing.assert_array_equal(library.features("k2"), before)
+    np.save(data.motion_file("k2"), features(33, 50))
+    with pytest.raises(InputError, match=r"k2\.npy has changed .* refresh the library 'moves'"):
+        library.features("k2")
+
+
+def test_a_notebook_shows_the_first_takes_in_motion(opened):
+    library, _ = opened()
+    shown = library._repr_html_()
+    assert "Library(&#x27;moves&#x27;, 8 rows" in shown
+    assert shown.count("<svg ") == 4 and "<figcaption>k0</figcaption>" in shown
+    assert library.animate("k1")._repr_html_() in shown
+    library.add({"<b>": features(5, 50)})  # its poses are not kept
 
 
 def test_only_what_changed_is_encoded(opened, data):
@@ -343,6 +363,26 @@ def test_mirrored_copies_are_left_out_unless_wanted(model, tmp_path):
     assert {hit.entry.key for hit in library.search("walk")} == {"a", "M/alone"}
     assert len(library.search("walk", mirrored=True)) == 3
     assert len(library.search("walk", mirrored=True, where="mirrored = true")) == 1
+
+
+def test_a_take_is_read_again_when_its_skeleton_changes(model, tmp_path):
+    (tmp_path / "07_01.amc").write_text(amc(120, {}))
+    (tmp_path / "07.asf").write_text(asf())
+    library = Library.of_folder(tmp_path, model)
+    assert library.refresh() == 0
+    (tmp_path / "07.asf").write_text(asf().replace("length 0.45", "length 0.5"))
+    assert library.refresh() == 1
+
+
+def test_a_few_takes_more_write_a_large_library_once(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(rows, "FRAMES_CHUNK", 40)
+    np.save(tmp_path / "0.npy", features(0, 40))
+    library = Library.of_folder(tmp_path, model)
+    library.add({f"array {number}": features(number, 40) for number in range(40)})
+    versions = library.store.version
+    for number in (1, 2):
+        np.save(tmp_path / f"{number}.npy", features(number, 40))
+    assert library.refresh() == 2 and library.store.version == versions + 1
 
 
 def test_folders_that_cannot_be_used_are_refused(model, tmp_path):

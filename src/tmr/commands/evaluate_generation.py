@@ -1,30 +1,20 @@
 """How good the motions are that a run generates, beside real ones and two baselines."""
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-from jaxtyping import Float
-from torch import Tensor
-from tqdm import tqdm
-
 from tmr.api import Model, load
 from tmr.errors import InputError
-from tmr.generation import metrics, physics, positions
-from tmr.generation.evaluation import Case, Method, cases_of, mean_motion, table, training_clips
+from tmr.generation import physics, positions
+from tmr.generation.comparison import compare
+from tmr.generation.evaluation import Method, cases_of, mean_motion, table, training_clips
 from tmr.io import write_json
-from tmr.motion.features import features_to_joints
 from tmr.motion.skeleton import FPS
-from tmr.retrieval.bootstrap import Interval, with_intervals
 from tmr.runs.build import data_of
 
 log = logging.getLogger(__name__)
-
-CASES_AT_ONCE = 64  # bounds the memory
 
 
 def evaluate_generation(
@@ -52,19 +42,13 @@ def evaluate_generation(
         return [[motion.numpy() for motion in motions] for motions in found]
 
     methods: dict[str, Method] = {
-        "real": lambda _, real: [[motion] for motion in real],
         "generated": generated,
         "mean motion": mean_motion(normalizer),
         "training clip": training_clips(training, samples, seed),
     }
-    judged = {name: _judge(name, method, cases, judge) for name, method in methods.items()}
-    figures = {name: outcome.figures() for name, outcome in judged.items()}
-    if judge is not None:
-        texts = judge.encode_texts([case.text for case in cases])
-        reference = judged["real"].latents[:, 0]
-        for name, outcome in judged.items():
-            figures[name] |= metrics.evaluate(texts, outcome.latents, reference)
-    else:
+    measured = compare(methods, cases, judge)
+    figures = {name: found.figures() for name, found in measured.items()}
+    if judge is None:
         log.info(
             "FID, R-precision and their like need an evaluator: give evaluator=RUN_DIR, a TMR run"
         )
@@ -83,7 +67,7 @@ def evaluate_generation(
         "evaluator": evaluator,
         "units": positions.UNITS | physics.UNITS,
         "figures": figures,
-        "intervals": {name: outcome.intervals() for name, outcome in judged.items()},
+        "intervals": {name: found.intervals() for name, found in measured.items()},
     }
     path = model.run.root / "generation" / f"{data_set.name}_{split}.json"
     write_json(path, result)
@@ -98,58 +82,3 @@ def _evaluator(evaluator: str, run_dir: str, device: str) -> Model:
             "`python train.py model=tmr ...` on the same data"
         )
     return load(evaluator, device)
-
-
-@dataclass(frozen=True)
-class _Judged:
-    """What was measured of each motion of each text."""
-
-    errors: Float[np.ndarray, "texts samples names"]
-    reports: Float[np.ndarray, "texts units"]
-    latents: Float[Tensor, "texts samples dim"]
-
-    def per_text(self) -> dict[str, Float[np.ndarray, " texts"]]:
-        """Figures of each text: the mean of its motions, and of several the best."""
-        found = dict(zip(positions.NAMES, self.errors.mean(axis=1).T, strict=True))
-        if self.errors.shape[1] > 1:
-            best = self.errors.min(axis=1).T
-            found |= {f"best_{n}": v for n, v in zip(positions.NAMES, best, strict=True)}
-        return found | dict(zip(physics.UNITS, self.reports.T, strict=True))
-
-    def figures(self) -> dict[str, float]:
-        """The mean over texts of each figure."""
-        return {name: float(values.mean()) for name, values in self.per_text().items()}
-
-    def intervals(self) -> dict[str, Any]:
-        """Each figure with its 95% bootstrap interval over texts."""
-        per_text = self.per_text()
-        values = np.stack(list(per_text.values()), axis=1)
-        found: list[Interval] = with_intervals(values, np.arange(len(values)))
-        return {name: asdict(interval) for name, interval in zip(per_text, found, strict=True)}
-
-
-def _judge(name: str, method: Method, cases: Sequence[Case], evaluator: Model | None) -> _Judged:
-    errors, reports, latents = [], [], []
-    with tqdm(total=len(cases), desc=name, unit=" texts", disable=None) as bar:
-        for start in range(0, len(cases), CASES_AT_ONCE):
-            some = cases[start : start + CASES_AT_ONCE]
-            real = [case.read() for case in some]
-            motions = method([case.text for case in some], real)
-            for truth, found in zip(real, motions, strict=True):
-                errors.append([_errors(motion, truth) for motion in found])
-                bodies = [physics.physical_report(features_to_joints(m)) for m in found]
-                reports.append(list(physics.mean_report(bodies).values()))
-            if evaluator is not None:
-                flat = [motion for found in motions for motion in found]
-                found = evaluator.encode_motions(flat, check=False)  # however bad they are
-                latents.append(found.cpu().unflatten(0, (len(some), -1)))
-            bar.update(len(some))
-    found = torch.cat(latents) if latents else torch.empty(len(cases), 1, 0)
-    return _Judged(np.array(errors), np.array(reports), found)
-
-
-def _errors(
-    motion: Float[np.ndarray, "_ 263"], truth: Float[np.ndarray, "_ 263"]
-) -> Float[np.ndarray, " names"]:
-    frames = min(len(motion), len(truth))  # a training clip may end before
-    return positions.position_errors(motion[:frames], truth[:frames])

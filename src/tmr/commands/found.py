@@ -3,7 +3,7 @@
 import csv
 import io
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ def show(title: str, found: Found, output: str | None = None) -> None:
     print(title)
     print(table(found) if found else "  nothing found")
     if output is not None:
-        write(found, Path(output))
+        write(records(found), Path(output))
 
 
 def table(found: Found) -> str:
@@ -57,16 +57,17 @@ def table(found: Found) -> str:
     return "\n".join(f"  {line}".rstrip() for line in lines)
 
 
-def write(found: Found, path: Path) -> None:
-    """Write what was found as CSV or JSON, by the ending of the path."""
+def write(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Write records, all of the same fields, as CSV or JSON, by the ending of the path."""
     if path.suffix.lower() == ".json":
-        write_json(path, records(found))
+        write_json(path, rows)
     else:
-        lines = [record | {"captions": " | ".join(record["captions"])} for record in records(found)]
         text = io.StringIO()
-        writer = csv.DictWriter(text, FIELDS, lineterminator="\n")
+        writer = csv.DictWriter(text, list(rows[0]) if rows else FIELDS, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(lines)
+        for row in rows:
+            lists = {name: " | ".join(v) for name, v in row.items() if isinstance(v, list)}
+            writer.writerow({**row, **lists})
         write_text(path, text.getvalue())
     log.info("wrote %s", path)
 

@@ -16,6 +16,7 @@ from tmr.runs.libraries import open_folder, open_library
 from tmr.search.filters import parse_filter, quoted
 from tmr.search.library import Hit, Library, Query
 from tmr.search.moments import Moment
+from tmr.search.stores.factory import is_library
 
 
 def library_of(
@@ -87,14 +88,15 @@ def split_of(split: str | None, folder: str | None, library: str | None) -> str 
 
 
 def latent_of(
-    library: Library,
+    model: Model,
+    library: Library | None,
     npy: str | None,
     key: str | None,
     start: float | int | None,
     end: float | int | None,
     reading: Mapping[str, Any],
 ) -> Tensor:
-    """The latent of a motion file, or of the motion ``key`` of the library.
+    """The latent of a motion file, or of the motion ``key`` of the library, which a file needs not.
 
     Raises:
         InputError: both or neither are given, or there is no such motion.
@@ -103,8 +105,8 @@ def latent_of(
         raise InputError("give either npy=FILE, a motion file, or key=KEY, one of the library")
     if npy is not None:
         features = read_features(Path(npy), start, end, reading).numpy()
-        return library.encoder.encode_motions([features], check=False)[0].cpu()
-    assert key is not None
+        return model.encode_motions([features], check=False)[0].cpu()
+    assert key is not None and library is not None
     return library.latent(key)
 
 
@@ -112,7 +114,7 @@ def _made_before(path: str, model: Model) -> Library:
     try:
         return Library.open(path, model)
     except InputError:
-        if Path(path).is_dir() and not any(Path(path).glob("rows.*")):
+        if Path(path).is_dir() and not is_library(path):
             raise InputError(
                 f"no library at {path}; for a folder of motion files give folder={path}"
             ) from None

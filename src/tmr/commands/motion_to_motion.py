@@ -33,7 +33,7 @@ def motion_to_motion(
     wanted = filter_of(where, split, 0, windows)
     model = load(run_dir, device, ckpt)
     searched = library_of(model, folder, library, data, split, windows, reading)
-    latent = latent_of(searched, npy, key, start, end, reading)
+    latent = latent_of(model, searched, npy, key, start, end, reading)
     without = [] if key is None else [key]
     found = find(searched, latent, top, wanted, windows, mirrored=mirrored, exclude=without)
     show(str(key or npy), found, output)

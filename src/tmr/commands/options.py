@@ -56,6 +56,18 @@ class Word(Kind):
         return value is None or not self.among or value in self.among
 
 
+@dataclass(frozen=True)
+class Name(Word):
+    """The name of a data set or a file below a folder of the project, which it must not leave."""
+
+    expected: str = "a name below the folder of such files, without .. and not absolute"
+
+    def accepts(self, value: Any) -> bool:
+        """No way out of the folder, on any system."""
+        first, *rest = str(value).replace("\\", "/").split("/")
+        return value is None or bool(first and ":" not in first and ".." not in (first, *rest))
+
+
 def choice(*among: str) -> Word:
     """One of a few words."""
     return Word(expected=f"one of {', '.join(among)}", among=among)
@@ -150,17 +162,19 @@ OPTIONS: Mapping[str, Kind] = {
     # Files and folders.
     **dict.fromkeys(
         (
-            "base_folder", "body_models", "evaluator", "folder", "library", "options.index",
-            "output", "output_folder", "profile", "release", "resume_dir", "root", "run_dir",
-            "sheet", "source", "texts", "url", "data.annotations", "data.motions", "data.stats",
+            "base_folder", "body_models", "evaluator", "folder", "gallery", "library",
+            "options.index", "output", "output_folder", "profile", "release", "resume_dir", "root",
+            "run_dir", "sheet", "source", "texts", "url", "data.annotations", "data.motions",
+            "data.stats",
         ),
         File(),
     ),
     "npy": File(several=True),
     # Names.
     **dict.fromkeys(
-        ("address", "ckpt", "host", "key", "md5", "name", "share", "split", "data.name"), Word()
+        ("address", "host", "key", "md5", "share"), Word()
     ),
+    **dict.fromkeys(("ckpt", "name", "split", "data.name"), Name()),
     "what": choice("pretrain_models", "annotations", "stats"),
     "format": choice("humanml3d", "kitml", "babel", "table"),
     "up": choice("x", "y", "z", "-x", "-y", "-z"),

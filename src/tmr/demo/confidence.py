@@ -45,9 +45,9 @@ class Confidence:
     unrelated: tuple[float, ...]
 
     @staticmethod
-    def of(latents: Float[Tensor, "n dim"], unrelated: Float[Tensor, "q dim"]) -> "Confidence":
-        """Calibrated on a library of at least one motion; all latents have length 1."""
-        return Confidence(tuple(sorted((unrelated @ latents.mT).amax(dim=-1).tolist())))
+    def of(best: Float[Tensor, " q"]) -> "Confidence":
+        """Calibrated by the best cosines that ``UNRELATED`` have in a library."""
+        return Confidence(tuple(sorted(best.tolist())))
 
     def level(self, cosine: float) -> Level:
         """Strong, fair or weak: how sure it is that a motion with this cosine fits."""

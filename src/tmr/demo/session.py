@@ -29,9 +29,11 @@ from tmr.search.entry import TakeInfo
 from tmr.search.library import Library
 from tmr.search.query import combine, parse_query
 from tmr.search.sources import FolderSource
+from tmr.search.stores.factory import is_library
 
 UPLOADS = "uploads"  # stands where the name of a library stands in the id of an uploaded motion
 REMEMBERED = 50  # uploads; the oldest are forgotten first
+RECALIBRATED = 0.1  # part of its size by which a library changes before it is calibrated again
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class Session:
     lock: threading.Lock = field(default_factory=threading.Lock)
     text_lock: threading.Lock = field(default_factory=threading.Lock)
     _splits: dict[str, tuple[int, list[str]]] = field(default_factory=dict)
-    _confidences: dict[str, tuple[int, Confidence]] = field(default_factory=dict)
+    _confidences: dict[str, tuple[Library, int, Confidence]] = field(default_factory=dict)
 
     @property
     def main(self) -> Library:
@@ -82,13 +84,17 @@ class Session:
         return self.encode_terms([t.text for t in terms], [t.weight for t in terms])
 
     def confidence(self, name: str, cosine: float) -> Level:
-        """Strong, fair or weak: how sure it is that a library's best motion fits its sentence."""
+        """Strong, fair or weak: how sure it is that a library's best motion fits its sentence.
+
+        Calibrated again where the library has grown or shrunk by a tenth: best cosines hardly
+        move with less, and while motions are added, every search would calibrate anew.
+        """
         library = self.library(name)
-        version = library.store.version
-        if self._confidences.get(name, (None,))[0] != version:
-            calibrated = Confidence.of(library.latents(), self._unrelated)
-            self._confidences[name] = version, calibrated
-        return self._confidences[name][1].level(cosine)
+        of, size, found = self._confidences.get(name, (None, 0, None))
+        if found is None or of is not library or abs(len(library) - size) > RECALIBRATED * size:
+            found = Confidence.of(library.best_cosines(self._unrelated))
+            self._confidences[name] = library, len(library), found
+        return found.level(cosine)
 
     @cached_property
     def _unrelated(self) -> Float[Tensor, "q dim"]:
@@ -265,7 +271,8 @@ def open_session(
     """The session of a run folder, encoded with progress bars where it has not been.
 
     ``data`` is the data set to search, by default that which the run was trained on; with
-    ``folder``, the motion files below that are searched in its place.
+    ``folder``, the motion files below that are searched in its place, or the library that was made
+    there before.
 
     Raises:
         InputError: no run folder, or something that it needs is missing; the command is named.
@@ -277,7 +284,9 @@ def open_session(
             "or give your own as run_dir=FOLDER"
         )
     model = load(run_dir, device, ckpt)
-    if folder is not None:
+    if folder is not None and is_library(folder):
+        main = Library.open(folder, model)
+    elif folder is not None:
         main = open_folder(model.run, ckpt, model, folder)
     else:
         main = open_library(model.run, ckpt, model, data or data_to_search(model.run, model.config))

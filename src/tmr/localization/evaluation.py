@@ -1,17 +1,22 @@
 """Queries of annotated sequences through a model and two baselines."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from tqdm import tqdm
 
+from tmr.data import Normalizer
 from tmr.localization.metrics import query_metrics
 from tmr.localization.scoring import Scoring, ranked, window_scores
 from tmr.localization.segments import non_maximum_suppression, overlap
 from tmr.localization.sequences import AnnotatedSequence
-from tmr.localization.windows import WindowLatents
+from tmr.localization.windows import WindowLatents, WindowPlan, encode_motions
+from tmr.model import ActorEncoder
+from tmr.retrieval.bootstrap import Interval, with_intervals
 
 TOP = 10  # segments that average precision looks at
 RANDOM_DRAWS = 5  # over which the random baseline is averaged
@@ -32,6 +37,28 @@ class Outcome:
     groups: Int[np.ndarray, " queries"]
     fits: Float[np.ndarray, " best"]
     right: Bool[np.ndarray, " best"]
+
+    def intervals(self, seed: int) -> dict[str, list[Interval]]:
+        """Each of ``FIGURES`` by method, with bootstrap intervals over sequences."""
+        return {m: with_intervals(v, self.groups, seed) for m, v in self.methods.items()}
+
+
+def evaluate_encoders(
+    sequences: Sequence[AnnotatedSequence],
+    plan: WindowPlan,
+    motion_encoder: ActorEncoder,
+    normalizer: Normalizer,
+    encode_texts: Callable[[Sequence[str]], Float[Tensor, "texts dim"]],
+    scoring: Scoring,
+    seed: int,
+) -> Outcome:
+    """`evaluate` of the windows and sentences as a model encodes them."""
+    texts = sorted(set().union(*(sequence.texts for sequence in sequences)))
+    sentences = dict(zip(texts, encode_texts(texts).cpu(), strict=True))
+    bar = tqdm(sequences, desc="encode", unit="sequence", disable=None)
+    motions = ((s.name, normalizer(torch.from_numpy(s.features).float())) for s in bar)
+    windows = encode_motions(plan, motion_encoder, motions)
+    return evaluate(sequences, windows, sentences, scoring, seed)
 
 
 def evaluate(

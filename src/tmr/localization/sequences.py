@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from tmr.data import Annotation, Caption
+from tmr.data import Annotation, Caption, TextMotionData
+from tmr.data.dataset import read_features
 from tmr.errors import InputError
 from tmr.localization.concatenation import join
 from tmr.motion.features import features_to_joints, joints_to_features
@@ -49,6 +50,24 @@ def parts_of(annotation: Annotation) -> tuple[Caption, ...]:
     for caption in annotation.captions:
         first.setdefault((caption.start, caption.end), caption)
     return tuple(first.values())
+
+
+def sequences_of(
+    data: TextMotionData, split: str, clips: int, count: int, seed: int
+) -> list[AnnotatedSequence]:
+    """The motions of a split as they lie with ``clips=1``, else ``count`` of as many joined.
+
+    Raises:
+        InputError: no motion has two described parts, or too few have different sentences.
+    """
+
+    def read(annotation: Annotation) -> Float[np.ndarray, "_ 263"]:
+        return read_features(data.motion_file(annotation.path))
+
+    annotations = data.present(split)
+    if clips == 1:
+        return as_they_lie(annotations, read)
+    return joined(annotations, read, count, clips, seed)
 
 
 def as_they_lie(annotations: Sequence[Annotation], read: FeatureReader) -> list[AnnotatedSequence]:

@@ -19,7 +19,7 @@ Pair = tuple[int, int, float]
 
 
 def near_pairs(
-    latents: Float[Tensor, "n dim"], above: float, most: int | None = None
+    latents: Float[Tensor, "n dim"], above: float | int, most: int | None = None
 ) -> list[Pair]:
     """Pairs (i, j, score) with i < j and a score (1 + cosine) / 2 of at least ``above``.
 
@@ -38,11 +38,11 @@ def _best(pairs: list[Pair], most: int | None) -> list[Pair]:
     return sorted(pairs, key=lambda pair: (-pair[2], pair[0], pair[1]))[:most]
 
 
-def _pairs_in_blocks(latents: Float[Tensor, "n dim"], above: float) -> Iterator[list[Pair]]:
+def _pairs_in_blocks(latents: Float[Tensor, "n dim"], above: float | int) -> Iterator[list[Pair]]:
     for start in range(0, len(latents), _ROWS):
         rows = latents[start : start + _ROWS]
-        scores = shown_score(rows @ latents[start:].mT).triu(diagonal=1)
-        i, j = torch.nonzero(scores >= above, as_tuple=True)
+        scores = shown_score(rows @ latents[start:].mT)
+        i, j = (scores >= above).triu(diagonal=1).nonzero(as_tuple=True)
         kept = scores[i, j].tolist()
         yield list(zip((i + start).tolist(), (j + start).tolist(), kept, strict=True))
 

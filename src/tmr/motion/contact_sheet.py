@@ -55,6 +55,11 @@ def contact_sheet(
         figure.savefig(temporary, dpi=110)
 
 
+def limb_color(name: str) -> str:
+    """The color of what ends at a joint: orange on the left, blue on the right."""
+    return LEFT if name.startswith("left") else RIGHT if name.startswith("right") else TRUNK
+
+
 def project(points: Float[np.ndarray, "*shape 3"]) -> Float[np.ndarray, "*shape 2"]:
     """Where points appear to a camera far away, in front, to the left and a little above."""
     turn, lift = _CAMERA
@@ -68,19 +73,23 @@ def _draw_row(axes, clip: Float[np.ndarray, "_ 22 3"], frames: int) -> None:
     shown = np.linspace(0, len(clip) - 1, frames).round().astype(int)
     start = clip[shown[0], 0] * np.array([1.0, 0.0, 1.0])
     right = _SPACING * (frames - 1)
-    axes.axhspan(-0.45, 0.12, color=_FLOOR, zorder=0, lw=0)
+    # The floor is at height 0; those who leap or hang, or whose floor is elsewhere, are whole too.
+    heights = project(clip[shown] - clip[shown][:, :1] * np.array([1.0, 0.0, 1.0]))[..., 1]
+    bottom = min(-0.45, float(heights.min()) - 0.25)
+    top = max(2.0, float(heights.max()) + 2 * _HEAD_RADIUS)
+    axes.axhspan(bottom, 0.12, color=_FLOOR, zorder=0, lw=0)
     for column, frame in enumerate(shown):
         under = clip[frame, 0] * np.array([1.0, 0.0, 1.0])
         draw_figure(
             axes, clip[frame] - under, column * _SPACING, 0.45 + 0.55 * column / max(frames - 1, 1)
         )
-        axes.text(
-            column * _SPACING, -0.38, f"{frame / FPS:.1f} s", fontsize=9, color=_FAINT, ha="center"
-        )
-    _draw_trail(axes, project(clip[:, 0] * np.array([1.0, 0.0, 1.0]) - start), right + 0.95)
+        time = f"{frame / FPS:.1f} s"
+        axes.text(column * _SPACING, bottom + 0.07, time, fontsize=9, color=_FAINT, ha="center")
+    trail = project(clip[:, 0] * np.array([1.0, 0.0, 1.0]) - start)
+    _draw_trail(axes, trail, right + 0.95, bottom + 0.07)
     axes.set_xlim(-0.55, right + 1.5)
-    axes.set_ylim(-0.45, 2.0)
-    axes.set_aspect("equal")
+    axes.set_ylim(bottom, top)
+    axes.set_aspect("equal", anchor="W")
     axes.axis("off")
 
 
@@ -102,8 +111,7 @@ def draw_figure(axes, joints: Float[np.ndarray, "22 3"], x: float, strength: flo
         axes.plot(*shadow[ends].T, color="#dde1e5", lw=2.2, zorder=1, solid_capstyle="round")
     for joint in sorted(range(1, len(JOINTS)), key=lambda j: depth[j] + depth[PARENTS[j]]):
         ends = [joint, PARENTS[joint]]
-        name = JOINTS[joint]
-        color = LEFT if name.startswith("left") else RIGHT if name.startswith("right") else TRUNK
+        color = limb_color(JOINTS[joint])
         order = 3 + 0.01 * float(depth[ends].mean())
         axes.plot(
             *flat[ends].T, color=_pale(color, strength), lw=3.6, zorder=order,
@@ -117,8 +125,11 @@ def draw_figure(axes, joints: Float[np.ndarray, "22 3"], x: float, strength: flo
     axes.fill(*outline.T, color=_pale(TRUNK, strength), zorder=3.02, lw=0)
 
 
-def _draw_trail(axes, trail: Float[np.ndarray, "frames 2"], x: float) -> None:
-    """The pelvis path from a dot (start) to an arrow head (end), at most 0.8 m wide."""
+def _draw_trail(axes, trail: Float[np.ndarray, "frames 2"], x: float, below: float) -> None:
+    """The pelvis path from a dot (start) to an arrow head (end), at most 0.8 m wide.
+
+    Its width is written at the height ``below``.
+    """
     low, high = trail.min(axis=0), trail.max(axis=0)
     extent = float((high - low).max())
     if extent < 0.25:
@@ -132,4 +143,4 @@ def _draw_trail(axes, trail: Float[np.ndarray, "frames 2"], x: float) -> None:
         arrowprops={"arrowstyle": "-|>", "color": _TRAIL, "lw": 2.0, "mutation_scale": 13},
     )  # fmt: skip
     distance = f"path, {extent:.1f} m across"
-    axes.text(x, -0.38, distance, fontsize=9, color=_TRAIL, ha="center")
+    axes.text(x, below, distance, fontsize=9, color=_TRAIL, ha="center")

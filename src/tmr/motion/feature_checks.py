@@ -7,12 +7,14 @@ themselves away, while those of a generator, which are never exact, pass.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float, Float32
 
 from tmr.errors import InputError
 from tmr.motion.anatomy import toes_ahead
+from tmr.motion.conventions import Overrides, Recording, Take, normalize_recording
 from tmr.motion.features import (
     CONTACTS,
     NUM_FEATURES,
@@ -21,7 +23,7 @@ from tmr.motion.features import (
     ROOT_VELOCITY,
 )
 from tmr.motion.kinematics import bones
-from tmr.motion.skeleton import BONE_LENGTHS, NUM_JOINTS, joint
+from tmr.motion.skeleton import BONE_LENGTHS, FPS, NUM_JOINTS, joint
 
 # Bounds far outside of what real motions have (in brackets: the worst of 492 clips of CMU).
 _CONTACT = 0.3  # mean distance of a contact from 0 or 1 (0)
@@ -104,8 +106,38 @@ def convention_problem(features: Float[np.ndarray, "frames 263"]) -> str | None:
     return next((problem for problem, found in problems.items() if found), None)
 
 
-def joints_problem(joints: Float[np.ndarray, "frames 22 3"]) -> str | None:
+def joints_problem(
+    joints: Float[np.ndarray, "frames 22 3"], overrides: Overrides | None = None
+) -> str | None:
     """What shows that joints in meters, Y up, mean something else; None if nothing."""
+    try:
+        take = _take(joints, overrides or Overrides())
+    except InputError as error:
+        return str(error)
+    up = take.reading.up
+    if up != "y" and (overrides is None or overrides.up is None):
+        return f"the body stands along {up}, expected y: give up={up!r}"
+    return _placement_problem(joints)
+
+
+def in_room(
+    joints: Float[np.ndarray, "frames 22 3"], overrides: Overrides
+) -> Float[np.ndarray, "_ 22 3"]:
+    """Joints at 20 frames a second in meters, Y up, of those that ``overrides`` describe.
+
+    Raises:
+        InputError: left and right are exchanged, or the numbers are no meters.
+    """
+    return _take(joints, replace(overrides, up=overrides.up or "y")).joints
+
+
+def _take(joints: Float[np.ndarray, "frames 22 3"], overrides: Overrides) -> Take:
+    if overrides.unit is None:
+        overrides = replace(overrides, unit=1.0)
+    return normalize_recording(Recording(joints, "22 joints", fps=float(FPS)), overrides)
+
+
+def _placement_problem(joints: Float[np.ndarray, "frames 22 3"]) -> str | None:
     if _head_above_feet(joints) < _UPSIDE_DOWN:
         return "the head is below the feet: give up='-y'"
     if len(joints) < _ENOUGH_FRAMES or np.ptp(joints[:, 0], axis=0).max() > _STILL:

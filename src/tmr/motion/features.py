@@ -27,6 +27,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from tmr.errors import InputError
 from tmr.motion import rotations
+from tmr.motion.joint_layouts import select_joints
 from tmr.motion.kinematics import bones
 from tmr.motion.mirror import MIRRORED_JOINTS
 from tmr.motion.skeleton import CHAINS, JOINTS, NUM_JOINTS, PARENTS, REST_DIRECTIONS, joint
@@ -78,12 +79,13 @@ _LEVELS = [
 
 
 def checked_joints(joints: np.ndarray) -> Float[np.ndarray, "frames 22 3"]:
-    """The first 22 joints of a clip as float64.
+    """Our 22 joints of a clip as float64, of any skeleton of :mod:`tmr.motion.joint_layouts`.
 
     Raises InputError when they cannot be turned into features: wrong shape or type, fewer than
-    two frames, a value that is not finite, or a joint in the same place as its parent.
+    two frames, a skeleton that is not known, a value that is not finite, or a joint in the same
+    place as its parent.
     """
-    if joints.ndim != 3 or joints.shape[1] < NUM_JOINTS or joints.shape[2] != 3:
+    if joints.ndim != 3 or joints.shape[2] != 3:
         raise InputError(
             f"found an array of shape {joints.shape}, expected joint positions (frames, 22, 3)"
         )
@@ -91,7 +93,7 @@ def checked_joints(joints: np.ndarray) -> Float[np.ndarray, "frames 22 3"]:
         raise InputError(f"found {len(joints)} frame(s), expected at least 2: features need steps")
     if joints.dtype.kind not in "fiu":
         raise InputError(f"found values of type {joints.dtype}, expected numbers")
-    joints = joints[:, :NUM_JOINTS].astype(np.float64)
+    joints = select_joints(joints.astype(np.float64))[1]
     finite = np.isfinite(joints)
     if not finite.all():
         frame, which, _ = np.argwhere(~finite)[0]

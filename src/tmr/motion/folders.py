@@ -1,7 +1,7 @@
 """Files below a folder, whatever else lies there: links in circles, dead links, pipes, devices."""
 
 import os
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +14,14 @@ MAX_ENTRIES = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class FoundFiles:
-    """Ordinary files, sorted, and what has the right suffix but cannot be read, with the reason."""
+    """Ordinary files, sorted, and what has the right suffix but cannot be read, with the reason.
+
+    ``others`` counts the suffixes of all other names.
+    """
 
     files: list[Path]
     unusable: dict[Path, str]
+    others: Counter[str]
 
 
 def find_files(folder: Path, suffixes: Iterable[str], max_entries: int = MAX_ENTRIES) -> FoundFiles:
@@ -33,6 +37,7 @@ def find_files(folder: Path, suffixes: Iterable[str], max_entries: int = MAX_ENT
     suffixes = tuple(suffix.lower() for suffix in suffixes)
     files: list[Path] = []
     unusable: dict[Path, str] = {}
+    others: Counter[str] = Counter()
     folders, linked_folders = deque([folder]), deque[Path]()
     seen: set[tuple[int, int]] = set()
     entries = 0
@@ -60,7 +65,7 @@ def find_files(folder: Path, suffixes: Iterable[str], max_entries: int = MAX_ENT
             if os.path.isdir(path):  # noqa: PTH112
                 (linked_folders if entry.is_symlink() else folders).append(path)
             elif entry.name.lower().endswith(suffixes):
-                if not _is_text(entry.name):
+                if not _is_text(entry.path):
                     shown = os.fsencode(path).decode(errors="backslashreplace")
                     unusable[Path(shown)] = "its name is not UTF-8: rename it"
                 elif os.path.isfile(path):  # noqa: PTH113
@@ -71,7 +76,9 @@ def find_files(folder: Path, suffixes: Iterable[str], max_entries: int = MAX_ENT
                         if entry.is_symlink()
                         else "not an ordinary file"
                     )
-    return FoundFiles(sorted(files), unusable)
+            else:
+                others[path.suffix.lower() or path.name] += 1
+    return FoundFiles(sorted(files), unusable, others)
 
 
 def _is_text(name: str) -> bool:

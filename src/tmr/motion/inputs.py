@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +9,11 @@ import numpy as np
 from jaxtyping import Float, Float32
 
 from tmr.errors import InputError
-from tmr.motion.anatomy import check_bones, check_proportions
-from tmr.motion.conventions import Overrides, Recording, normalize_recording, up_axis
+from tmr.motion.conventions import Overrides
 from tmr.motion.feature_checks import (
     checked_features,
     convention_problem,
+    in_room,
     joints_problem,
     lying_problem,
 )
@@ -144,37 +143,12 @@ def _read(
         features = np.array(checked_features(array), order="C")
         return features, convention_problem(features) if check else None
     joints = checked_joints(array)
-    problem = _problem_of(joints, overrides) if check else None
+    problem = joints_problem(joints, overrides) if check else None
     if overrides is not None:  # without a doubt, or not at all
         if problem is not None:
             raise InputError(problem)
-        joints = normalize_recording(_recording(joints), _in_meters(overrides)).joints
+        joints = in_room(joints, overrides)
     return joints_to_features(joints), problem
-
-
-def _problem_of(
-    joints: Float[np.ndarray, "frames 22 3"], overrides: Overrides | None
-) -> str | None:
-    overrides = overrides or Overrides()
-    some = joints[:: 1 + len(joints) // _LOOKED_AT]
-    try:
-        check_bones(some)
-        check_proportions(some)
-        up = up_axis(some, None, []) if overrides.up is None else "y"
-        if up != "y":
-            return f"the body stands along {up}, expected y: give up={up!r}"
-        normalize_recording(_recording(joints), _in_meters(overrides))
-    except InputError as error:
-        return str(error)
-    return joints_problem(joints)
-
-
-def _recording(joints: Float[np.ndarray, "frames 22 3"]) -> Recording:
-    return Recording(joints, "22 joints", fps=float(FPS), up="y")
-
-
-def _in_meters(overrides: Overrides) -> Overrides:
-    return replace(overrides, unit=1.0) if overrides.unit is None else overrides
 
 
 def _report(problems: dict[int, str], looked_at: int, total: int) -> None:

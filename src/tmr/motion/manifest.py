@@ -4,16 +4,15 @@ A manifest lies beside the files that it lists. A line is appended as soon as a 
 that a killed run loses only what was in flight; what is not listed is made again.
 """
 
-import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
+from tmr.digests import content_digest
 from tmr.io import write_text
 
 MANIFEST = ".manifest.jsonl"
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,28 +27,13 @@ class Stamp:
         """The stamp of files that are there."""
         sources = list(sources)
         times = times_of(sources)  # before the content: a later change shows in the times
-        return cls(times, digest_of(sources))
+        return cls(times, content_digest(*sources))
 
 
 def times_of(sources: Iterable[Path]) -> str:
     """Sizes, modification and inode times of files, as text."""
     states = [path.stat() for path in sources]
     return " ".join(f"{s.st_size}:{s.st_mtime_ns}:{s.st_ctime_ns}" for s in states)
-
-
-def digest_of(sources: Iterable[Path]) -> str:
-    """SHA-256 over the content of files, one after the other."""
-    digest = hashlib.sha256()
-    for path in sources:
-        with path.open("rb") as file:
-            while block := file.read(_CHUNK):
-                digest.update(block)
-    return digest.hexdigest()
-
-
-def fingerprint(*parts: object) -> str:
-    """SHA-256 that stands for options and the version of the code, given as JSON values."""
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 class Manifest:

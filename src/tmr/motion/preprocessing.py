@@ -5,32 +5,43 @@ other bytes, with other options or by another version, resume after a kill, and 
 in any order of work. Memory holds a few short files, or a long one, for each process.
 """
 
+import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import astuple
+from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 from jaxtyping import Float
 
+from tmr.digests import content_digest, fingerprint
 from tmr.errors import InputError
 from tmr.io import save_array
 from tmr.motion.conventions import NoMotion, Overrides
+from tmr.motion.feature_checks import joints_problem
 from tmr.motion.features import checked_joints, joints_to_feature_pairs
 from tmr.motion.file_jobs import SKIPPED, Folder, Job, Outcome, Summary, attempt, run
 from tmr.motion.folders import FoundFiles, find_files
-from tmr.motion.manifest import MANIFEST, Manifest, Stamp, digest_of, fingerprint
+from tmr.motion.manifest import MANIFEST, Manifest, Stamp
 from tmr.motion.overrides_table import TABLE, read_overrides
 from tmr.motion.read import READERS, check_readable, read_motion, sources_of
 from tmr.motion.readers.npy import POSE_DATA, load_npy, x_is_negated
 from tmr.motion.skeleton import NUM_JOINTS
 
+log = logging.getLogger(__name__)
+
 MIRRORED = "M"  # the folder of mirrored features, beside those of the data sets
 
 # Raised when the same bytes and options give other joints, or other features.
-_JOINTS_VERSION = 1
-_FEATURES_VERSION = 1
+_JOINTS_VERSION = 2
+_FEATURES_VERSION = 2
 
+_TO_IMPORT = (
+    "(to python -m prepare.import_motions, which makes joints that features can be made of)"
+)
 _BATCH_BYTES = 1024 * NUM_JOINTS * 3 * 4  # frames enough to make NumPy's calls worth their cost
+# Files that lie beside motions and hold none themselves.
+_BESIDE_MOTIONS = {".asf", ".csv", ".txt", ".md", ".json", ".yaml", ".jpg", ".png"}
 _ONE_FRAME = "a clip of one frame has no motion"
 
 
@@ -61,6 +72,9 @@ def import_folder(
     if target.name == MIRRORED:
         raise InputError(f"the name {MIRRORED!r} is kept for mirrored motions: choose another one")
     found = _find(source, READERS, advice="give the folder of your motion files as source=FOLDER")
+    left_out = Counter({s: n for s, n in found.others.items() if s not in _BESIDE_MOTIONS})
+    if left_out:
+        log.info("import: files of other kinds are left out: %s", _listed(left_out))
     names = {
         file: Path(file.name if flat else file.relative_to(source)).with_suffix(".npy").as_posix()
         for file in (*found.files, *found.unusable)
@@ -111,7 +125,10 @@ def compute_features(
     source, target = Path(source), Path(target)
     if x_negated is None:
         x_negated = source.name == POSE_DATA
-    advice = "first run python -m prepare.import_motions source=FOLDER name=NAME"
+    advice = (
+        "first run `python -m prepare.import_motions source=FOLDER name=NAME`, or put the folder "
+        f"that HumanML3D's notebook writes at {source.with_name(POSE_DATA)}"
+    )
     found = _find(source / (name or ""), [".npy"], advice)
     groups: dict[str, list[Path]] = {part: [] for part in _made_before(source, target, name)}
     for file in found.files:
@@ -125,7 +142,7 @@ def compute_features(
             negated = x_negated and x_is_negated(relative)
             targets = target / relative, target / MIRRORED / relative
             inside = relative.relative_to(part).as_posix()
-            made_with = fingerprint("features", _FEATURES_VERSION, negated)
+            made_with = fingerprint("features", _FEATURES_VERSION, x_negated=negated)
             jobs.append(Job(inside, (file,), targets, negated, made_with))
         folder = Folder(Manifest(target / part), jobs, _both(target, part))
         folder.begin(source / part, overwrite, "output_folder=FOLDER")
@@ -144,13 +161,21 @@ def compute_features(
 
 
 def _find(folder: Path, suffixes: Iterable[str], advice: str) -> FoundFiles:
+    if folder.is_file():
+        raise InputError(f"{folder} is a file, expected its folder: {folder.parent}")
     if not folder.is_dir():
         raise InputError(f"no folder {folder}: {advice}")
     suffixes = tuple(suffixes)
     found = find_files(folder, suffixes)
     if not found.files and not found.unusable:
-        raise InputError(f"no {' or '.join(suffixes)} file below {folder}: {advice}")
+        there = f", found {_listed(found.others)}" if found.others else ""
+        raise InputError(f"no {' or '.join(suffixes)} file below {folder}{there}: {advice}")
     return found
+
+
+def _listed(suffixes: Counter[str]) -> str:
+    """Numbers of files by their suffixes, the commonest first."""
+    return ", ".join(f"{count} {suffix}" for suffix, count in suffixes.most_common(8))
 
 
 def _refuse_clashes(names: dict[Path, str], target: Path) -> None:
@@ -179,8 +204,8 @@ def _sources(file: Path) -> tuple[Path, ...]:
 
 def _fingerprint_of(given: Overrides) -> str:
     profile = Path(given.profile) if given.profile else None
-    own = digest_of([profile]) if profile and profile.is_file() else None
-    return fingerprint("joints", _JOINTS_VERSION, *astuple(given), own)
+    own = content_digest(profile) if profile and profile.is_file() else None
+    return fingerprint("joints", _JOINTS_VERSION, given=asdict(given), profile=own)
 
 
 def _made_before(source: Path, target: Path, name: str | None) -> list[str]:
@@ -222,8 +247,11 @@ def _compute_batch(jobs: Sequence[Job]) -> list[Outcome]:
             usable.append((job, loaded[0]))
             motions.append(loaded[1])
     pairs = joints_to_feature_pairs(motions) if motions else []
-    for (job, stamp), pair in zip(usable, pairs, strict=True):
-        outcomes.append(attempt(_save_pair, job.source, job, stamp, pair))
+    # One motion of a batch, which is one long or several short ones, shows what all of them mean.
+    odd = joints_problem(motions[0]) if motions else None
+    for i, ((job, stamp), pair) in enumerate(zip(usable, pairs, strict=True)):
+        warnings = (f"{odd} {_TO_IMPORT}",) if odd and i == 0 else ()
+        outcomes.append(attempt(_save_pair, job.source, job, stamp, pair, warnings))
     return outcomes
 
 
@@ -237,11 +265,15 @@ def _load_joints(source: Path, job: Job) -> tuple[Stamp, Float[np.ndarray, "fram
 
 
 def _save_pair(
-    source: Path, job: Job, stamp: Stamp, pair: tuple[np.ndarray, np.ndarray]
+    source: Path,
+    job: Job,
+    stamp: Stamp,
+    pair: tuple[np.ndarray, np.ndarray],
+    warnings: tuple[str, ...],
 ) -> Outcome:
     for target, features in zip(job.targets, pair, strict=True):
         save_array(target, features)
-    return Outcome(source, len(pair[0]), stamp)
+    return Outcome(source, len(pair[0]), stamp, warnings=warnings)
 
 
 def _batches(jobs: Sequence[Job]) -> list[list[Job]]:

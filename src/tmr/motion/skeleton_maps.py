@@ -42,7 +42,7 @@ _FEET = ("left_foot", "right_foot")
 # the line of the shin; where there is none, toes are made so far before and below the ankle.
 _TOES_APART, TOES_AHEAD, TOES_BELOW = 0.05, 0.16, 0.075
 
-_PREFIX = re.compile(r"^(.*[:|]|mixamorig\d*_|[mf]_avg_)")  # names of scenes and figures
+_SCENE = re.compile(r"^(.*[:|]|[mf]_avg_)")  # names of scenes and figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,8 @@ class Profile:
     """How to read one family of skeletons.
 
     Exact names of joints count first. If they are not all there, names count without case, without
-    a scene or figure before them ("mixamorig:Hips"), and with left_ and right_ as l_ and r_.
+    a scene or figure before them ("mixamorig:Hips", or "Model_Hips" and "Model_Head"), and with
+    left_ and right_ as l_ and r_.
     """
 
     joints: Mapping[str, str]  # our joint to the foreign one, for all that are not derived
@@ -65,7 +66,7 @@ class Profile:
 
     def missing(self, names: Sequence[str]) -> list[str]:
         """The foreign joints that the profile needs and ``names`` lacks."""
-        there = {_plain(name) for name in names}
+        there = set(self._plain(names))
         return [name for name in self.needed() if _plain(name) not in there]
 
     def locate(self, names: Sequence[str]) -> Roles:
@@ -77,7 +78,7 @@ class Profile:
         if set(self.needed()) <= set(names):
             index = {name: names.index(name) for name in self.needed()}
         else:
-            plain = [_plain(name) for name in names]
+            plain = self._plain(names)
             for name in self.needed():
                 if plain.count(_plain(name)) > 1:
                     raise InputError(
@@ -87,6 +88,14 @@ class Profile:
             index = {name: plain.index(_plain(name)) for name in self.needed()}
         joints = {ours: (index[theirs],) for ours, theirs in self.joints.items()}
         return Roles(joints, [(index[theirs],) for theirs in self.spine])
+
+    def _plain(self, names: Sequence[str]) -> list[str]:
+        """Names as they are compared: without what stands before that of the root."""
+        plain = [_plain(name) for name in names]
+        root = _plain(next(iter(self.needed())))
+        roots = [name for name in plain if name.endswith(root)]
+        prefix = roots[0].removesuffix(root) if len(roots) == 1 else ""
+        return [name.removeprefix(prefix) for name in plain]
 
 
 @dataclass(frozen=True, slots=True)
@@ -414,7 +423,7 @@ def _known() -> str:
 
 @cache
 def _plain(name: str) -> str:
-    name = _PREFIX.sub("", name).lower()
+    name = _SCENE.sub("", name).lower()
     return re.sub(r"^(l|r)(eft|ight)_", r"\1_", name)
 
 

@@ -1,5 +1,6 @@
 """The calibration of a run's localization, kept in its folder."""
 
+import logging
 from dataclasses import asdict
 from pathlib import Path
 
@@ -7,8 +8,12 @@ import orjson
 
 from tmr.errors import InputError
 from tmr.io import write_json
-from tmr.localization import Calibration
+from tmr.localization import Calibration, fit_calibration
+from tmr.localization.calibration import calibration_error
+from tmr.localization.evaluation import Outcome
 from tmr.runs.folder import RunDir
+
+log = logging.getLogger(__name__)
 
 
 def calibration_file(run: RunDir) -> Path:
@@ -30,6 +35,15 @@ def read_calibration(run: RunDir) -> Calibration | None:
         ) from None
 
 
-def write_calibration(run: RunDir, calibration: Calibration) -> None:
-    """Keep a calibration in the run folder."""
-    write_json(calibration_file(run), asdict(calibration))
+def error_of_calibration(run: RunDir, outcome: Outcome, fit: bool) -> float | None:
+    """The calibration error of best segments; None where the run has no calibration.
+
+    With ``fit``, the run's calibration is fitted to them first.
+    """
+    if fit:
+        write_json(calibration_file(run), asdict(fit_calibration(outcome.fits, outcome.right)))
+    calibration = read_calibration(run)
+    if calibration is None:
+        log.info("no calibration in %s: fit it with split=val", run.root)
+        return None
+    return calibration_error(calibration(outcome.fits), outcome.right)

@@ -1,23 +1,22 @@
 """The model that ships with the project, used where no run is named."""
 
-from pathlib import Path
-
 from tmr.errors import InputError
+from tmr.io import shipped
 from tmr.runs.folder import RunDir
 
-NAME = "open"
+FOLDER = "models/open"
 
 
 def default_run() -> RunDir:
-    """The run folder of the open model, in ``models/`` of the working folder or the repository.
+    """The run folder of the open model: of the working folder, the repository or the installation.
 
     Raises:
-        InputError: it is in neither.
+        InputError: it is in none of them.
     """
-    for root in (Path("models"), Path(__file__).parents[3] / "models"):
-        if (root / NAME / "config.json").is_file():
-            return RunDir(root / NAME)
-    raise InputError(
-        f"no model named and none at models/{NAME}: name a run folder, or hf://user/repo on the "
-        "Hugging Face hub"
-    )
+    run = RunDir(shipped(FOLDER))
+    if not run.config.is_file():
+        raise InputError(
+            f"no model named and none at {FOLDER}: name a run folder, or hf://user/repo on the "
+            "Hugging Face hub"
+        )
+    return run

@@ -5,7 +5,7 @@ import platform
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
@@ -15,7 +15,7 @@ import orjson
 
 from tmr.data import Normalizer, TextMotionData
 from tmr.errors import InputError
-from tmr.io import write_json
+from tmr.io import shipped, write_json
 from tmr.runs.build import check_config
 from tmr.runs.legacy_tmr import is_published, translate, with_present_names
 
@@ -128,8 +128,13 @@ class RunDir:
         return config
 
     def normalizer(self, data: TextMotionData) -> Normalizer:
-        """The statistics in the folder, or the data set's where the folder has none."""
-        return Normalizer.load(self.stats) if self.stats.is_dir() else data.normalizer()
+        """The statistics in the folder, or the data set's where the folder has none.
+
+        Those of published weights come with tmr.
+        """
+        if self.stats.is_dir():
+            return Normalizer.load(self.stats)
+        return replace(data, stats=str(shipped(data.stats))).normalizer()
 
 
 def environment() -> dict[str, Any]:

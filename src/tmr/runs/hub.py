@@ -12,7 +12,7 @@ from tmr.io import write_bytes, write_text
 from tmr.model import TEMOS
 from tmr.runs.folder import RunDir
 from tmr.runs.weights import save_weights, split_modules
-from tmr.text.language_model import quiet_libraries
+from tmr.text.pretrained import quiet_hub
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ def _fetch(repo: str, revision: str | None) -> Path:
         return Path(snapshot_download(repo, revision=revision, allow_patterns=list(patterns)))
 
     log.info("looking for %s on the Hugging Face hub", repo)
-    with quiet_libraries(), _one_line(f"cannot fetch {SCHEME}{repo}"):
+    with quiet_hub(), _one_line(f"cannot fetch {SCHEME}{repo}"):
         folder = fetch(*SMALL_FILES, "*_weights/*.safetensors")
         if not any(folder.glob("*_weights/*.safetensors")):
             folder = fetch(*SMALL_FILES, "*_weights/*.pt")
@@ -83,7 +83,7 @@ def publish(
         export(run, RunDir(Path(folder)), network, normalizer, ckpt)
         if not (run.root / "README.md").is_file():
             write_text(Path(folder) / "README.md", _card(run, repo))
-        with quiet_libraries(), _one_line(f"cannot push to {SCHEME}{repo}"):
+        with quiet_hub(), _one_line(f"cannot push to {SCHEME}{repo}"):
             api = HfApi()
             api.create_repo(repo, private=private, exist_ok=True)
             commit = api.upload_folder(

@@ -3,7 +3,8 @@
 The work is a stateless map over files. A worker reads a batch of files, encodes it and writes Lance
 fragments, which nobody sees; the parent commits the fragments of finished batches together. So
 every file is in the library exactly once, whatever is killed: a batch of a killed worker is done
-again, a killed parent resumes from what the library holds.
+again, a killed parent resumes from what the library holds. Of what two parents wrote, the last
+one that ends drops the copies.
 """
 
 import csv
@@ -117,6 +118,8 @@ def encode_library(
         for first in range(0, len(new), FILES_PER_BATCH)
     ]
     outcome = _commit_all(store, engine.run(batches), len(new), progress)
+    if copies := store.drop_copies():
+        log.warning("%d takes were written by another process too; one copy is kept", copies)
     _write_skipped(path, outcome.skipped)
     if share[1] == 1:
         store.index()

@@ -11,6 +11,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from tmr.errors import InputError
@@ -117,22 +118,32 @@ class Ray:
         started = not ray.is_initialized()
         if started:
             _connect(ray, self.address, self.workers)
-        encode = ray.remote(encode_batch).options(
-            max_retries=ATTEMPTS * 10, num_cpus=1, num_gpus=self.gpus_per_worker
+        encode = ray.remote(_encode_in).options(
+            name="encode_batch",
+            max_retries=ATTEMPTS * 10,
+            num_cpus=1,
+            num_gpus=self.gpus_per_worker,
         )
+        folder = Path.cwd()
         running: list[Any] = []
         try:
             for batch in batches:
                 if len(running) >= WAITING_PER_WORKER * self.workers:
                     done, running = ray.wait(running)
                     yield from ray.get(done)
-                running.append(encode.remote(batch))
+                running.append(encode.remote(folder, batch))
             while running:
                 done, running = ray.wait(running)
                 yield from ray.get(done)
         finally:
             if started:
                 ray.shutdown()
+
+
+def _encode_in(folder: Path, batch: Batch) -> Written:
+    """Encode a batch where relative paths are those of the parent."""
+    os.chdir(folder)
+    return encode_batch(batch)
 
 
 def _connect(ray: Any, address: str | None, workers: int) -> None:

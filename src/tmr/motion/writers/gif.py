@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from tmr.errors import InputError
 from tmr.io import atomic_path
-from tmr.motion.contact_sheet import LEFT, RIGHT, TRUNK, project
+from tmr.motion.contact_sheet import TRUNK, limb_color, project
 from tmr.motion.skeleton import CHAINS, FPS, JOINTS, joint
 
 _BACKGROUND, _GRID, _SHADOW, _TRAIL, _TEXT = "#ffffff", "#e3e7eb", "#dde1e5", "#2a9d8f", "#212529"
@@ -97,13 +97,9 @@ def _draw_figure(picture: _Picture, joints: Float[np.ndarray, "22 3"]) -> None:
     for chain in sorted(CHAINS, key=lambda chain: -float(farther[list(chain)].mean())):
         limb = joints[list(chain)]
         _line(picture, limb, _BACKGROUND, 1.5 * _LIMB)  # a rim keeps crossing limbs apart
-        _line(picture, limb, _color(JOINTS[chain[-1]]), _LIMB)
+        _line(picture, limb, limb_color(JOINTS[chain[-1]]), _LIMB)
         if chain[-1] == joint("head"):
             _dot(picture, limb[-1] + 0.35 * (limb[-1] - limb[-2]), TRUNK, _HEAD)
-
-
-def _color(name: str) -> str:
-    return LEFT if name.startswith("left") else RIGHT if name.startswith("right") else TRUNK
 
 
 def _line(

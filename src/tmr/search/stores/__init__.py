@@ -87,6 +87,16 @@ class Store(Protocol):
         """The ``top`` best rows for one latent with their cosines, best first."""
         ...
 
+    def best(
+        self, queries: Float[Tensor, "q dim"], where: Filter | None = None
+    ) -> Float[Tensor, " q"]:
+        """The cosine of each query, of length 1, and its best row; there must be one."""
+        ...
+
+    def values(self, field: str) -> set[str]:
+        """The different values of a field in ``filters.LISTS``."""
+        ...
+
     def scan(
         self, where: Filter | None = None
     ) -> Iterator[tuple[list[Entry], Float[Tensor, "n dim"]]]:

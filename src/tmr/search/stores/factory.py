@@ -25,13 +25,26 @@ def open_store(path: Path | str) -> Store | None:
     """
     if is_remote(path) or (Path(path) / LANCE_FOLDER).is_dir():
         return _lance().open(path)
-    return MemoryStore.open(Path(path)) if (Path(path) / memory.FILE).is_file() else None
+    return MemoryStore.open(Path(path)) if is_library(path) else None
+
+
+def is_library(path: Path | str) -> bool:
+    """Whether there is a library at a path, or on object storage may be one."""
+    names = (LANCE_FOLDER, memory.FILE)
+    return is_remote(path) or any((Path(path) / name).exists() for name in names)
 
 
 def create_store(
-    header: Header, path: Path | str | None, kind: str = "auto", rows: int = 0
+    header: Header,
+    path: Path | str | None,
+    kind: str = "auto",
+    rows: int = 0,
+    replace: bool = False,
 ) -> Store:
-    """An empty store at a path, in place of what was there; ``rows`` is how many are expected.
+    """An empty store at a path; ``rows`` is how many are expected.
+
+    With ``replace``, in place of what was there; without, a store in Lance that another process
+    has made there meanwhile is opened.
 
     Raises:
         InputError: no such kind, none that keeps a library at such a path, or Lance is needed and
@@ -45,7 +58,7 @@ def create_store(
     if kind == "lance":
         if path is None:
             raise InputError("store=lance keeps the library on a disk: give it a path")
-        return _lance().create(header, path)
+        return _lance().create(header, path, replace)
     if remote:
         raise InputError(f"store=memory cannot keep a library at {path}; use store=lance")
     if path is not None and (Path(path) / LANCE_FOLDER).is_dir():

@@ -19,6 +19,7 @@ from typing import Any
 import lance
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -27,7 +28,7 @@ from torch import Tensor
 
 from tmr.errors import InputError
 from tmr.search.entry import Entry, TakeInfo
-from tmr.search.filters import Filter
+from tmr.search.filters import LISTS, WHOLE_TAKES, Filter
 from tmr.search.filters import keys as rows_of_keys
 from tmr.search.stores import Found, Header, memory
 from tmr.search.stores.factory import LANCE_FOLDER
@@ -123,17 +124,26 @@ class LanceStore:
             return LanceStore(path, dataset)
 
     @staticmethod
-    def create(header: Header, path: Path | str) -> "LanceStore":
-        """An empty store, in place of what was at the path."""
+    def create(header: Header, path: Path | str, replace: bool = False) -> "LanceStore":
+        """An empty store; with ``replace`` in place of what was at the path.
+
+        Without, one that another process has just made there is opened.
+
+        Raises:
+            InputError: nothing can be written there.
+        """
         if "://" not in str(path):
             (Path(path) / memory.FILE).unlink(missing_ok=True)
             Path(path).mkdir(parents=True, exist_ok=True)
         empty = table_of(header, [], torch.empty(0, header.dim))
-        mode = "create" if LanceStore.open(path) is None else "overwrite"
+        mode = "overwrite" if replace else "create"
         try:
             dataset = lance.write_dataset(empty, uri_of(path), mode=mode)
         except OSError as error:
-            raise InputError(f"cannot write to {path}: {_first_line(error)}") from None
+            made = None if replace else LanceStore.open(path)
+            if made is None:
+                raise InputError(f"cannot write to {path}: {_first_line(error)}") from None
+            return made
         return LanceStore(path, dataset)
 
     def __len__(self) -> int:
@@ -177,6 +187,36 @@ class LanceStore:
             append = lance.LanceOperation.Append(list(fragments))
             lance.LanceDataset.commit(self.uri, append, read_version=self.latest().version)
 
+    def drop_copies(self) -> int:
+        """Delete what several processes wrote of the same takes, but for the last; how many takes.
+
+        Whoever commits last, and then calls this, leaves every row there once.
+        """
+        with self._writing:
+            keys = self.latest().to_table(columns=["key"], filter=WHOLE_TAKES.sql()).column("key")
+            counted = keys.value_counts()
+            twice = counted.field("values").filter(pc.greater(counted.field("counts"), 1))
+            for start in range(0, len(twice), KEYS_CHUNK):
+                self._drop_copies(twice[start : start + KEYS_CHUNK].to_pylist())
+            return len(twice)
+
+    def _drop_copies(self, keys: Sequence[str]) -> None:
+        rows = self.latest().to_table(
+            columns=["key", "stamp", "start", "end", "window"],
+            filter=rows_of_keys(keys).sql(),
+            with_row_id=True,
+        )
+        rows = rows.sort_by("_rowid").to_pylist()
+        stamps = {row["key"]: row["stamp"] for row in rows}
+        kept = {
+            (row["key"], row["start"], row["end"], row["window"]): row["_rowid"]
+            for row in rows
+            if row["stamp"] == stamps[row["key"]]
+        }
+        gone = {row["_rowid"] for row in rows} - {*kept.values()}
+        if gone:
+            self._dataset.delete(f"_rowid IN ({', '.join(map(str, sorted(gone)))})")
+
     def search(
         self, query: Float[Tensor, " dim"], top: int, where: Filter | None = None
     ) -> list[Found]:
@@ -204,6 +244,17 @@ class LanceStore:
             cosines = (1 - table.column("_distance").to_numpy()).tolist()
             return list(zip(cosines, _entries(table), strict=True))
 
+    def best(
+        self, queries: Float[Tensor, "q dim"], where: Filter | None = None
+    ) -> Float[Tensor, " q"]:
+        """The cosine of each query, of length 1, and its best row; there must be one."""
+        return torch.tensor([self.search(query, 1, where)[0][0] for query in queries])
+
+    def values(self, field: str) -> set[str]:
+        """The different values of a field in ``filters.LISTS``."""
+        table = self.latest().to_table(columns=[LISTS[field]], filter=WHOLE_TAKES.sql())
+        return set(table.column(0).combine_chunks().flatten().unique().to_pylist())
+
     def scan(
         self, where: Filter | None = None
     ) -> Iterator[tuple[list[Entry], Float[Tensor, "n dim"]]]:
@@ -223,11 +274,11 @@ class LanceStore:
             table = self.latest().to_table(columns=_COLUMNS, filter=where and where.sql())
             return _entries(table)
 
-    def index(self, kind: str = "IVF_RQ") -> None:
+    def index(self) -> None:
         """Index the columns of filters, and the latents where there are enough rows.
 
         Rows that are added later are compared exactly until the next call, which adds them to the
-        index. On object storage, ``IVF_SQ`` needs a tenth of the requests.
+        index.
         """
         with self._writing:
             self._compact()
@@ -239,6 +290,8 @@ class LanceStore:
             rows = dataset.count_rows()
             if _INDEX not in present and rows >= EXACT_BELOW:
                 lists = max(1, rows // ROWS_PER_LIST)
+                # On object storage, scalar quantization needs a tenth of the requests.
+                kind = "IVF_SQ" if "://" in self.uri else "IVF_RQ"
                 dataset.create_index("latent", kind, metric="cosine", num_partitions=lists)
             dataset.optimize.optimize_indices()
             dataset.cleanup_old_versions(older_than=timedelta(hours=1))

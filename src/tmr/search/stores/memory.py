@@ -28,6 +28,7 @@ from tmr.search.stores import Found, Header
 FILE = "rows.safetensors"
 CHECKSUM = "crc32"  # of header and rows, beside the header
 SCAN_CHUNK = 65_536
+GATHERED = 8  # where fewer than a row in so many passes, copying those is faster than comparing all
 _OF_TAKES = ("fps", "frames", "mirrored")
 _TUPLES = ("captions", "tags", "splits")
 
@@ -184,15 +185,29 @@ class MemoryStore:
     ) -> list[Found]:
         """The best rows, by comparing all that pass."""
         rows = self._rows
-        cosines = rows.latents @ F.normalize(query.to(rows.latents), dim=-1)
-        top = min(top, len(rows))
-        if where is not None:
-            mask = where.mask(rows)
-            top = min(top, int(mask.sum()))
-            cosines.masked_fill_(torch.from_numpy(~mask), -torch.inf)
-        best = cosines.topk(top)
-        pairs = zip(best.values.tolist(), best.indices.tolist(), strict=True)
+        unit = F.normalize(query.to(rows.latents), dim=-1)
+        chosen = torch.from_numpy(self._chosen(rows, where))
+        if len(chosen) * GATHERED < len(rows):
+            cosines = rows.latents[chosen] @ unit
+        else:
+            cosines = (rows.latents @ unit)[chosen]
+        best = cosines.topk(min(top, len(chosen)))
+        pairs = zip(best.values.tolist(), chosen[best.indices].tolist(), strict=True)
         return [(cosine, rows[row]) for cosine, row in pairs]
+
+    def best(
+        self, queries: Float[Tensor, "q dim"], where: Filter | None = None
+    ) -> Float[Tensor, " q"]:
+        """The cosine of each query, of length 1, and its best row; there must be one."""
+        rows = self._rows
+        parts = torch.from_numpy(self._chosen(rows, where)).split(SCAN_CHUNK)
+        found = [(queries @ rows.latents[part].mT).amax(dim=-1) for part in parts]
+        return torch.stack(found).amax(dim=0)
+
+    def values(self, field: str) -> set[str]:
+        """The different values of a field in ``filters.LISTS``."""
+        column = LISTS[field]
+        return {value for take in self._rows.takes for value in getattr(take, column)}
 
     def scan(
         self, where: Filter | None = None

@@ -1,0 +1,218 @@
+"""Change one token of the package at a time and see whether its tests notice.
+
+    python benchmarks/mutants.py --tried 15 retrieval data motion/readers cache.py
+
+For each part, a seeded sample of mutants: another comparison or operator, a constant one off, a
+flag turned, `and` for `or`, a `not` left out, `None` returned. A mutant is killed when the tests
+that mirror its part fail or do not end; the tests of its own module go first. Works on a copy of
+the tracked files; annotations, messages and docstrings are not touched.
+"""
+
+import argparse
+import ast
+import itertools
+import multiprocessing
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SWAPS = {
+    "<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "==",
+    "is": "is not", "is not": "is", "in": "not in", "not in": "in", "and": "or", "or": "and",
+    "+": "-", "-": "+", "*": "/", "/": "*", "//": "*", "%": "*", "**": "*", "@": "*",
+    "&": "|", "|": "&", "<<": ">>", ">>": "<<",
+}  # fmt: skip
+OPERATOR = re.compile(r"is\s+not|not\s+in|is|in|and|or|<<|>>|[<>=!]=|//|\*\*|[-<>+*/%@&|]")
+# Forked from a process that has imported what takes long, but not the package.
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["torch", "pytest", "hypothesis", "jaxtyping", "scipy.ndimage"])
+UNTOUCHED = (ast.JoinedStr, ast.Raise, ast.Assert)
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One replacement in a file: the text from ``start`` to ``end`` becomes ``new``."""
+
+    path: Path
+    line: int
+    start: int
+    end: int
+    new: str
+
+    def apply(self, root: Path) -> str:
+        """Write the changed file below ``root``; returns the text before."""
+        before = (root / self.path).read_bytes()
+        after = before[: self.start] + self.new.encode() + before[self.end :]
+        (root / self.path).write_bytes(after)
+        for compiled in (root / self.path).parent.glob(f"__pycache__/{self.path.stem}.*"):
+            compiled.unlink()
+        return before.decode()
+
+    def describe(self, text: str) -> str:
+        """``path:line: line with [old -> new]``."""
+        data = text.encode()
+        left = data.rfind(b"\n", 0, self.start) + 1
+        right = data.find(b"\n", self.end)
+        old = data[self.start : self.end].decode()
+        line = data[left : self.start].decode().lstrip() + f"[{old} -> {self.new}]"
+        return f"{self.path}:{self.line}: {line}{data[self.end : right].decode()}"
+
+
+class Mutations:
+    """Every mutant of a source file."""
+
+    def __init__(self, root: Path, path: Path):
+        self.path = path
+        self.data = (root / path).read_bytes()
+        self.lines = [0]
+        for line in self.data.splitlines(keepends=True):
+            self.lines.append(self.lines[-1] + len(line))
+
+    def __iter__(self) -> Iterator[Mutant]:
+        yield from self.walk(ast.parse(self.data))
+
+    def walk(self, node: ast.AST) -> Iterator[Mutant]:
+        """Mutants of a node and of all below it."""
+        if isinstance(node, UNTOUCHED):
+            return
+        yield from self.of(node)
+        for name, value in ast.iter_fields(node):
+            if name in ("annotation", "returns", "type_params", "decorator_list"):
+                continue
+            for child in value if isinstance(value, list) else [value]:
+                if isinstance(child, ast.AST):
+                    yield from self.walk(child)
+
+    def of(self, node: ast.AST) -> Iterator[Mutant]:
+        """Mutants of a node itself."""
+        match node:
+            case ast.Compare(left=left, comparators=others):
+                yield from self.between([left, *others])
+            case ast.BoolOp(values=values):
+                yield from self.between(values)
+            case ast.BinOp(left=left, right=right):
+                yield from self.between([left, right])
+            case ast.UnaryOp(op=ast.Not() | ast.USub() as operator):
+                length = len("not") if isinstance(operator, ast.Not) else len("-")
+                yield self.mutant(node, self.start(node), self.start(node) + length, "")
+            case ast.Constant(value=bool(value)):
+                yield self.mutant(node, self.start(node), self.end(node), str(not value))
+            case ast.Constant(value=int(value) | float(value)):
+                yield self.mutant(node, self.start(node), self.end(node), repr(value + 1))
+            case ast.Return(value=ast.expr() as value) if not isinstance(value, ast.Constant):
+                yield self.mutant(node, self.start(value), self.end(value), "None")
+
+    def between(self, operands: list[ast.expr]) -> Iterator[Mutant]:
+        """Mutants of the operators between operands."""
+        for left, right in itertools.pairwise(operands):
+            first = self.end(left)
+            gap = self.data[first : self.start(right)].decode()
+            gap = re.sub(r"#[^\n]*", lambda comment: " " * len(comment[0].encode()), gap)
+            if found := OPERATOR.search(gap):
+                new = SWAPS[" ".join(found[0].split())]
+                yield self.mutant(left, first + found.start(), first + found.end(), new)
+
+    def mutant(self, node: ast.expr | ast.stmt, start: int, end: int, new: str) -> Mutant:
+        """The mutant with ``new`` in place of the bytes from ``start`` to ``end``."""
+        return Mutant(self.path, node.lineno, start, end, new)
+
+    def start(self, node: ast.expr | ast.stmt) -> int:
+        """The byte with which a node begins."""
+        return self.lines[node.lineno - 1] + node.col_offset
+
+    def end(self, node: ast.expr | ast.stmt) -> int:
+        """The byte after a node."""
+        assert node.end_lineno is not None and node.end_col_offset is not None
+        return self.lines[node.end_lineno - 1] + node.end_col_offset
+
+
+def tests_of(path: Path) -> list[str]:
+    """Tests that mirror a module: those of its name first, then those of its package."""
+    module = path.relative_to("src/tmr")
+    if len(module.parts) == 1:
+        return [f"tests/test_{module.name}"]
+    package = Path("tests") / module.parts[0]
+    names = (f"test_{module.stem}*.py", f"test_{module.parent.name}*.py", "test_*.py")
+    return list(dict.fromkeys(str(test) for name in names for test in sorted(package.rglob(name))))
+
+
+def passes(root: Path, tests: list[str], seconds: float) -> bool:
+    """Whether tests pass within some seconds, in a process of their own."""
+    process = PROCESSES.Process(target=run_tests, args=(root, tests))
+    process.start()
+    process.join(seconds)
+    if process.is_alive() and process.pid is not None:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.join()
+    return process.exitcode == 0
+
+
+def run_tests(root: Path, tests: list[str]) -> None:
+    """Run tests in the tree ``root`` up to the first that fails, and exit with pytest's code."""
+    os.setsid()
+    os.chdir(root)
+    os.environ["PYTHONPATH"] = str(root / "src")
+    sys.path[:0] = [str(root), str(root / "src")]
+    with Path(os.devnull).open("w") as null:
+        os.dup2(null.fileno(), 1)
+        os.dup2(null.fileno(), 2)
+    sys.exit(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *tests]))
+
+
+def try_part(root: Path, part: str, options: argparse.Namespace) -> tuple[str, int, int, int, int]:
+    """Try a sample of a part's mutants, after the unchanged part has passed its tests."""
+    place = Path("src/tmr") / part
+    paths = sorted(place.rglob("*.py")) if place.is_dir() else [place]
+    if not passes(root, tests_of(paths[0]), options.seconds):
+        sys.exit(f"the tests of {part} fail without a mutant")
+    mutants = [mutant for path in paths for mutant in Mutations(root, path)]
+    sample = random.Random(f"{options.seed} {part}").sample(
+        mutants, min(options.tried, len(mutants))
+    )
+    left = 0
+    for mutant in sample:
+        began = time.monotonic()
+        before = mutant.apply(root)
+        noticed = not passes(root, tests_of(mutant.path), options.seconds)
+        (root / mutant.path).write_text(before)
+        left += not noticed
+        fate = "killed" if noticed else "left"
+        print(f"{fate:6} {time.monotonic() - began:4.0f}s {mutant.describe(before)}", flush=True)
+    return part, len(mutants), len(sample), len(sample) - left, left
+
+
+def main() -> None:
+    """Print each mutant with its fate, then a row a part."""
+    parser = argparse.ArgumentParser(description="Whether tests notice a changed token.")
+    parser.add_argument("parts", nargs="+", help="folders and files below src/tmr")
+    parser.add_argument("--tried", type=int, default=15, help="mutants a part")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seconds", type=float, default=1800, help="tests that take longer fail")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        listed = subprocess.check_output(["git", "ls-files", "-z"], cwd=ROOT, text=True)
+        for name in filter(None, listed.split("\0")):
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, root / name)
+        os.chdir(root)
+        rows = [try_part(root, part, options) for part in options.parts]
+    print("part, mutants, tried, killed, left")
+    for row in rows:
+        print(*row, sep=", ")
+
+
+if __name__ == "__main__":
+    main()
