@@ -95,6 +95,11 @@ class Place:
     workspace: Workspace | None = None
     measured: list[str] = field(default_factory=list)
 
+    def note(self, row: str) -> None:
+        """Keep a row of the table of what was measured."""
+        self.measured.append(row)
+        print(row, flush=True)
+
     @property
     def run(self) -> RunDir:
         """The run folder."""

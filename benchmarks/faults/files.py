@@ -5,6 +5,7 @@ import copy
 import gzip
 import io
 import json
+import operator
 import os
 import pickle
 import re
@@ -259,7 +260,7 @@ def folders(place: Place) -> Faults:
         if path.suffix and path.name != "walk.bvh" and not path.is_dir():
             yield (
                 f"reading {path.name!r}",
-                partial(in_a_child, partial(read_motion, path), result(place)),
+                partial(held, partial(read_motion, path)),
             )
     joints = place.folder / "joints"
     yield (

@@ -279,15 +279,15 @@ def weighed(place: Place, server: Server, name: str, act: Act) -> None:
     worker.join()
     grown = server.memory("VmHWM") - before
     took = time.monotonic() - began
-    place.measured.append(f"| {name} | {grown:,} MB | {longest:.2f} s | {took:.1f} s |")
+    place.note(f"| {name} | {grown:,} MB | {longest:.2f} s | {took:.1f} s |")
     if reasons or grown > MAX_MEGABYTES or longest > 10:
         raise NotHeld(f"{grown} MB, {longest:.1f} s; {reasons}")
 
 
 def stops(place: Place) -> Faults:
     """SIGTERM and Ctrl-C while the page is busy: it ends within two seconds and leaves no files."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        for busy in ("nothing", "an export of GIFs", "an upload", "a half-sent request"):
+    for busy in ("an export of GIFs", "an upload", "nothing", "a half-sent request"):
+        for number in (signal.SIGTERM, signal.SIGINT):
             yield f"{number.name} during {busy}", partial(stopped, place, number, busy)
 
 
@@ -316,7 +316,7 @@ def stopped(place: Place, number: signal.Signals, busy: str) -> None:
         server.process.send_signal(number)
         server.process.wait(SECONDS)
         took = time.monotonic() - began
-        place.measured.append(f"| {number.name} during {busy} | | | {took:.2f} s |")
+        place.note(f"| {number.name} during {busy} | | | {took:.2f} s |")
         left = {p.name for p in Path(tempfile.gettempdir()).glob("motion-search-*")} & scratch
         if took > 2.5 or left - {""} == scratch != set():
             raise NotHeld(f"ended after {took:.1f} s with {server.process.returncode}; left {left}")

@@ -10,6 +10,7 @@ from tmr.data import Normalizer
 from tmr.errors import InputError
 from tmr.io import write_bytes, write_text
 from tmr.model import TEMOS
+from tmr.motion.folders import find_files
 from tmr.runs.folder import RunDir
 from tmr.runs.weights import save_weights, split_modules
 from tmr.text.pretrained import quiet_hub
@@ -101,13 +102,12 @@ def export(run: RunDir, target: RunDir, network: TEMOS, normalizer: Normalizer, 
     Raises:
         WriteError: the folder cannot be written to.
     """
-    metrics = f"{run.contrastive_metrics.name}/**/*.yaml"
-    for pattern in ("config.json", "environment.json", "README.md", metrics):
-        for file in sorted(run.root.glob(pattern)):
-            if _is_own(file, run.root):
-                write_bytes(target.root / file.relative_to(run.root), file.read_bytes())
-            else:
-                log.warning("%s is not copied: it is no file of the run folder", file)
+    files = [run.root / name for name in ("config.json", "environment.json", "README.md")]
+    for file in [*files, *find_files(run.contrastive_metrics, [".yaml"]).files]:
+        if _is_own(file, run.root):
+            write_bytes(target.root / file.relative_to(run.root), file.read_bytes())
+        elif file.is_symlink():
+            log.warning("%s is not copied: it leads out of the run folder", file)
     normalizer.save_published(target.stats)
     save_weights(target.weights(ckpt), split_modules(network.state_dict(), network.parts))
 
