@@ -146,7 +146,8 @@ def cluster(engine: str):
         yield
         return
     ray = str(Path(sys.executable).with_name("ray"))
-    environment = os.environ | {"RAY_USAGE_STATS_ENABLED": "0"}
+    # Ray would give its workers a niceness of 15, with which a busy machine starves them.
+    environment = os.environ | {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
     common = ["--num-cpus=2", "--object-store-memory=100000000", "--block"]
     head = [ray, "start", "--head", f"--port={PORT}", "--include-dashboard=false", *common]
     other = [ray, "start", f"--address=127.0.0.1:{PORT}", *common]

@@ -3,6 +3,8 @@
 import hashlib
 import re
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -158,6 +160,13 @@ def test_an_import_that_is_stopped_goes_on_where_it_was(handlers: Handlers, tmp_
     libraries.remove(name)
 
 
+def test_the_page_opens_on_a_library_made_before(handlers: Handlers, tmp_path: Path):
+    handlers.session.main.save(tmp_path / "kept", "memory")
+    run = handlers.session.model.run.root
+    kept = session.open_session(run, device="cpu", folder=tmp_path / "kept").main
+    assert kept.path == tmp_path / "kept" and len(kept) == len(handlers.session.main)
+
+
 def test_the_viewer_gets_joints_to_the_millimeter(handlers: Handlers):
     motion = ids(handlers.browse(LIMITS))[0]
     sent = np.frombuffer(millimeters(handlers.session, motion), "<i2").reshape(-1, 22, 3)
@@ -177,3 +186,15 @@ def test_vendored_files_are_those_of_the_package():
     assert {name for name, _ in listed} == {p.name for p in folder.iterdir()} - {"README.md"}
     for name, digest in listed:
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
+
+
+def test_the_page_answers_without_a_library_for_plots():
+    """Gradio would import it at the first event, while nobody else is answered."""
+    code = """if True:
+        import sys
+        import tmr.demo
+        from gradio import utils
+        with utils.MatplotlibBackendMananger():
+            assert "matplotlib" not in sys.modules
+    """
+    subprocess.run([sys.executable, "-c", code], check=True)

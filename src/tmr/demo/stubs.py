@@ -1,8 +1,8 @@
-"""The import of Gradio without what only its own developers need."""
+"""Gradio without what only its own developers need, or pages with plots."""
 
 import inspect
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 
@@ -25,3 +25,14 @@ def no_stubs() -> Iterator[None]:
         yield
     finally:
         inspect.getfile = file_of
+
+
+def no_matplotlib() -> None:
+    """Keep Gradio from setting up matplotlib around every event: the page has no plots.
+
+    It imports it at the first event, on the event loop: until then nobody is answered, seconds on
+    a busy machine.
+    """
+    from gradio import utils  # noqa: PLC0415  imported without stubs before
+
+    utils.MatplotlibBackendMananger = nullcontext  # pyright: ignore
