@@ -105,7 +105,7 @@ def test_a_filter_limits_what_is_found(opened):
     assert len(library.search("walk", top=2, exclude=["k0"])) == 2
     with pytest.raises(InputError, match="unknown field speed; fields: key"):
         library.search("walk", where="speed > 3")
-    with pytest.raises(InputError, match="top=0: expected at least 1"):
+    with pytest.raises(InputError, match="top=0: expected a whole number, at least 1"):
         library.search("walk", top=0)
 
 

@@ -47,6 +47,8 @@ def run_at(where: str | Path) -> RunDir:
     Raises:
         InputError: no such repository or revision, or neither a network nor a cached copy.
     """
+    if not isinstance(where, str | Path):
+        raise InputError(f"expected the path of a run folder or hf://user/repo, found {where!r}")
     if not str(where).startswith(SCHEME):
         return RunDir(Path(where))
     repo, _, revision = str(where).removeprefix(SCHEME).partition("@")

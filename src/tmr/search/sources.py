@@ -111,6 +111,8 @@ class FolderSource:
     @staticmethod
     def at(path: Path | str, overrides: Overrides | None = None) -> "FolderSource":
         """The source of a folder, or of one motion file."""
+        if not isinstance(path, str | Path):
+            raise InputError(f"expected the path of a folder or file, found {path!r}")
         path, given = Path(path), overrides or Overrides()
         if path.is_file():
             return FolderSource(path.parent, given, path.name)
