@@ -1,10 +1,11 @@
 """Trainings beside each other: `python benchmarks/curves.py PICTURE.png "NAME=RUN_DIR" ...`.
 
-Draws loss and R@k after every epoch, one color a run, from the metrics.csv of the run folders.
+Draws loss, R@k and sides after every epoch, one color a run, from metrics.csv of the run folders.
 """
 
 import argparse
 import csv
+import math
 from pathlib import Path
 
 import matplotlib
@@ -46,22 +47,28 @@ def recall(row: dict[str, float], k: int) -> float:
 
 
 def draw(runs: dict[str, list[dict[str, float]]], picture: Path) -> None:
-    """Losses on the left, recalls on the right."""
+    """Losses, recalls, and how often the side is right."""
     matplotlib.use("Agg")
-    figure, (losses, recalls) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
+    figure, (losses, recalls, sides) = plt.subplots(1, 3, figsize=(15, 4.2), layout="constrained")
     for color, (name, rows) in zip(COLORS, runs.items(), strict=False):
         epochs = range(1, len(rows) + 1)
         losses.plot(epochs, [row["train/loss"] for row in rows], color=color, label=name)
         losses.plot(epochs, [row["val/loss"] for row in rows], "--", color=color)
         for k, style in zip(RECALLS, ("-", "--", ":"), strict=True):
             recalls.plot(epochs, [recall(row, k) for row in rows], style, color=color)
+        for way, style in (("t2m", "-"), ("m2t", "--")):
+            preferred = [row.get(f"val/sides/{way}", math.nan) for row in rows]
+            sides.plot(epochs, preferred, style, color=color)
     for style, name in zip(("-", "--"), ("training", "validation"), strict=True):
         losses.plot([], [], style, color="#868e96", label=name)
     for k, style in zip(RECALLS, ("-", "--", ":"), strict=True):
         recalls.plot([], [], style, color="#868e96", label=f"R@{k}")
+    for style, name in zip(("-", "--"), ("text", "motion"), strict=True):
+        sides.plot([], [], style, color="#868e96", label=name)
     for axes, title in (
         (losses, "loss"),
         (recalls, "R@k on validation data, percent, mean of both ways"),
+        (sides, "prefers its own to the mirror image, percent"),
     ):
         axes.set_title(title, loc="left")
         axes.set_xlabel("epoch")
@@ -70,6 +77,7 @@ def draw(runs: dict[str, list[dict[str, float]]], picture: Path) -> None:
         axes.legend(frameon=False)
         axes.spines[["top", "right"]].set_visible(False)
     recalls.set_ylim(0, 100)
+    sides.set_ylim(40, 100)
     figure.savefig(picture, dpi=120, facecolor="white")
 
 

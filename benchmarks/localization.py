@@ -39,7 +39,7 @@ def main() -> None:
     encoder = model_of(config).motion_encoder.eval()
     sliding = cli.compose(CONFIGS, "localize", "run_dir=none", "text=none")
     plan, scoring = WindowPlan(**sliding["windows"]), Scoring(**sliding["scoring"])
-    sentence = torch.randn(encoder.tokens.shape[-1])
+    sentence = torch.randn(encoder.latent_dim)
 
     def find(windows):
         return best_moments(windows, window_scores(sentence, windows), scoring, top=5)

@@ -18,14 +18,17 @@ from pathlib import Path
 import numpy as np
 import torch
 import yaml
+from scipy.special import expit
 from torch import Tensor
 
 from tmr.api import Model, load
 from tmr.data import TextMotionData, TextMotionDataset
 from tmr.data.feature_files import read_features
+from tmr.localization.calibration import calibration_error, fit_calibration
 from tmr.model import temperature_of
-from tmr.retrieval import PROTOCOLS, cosine_similarity, encode_dataset, evaluate
+from tmr.retrieval import PROTOCOLS, Encoded, cosine_similarity, encode_dataset, evaluate
 from tmr.retrieval.bootstrap import Interval, with_intervals
+from tmr.retrieval.metrics import shown_score
 from tmr.retrieval.sides import side_preferences
 from tmr.runs.build import embeddings_of
 from tmr.text.left_right import swap_sides
@@ -63,12 +66,16 @@ def data_set(name: str) -> TextMotionData:
     )
 
 
-def retrieval(model: Model, name: str, split: str, prefix: str) -> dict[str, Interval]:
-    """R@1 both ways (normal and guo) and sides on a split."""
+def encoded_split(model: Model, name: str, split: str) -> Encoded:
+    """The latents of a split with all its captions."""
     data = data_set(name)
     embeddings = embeddings_of(model.config, data_set("open"))
     dataset = TextMotionDataset(data, data.present(split), embeddings, model.normalizer)
-    encoded = encode_dataset(model.network, dataset, 256, every_caption=True)
+    return encode_dataset(model.network, dataset, 256, every_caption=True)
+
+
+def retrieval(encoded: Encoded, prefix: str) -> dict[str, Interval]:
+    """R@1 both ways (normal and guo) and sides on a split."""
     found = {}
     for protocol in ("normal", "guo"):
         if not PROTOCOLS[protocol].possible(encoded):
@@ -77,6 +84,25 @@ def retrieval(model: Model, name: str, split: str, prefix: str) -> dict[str, Int
         found |= {f"{prefix} {protocol} {way}": figures[f"{way}/R01"] for way in ("t2m", "m2t")}
     sides = side_preferences(encoded)
     return found | {f"{prefix} {k} ({len(sides)})": v for k, v in sides.intervals().items()}
+
+
+def first_answers(encoded: Encoded) -> tuple[np.ndarray, np.ndarray]:
+    """Shown scores of the first motions that captions find, and whether they have that caption."""
+    best, row = cosine_similarity(encoded.text, encoded.motion).max(dim=1)
+    captions = np.array(encoded.captions)
+    return shown_score(best).numpy(), captions[row.numpy()] == captions
+
+
+def calibration(val: Encoded, test: Encoded, prefix: str) -> dict[str, Interval]:
+    """At which score a first answer is as likely right as wrong, from the validation split; and how
+    far scores are from the share of right answers on the test split, as shown and calibrated."""
+    fitted = fit_calibration(*first_answers(val))
+    scores, right = first_answers(test)
+    return {
+        f"{prefix} score of even odds": alone(100 * float(expit(-fitted.offset / fitted.slope))),
+        f"{prefix} error of scores": alone(100 * calibration_error(scores, right)),
+        f"{prefix} error, calibrated": alone(100 * calibration_error(fitted(scores), right)),
+    }
 
 
 def bandai(model: Model) -> dict[str, Interval]:
@@ -149,9 +175,14 @@ def main() -> None:
     rows = []
     for run in options.runs:
         model = load(run, ckpt=options.ckpt)
-        row = retrieval(model, "synthetic", split, "embedded")
-        row |= retrieval(model, "cmu", split, "cmu")
-        row |= {} if options.val else bandai(model)
+        row = {}
+        for name, prefix in (("synthetic", "embedded"), ("cmu", "cmu")):
+            encoded = encoded_split(model, name, split)
+            row |= retrieval(encoded, prefix)
+            if not options.val:
+                row |= calibration(encoded_split(model, name, "val"), encoded, prefix)
+        if not options.val and Path("datasets/motions/guoh3dfeats/bandai").is_dir():
+            row |= bandai(model)
         rows.append(row)
         print(run)
         for name, found in row.items():

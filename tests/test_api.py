@@ -5,8 +5,11 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +18,7 @@ from torch import Tensor
 
 import tmr
 from tests.bodies import walk_features
+from tests.processes import CONTEXT
 from tmr.data import Batch, Normalizer
 from tmr.errors import InputError
 from tmr.sequences import pack
@@ -244,7 +248,7 @@ def test_bf16_keeps_the_scores_to_a_hundredth(shared: Path, model: "tmr.Model") 
         (np.zeros((0, 263)), r"shape \(0, 263\)"),
         (np.full((4, 263), np.nan), "NaN"),
         (np.array([["a"] * 263]), "no numbers"),
-        (np.zeros((10, 21, 3)), r"shape \(10, 21, 3\), expected joint positions \(frames, 22, 3\)"),
+        (np.zeros((10, 21, 3)), "found 21 joints: not of KIT-ML"),
         (np.zeros((1, 22, 3)), r"found 1 frame\(s\), expected at least 2"),
         (np.full((4, 22, 3), np.inf), "frame 0: the position of pelvis is NaN or infinite"),
         (np.zeros((4, 22, 3)), "in the same place as its parent"),
@@ -349,3 +353,60 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = tmr.nothing
+
+
+def test_wrong_types_are_refused_in_one_line(shared: Path) -> None:
+    # In a process without the import hook, which would refuse them first.
+    with ProcessPoolExecutor(1, CONTEXT) as pool:
+        assert pool.submit(_outcomes_of_wrong_types, shared).result() == {}
+
+
+def _outcomes_of_wrong_types(shared: Path) -> dict[str, str]:
+    """What was not refused by an InputError, with what came instead."""
+    features = walk_features(60)
+    model = tmr.load(shared / "golden" / "bandai_run")
+    takes = {"a": features, "b": features[::-1]}
+    library = tmr.Library.of_folder(shared / "cases" / "03-paths-with-signs", model)
+    library.add(takes, captions={"a": "one caption"}, tags="good")
+    take = library.entry("a").take
+    nothing = torch.zeros(model.dim)
+    evaluate = partial(tmr.evaluate_generation, model)
+    wrong: dict[str, Callable[[], Any]] = {
+        "load": lambda: tmr.load(5),  # type: ignore
+        "encode": lambda: model.encode(None),  # type: ignore
+        "half a character": lambda: model.encode_texts(["\ud83d"]),
+        "batch_size": lambda: model.encode_motions([features], batch_size=0),
+        "fps": lambda: model.encode_motions([features], fps="x"),  # type: ignore
+        "lengths": lambda: model.encode_motions([features], lengths=5),  # type: ignore
+        "normalized_by": lambda: model.encode_motions([features], normalized_by=3),  # type: ignore
+        "seconds": lambda: model.generate(["a"], "2"),  # type: ignore
+        "top": lambda: library.search("a", "3"),  # type: ignore
+        "half": lambda: library.search("a", 2.5),  # type: ignore
+        "where": lambda: library.search("a", 1, 5),  # type: ignore
+        "short latent": lambda: library.search(nothing[:3]),
+        "zero latent": lambda: library.search(nothing),
+        "nan": lambda: library.search(nothing * torch.nan),
+        "span": lambda: library.joints("walk", 5, 9),
+        "captions": lambda: library.add(takes, captions=["one"]),  # type: ignore
+        "key": lambda: library.add({5: features}),  # type: ignore
+        "save": lambda: library.save(""),
+        "folder": lambda: tmr.Library.of_folder(5, model),  # type: ignore
+        "encoder": lambda: tmr.Library.of_folder(shared / "cases", "models/open"),  # type: ignore
+        "windows": lambda: tmr.Library.of_folder(shared / "cases", model, windows=["a"]),  # type: ignore
+        "animate": lambda: tmr.animate(None),  # type: ignore
+        "generated": lambda: evaluate(["a"] * 40, None),
+        "batch": lambda: evaluate(["a"] * 40, nothing.expand(40, -1), batch="x"),  # type: ignore
+        "two models": lambda: evaluate(torch.rand(40, 5), torch.rand(40, 6)),
+        "nan latents": lambda: evaluate(torch.rand(40, 5), torch.rand(40, 5) * torch.nan),
+    }
+    found: dict[str, str] = {}
+    if (take.captions, take.tags) != (("one caption",), ("good",)):
+        found["one string"] = str(take)
+    for name, call in wrong.items():
+        try:
+            found[name] = f"returned {call()!r}"
+        except tmr.InputError:
+            continue
+        except Exception as error:
+            found[name] = repr(error)
+    return found

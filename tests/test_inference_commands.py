@@ -49,11 +49,11 @@ def test_a_text_and_a_motion_have_a_score(workspace: Workspace, model: "tmr.Mode
 
 def test_a_split_is_encoded_with_its_index(workspace: Workspace) -> None:
     workspace.succeed(f"python encode_dataset.py run_dir={RUN} data=synthetic split=val device=cpu")
-    folder = workspace.folder / RUN / "latents" / "synthetic_val"
+    folder = workspace.folder / RUN / "latents"
     split = workspace.folder / "datasets/annotations/synthetic/splits/val.txt"
-    keys = json.loads((folder / "keyids_index.json").read_text())
+    keys = json.loads((folder / "synthetic_val_keyids_index.json").read_text())
     assert set(keys) == set(split.read_text().split())
-    assert len(np.load(folder / "motion_unit.npy")) == len(keys)
+    assert len(np.load(folder / "synthetic_val_unit.npy")) == len(keys)
 
 
 def test_bad_input_is_refused_in_one_line(workspace: Workspace) -> None:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from tmr.data import Normalizer
 from tmr.device import choose_device, matmul_dtype
-from tmr.errors import InputError
+from tmr.errors import InputError, whole_number
 from tmr.generation import metrics, sampling
 from tmr.generation.evaluator import Evaluator
 from tmr.model import TEMOS, Gaussian
@@ -114,7 +114,7 @@ class Model:
     @property
     def dim(self) -> int:
         """Length of a latent."""
-        return self.network.motion_encoder.get_parameter("tokens").shape[-1]
+        return self.network.motion_encoder.latent_dim
 
     @property
     def device(self) -> torch.device:
@@ -145,8 +145,12 @@ class Model:
         Raises:
             InputError: as these two.
         """
-        listed: Any = items if isinstance(items, str | Tensor) else list(items)
-        if all(isinstance(item, str) for item in listed):
+        listed: Any = items
+        if isinstance(items, Iterable) and not isinstance(items, str | Tensor):
+            listed = list(items)
+        if isinstance(listed, str) or (
+            isinstance(listed, list) and all(isinstance(item, str) for item in listed)
+        ):
             return self.encode_texts(listed, **options)
         return self.encode_motions(listed, **options)
 
@@ -291,6 +295,8 @@ class Model:
                 training, or ``samples`` or ``fact`` that cannot be used.
         """
         texts = as_texts(texts)
+        if isinstance(seconds, str) or not isinstance(seconds, Iterable | int | float):
+            raise InputError(f"seconds={seconds!r}: expected a number, or one for each text")
         lengths = [seconds] * len(texts) if isinstance(seconds, int | float) else list(seconds)
         if len(lengths) != len(texts):
             raise InputError(f"found {len(lengths)} lengths for {len(texts)} texts")
@@ -399,6 +405,7 @@ class Model:
         sequences: Sequence[Float[Tensor, "_ feat"]],
         batch_size: int,
     ) -> Float[Tensor, "n dim"]:
+        batch_size = whole_number("batch_size", batch_size)
         with evaluating(self.network), matmul_dtype(self.device, self.precision):
             latents = encode_sequences(encoder, sequences, batch_size, self.device)
         # A copy, because tensors made in inference mode may not meet autograd.

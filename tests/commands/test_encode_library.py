@@ -3,7 +3,6 @@ import pytest
 from tests.workspace import call
 from tmr.commands.encode_library import share_of
 from tmr.errors import InputError
-from tmr.runs.progress import Progress
 
 
 def test_a_slurm_array_gives_each_task_its_share():
@@ -14,11 +13,6 @@ def test_a_slurm_array_gives_each_task_its_share():
     for wrong in ("4/4", "a/2", "3", "-1/2"):
         with pytest.raises(InputError, match="expected I/N, I from 0 to N - 1"):
             share_of(wrong, {})
-
-
-def test_the_line_for_a_log_tells_rate_and_time_left():
-    line = Progress("encode", "files").line(1200, 24_000, 30.0)
-    assert line == "encode: 1,200 of 24,000 files, 40.0 files/s, 10 min left"
 
 
 def test_a_source_is_needed(tmp_path):

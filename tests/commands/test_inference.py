@@ -88,19 +88,19 @@ def close(found: np.ndarray, expected: np.ndarray) -> bool:
 
 def test_golden_latents_of_a_split(golden_run: Path, golden: dict[str, np.ndarray]) -> None:
     call("encode_dataset", f"run_dir={golden_run}", "split=some")
-    folder = golden_run / "latents" / "humanml3d_some"
-    for name in ("motion", "text"):
-        latents = np.load(folder / f"{name}.npy")
-        assert close(latents, golden[f"{name}_mu"])
-        unit = np.load(folder / f"{name}_unit.npy")
+    name = f"{golden_run}/latents/humanml3d_some"
+    for suffix, expected in (("", "motion_mu"), ("_text", "text_mu")):
+        latents = np.load(f"{name}{suffix}.npy")
+        assert close(latents, golden[expected])
+        unit = np.load(f"{name}{suffix}_unit.npy")
         assert unit == pytest.approx(latents / np.linalg.norm(latents, axis=1)[:, None], abs=1e-6)
-    keys = json.loads((folder / "index_keyids.json").read_text())
+    keys = json.loads(Path(f"{name}_index_keyids.json").read_text())
     assert keys == {"0": "k0", "1": "k1", "2": "k2", "3": "k3"}
-    rows = json.loads((folder / "keyids_index.json").read_text())
+    rows = json.loads(Path(f"{name}_keyids_index.json").read_text())
     assert {key: str(row) for row, key in keys.items()} == {k: str(r) for k, r in rows.items()}
-    captions = json.loads((folder / "captions.json").read_text())
+    captions = json.loads(Path(f"{name}_captions.json").read_text())
     assert captions == [f"caption {i}" for i in range(4)]
-    assert not [path for path in folder.iterdir() if path.name.startswith(".")]
+    assert not [path for path in (golden_run / "latents").iterdir() if path.name.startswith(".")]
 
 
 def test_golden_latents_of_motion_files(golden_run: Path, golden: dict[str, np.ndarray]) -> None:

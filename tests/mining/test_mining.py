@@ -14,10 +14,10 @@ from tmr.mining import (
     caption_ranks,
     distinctive_words,
     groups_of,
+    k_means,
     markdown,
     motion_distance,
     near_pairs,
-    spherical_k_means,
 )
 from tmr.motion.features import POSITIONS
 
@@ -73,13 +73,15 @@ def test_planted_clusters_are_found():
     centers = torch.eye(4)
     members = torch.tensor([0] * 9 + [1] * 7 + [2] * 5 + [3] * 3)
     latents = F.normalize(centers[members] + 0.05 * torch.randn(24, 4), dim=-1)
-    clusters = spherical_k_means(latents, 4, seed=0)
+    clusters = k_means(latents, 4, seed=0)
     assert clusters.members.tolist() == members.tolist()  # largest first
     central = clusters.items(0)
     assert sorted(central) == list(range(9))
     assert clusters.cosines[central].tolist() == sorted(clusters.cosines[:9].tolist(), reverse=True)
     with pytest.raises(InputError, match="clusters=30 for 24"):
-        spherical_k_means(latents, 30)
+        k_means(latents, 30)
+    twice = latents[[0, 9, 9, 9]]
+    assert k_means(twice, 4).members.tolist() == [1, 0, 0, 0]
 
 
 def test_telling_words_are_frequent_here_and_rare_elsewhere():

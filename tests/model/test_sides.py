@@ -1,11 +1,14 @@
 """The head that reads sides from latents, and its loss against a loop."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
-from tmr.model.sides import NUM_SIDES, SideHead, side_loss
+from tests.model.toy import SIZES, batch_of, modules, sequences
+from tmr.model import SideAwareTMR
+from tmr.model.sides import NUM_SIDES, NUM_UNORDERED, SideHead, side_loss
 from tmr.text.left_right import SIDES, side_bits
 
 
@@ -53,3 +56,30 @@ def test_without_sides_the_loss_is_zero_and_every_weight_has_a_gradient() -> Non
 def test_the_length_of_latents_does_not_matter() -> None:
     head, latents = SideHead(8), torch.randn(3, 8)
     torch.testing.assert_close(head(latents), head(7 * latents))
+
+
+@pytest.mark.parametrize(("order", "ignored"), [(True, False), (False, True)])
+def test_without_order_the_same_sides_in_another_order_are_no_negative(
+    order: bool, ignored: bool
+) -> None:
+    torch.manual_seed(0)
+    model = SideAwareTMR(
+        **modules(10, 7, SIZES) | {"motion_decoder": None},
+        loss_weights={"recons": 0, "kl": 0, "latent": 0, "contrastive": 1.0, "side": 1.0},
+        temperature=0.1,
+        threshold_selfsim=0.8,
+        sample_latents=False,
+        side_aware=True,
+        side_order=order,
+    )
+    captions = ("turns left, then kicks right", "turns right, then kicks left")
+    batch = replace(
+        batch_of(sequences([9, 4], 10), sequences([5, 2], 7), torch.ones(2, 12)), captions=captions
+    )
+    losses = model.eval()(batch).losses
+    # Its one negative ignored, a query is sure of its positive.
+    assert (losses["contrastive"] == 0) == ignored
+    assert model.side_head(torch.randn(2, 16)).shape == (2, 8 if order else 4)
+    sides = torch.tensor([side_bits(caption) for caption in captions])
+    assert torch.equal(sides[0, :NUM_UNORDERED], sides[1, :NUM_UNORDERED])
+    assert not torch.equal(sides[0], sides[1])

@@ -1,5 +1,6 @@
 """Embeddings on disk: what is read is what was embedded, whatever interrupts or damages it."""
 
+import logging
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import torch
 from safetensors.numpy import load_file
 
 from tests.damage import damaged
+from tmr import progress
 from tmr.text import EmbeddingCache, TextEmbedding, TextModel, embeddings_folder
 
 STEPS = ["walk", "walks", "jump", "kick", "wave", "turn"]
@@ -169,7 +171,7 @@ model = TextModel("minilm", {minilm.token_model!r}, {minilm.sentence_model!r}, 3
 EmbeddingCache({str(killed)!r}, model, shard_size=3).build({captions!r})
 """
     process = subprocess.Popen([sys.executable, "-c", program])
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 600
     while len(list(killed.glob("shard-*"))) < 3 and time.monotonic() < deadline:
         time.sleep(0.01)
     os.kill(process.pid, signal.SIGKILL)
@@ -186,10 +188,15 @@ EmbeddingCache({str(killed)!r}, model, shard_size=3).build({captions!r})
 
 
 def test_a_build_shows_its_progress(
-    tiny: TextModel, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    tiny: TextModel,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    EmbeddingCache(tmp_path, tiny, shard_size=30).build(CAPTIONS, progress=True)
-    assert f"{len(CAPTIONS)}/{len(CAPTIONS)}" in capfd.readouterr().err
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
+    with caplog.at_level(logging.INFO):
+        EmbeddingCache(tmp_path, tiny, shard_size=30).build(CAPTIONS, progress=True)
+    assert f"embed: {len(CAPTIONS)} of {len(CAPTIONS)} captions, " in caplog.text
 
 
 def test_embeddings_lie_beside_the_annotations() -> None:

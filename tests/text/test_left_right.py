@@ -2,7 +2,7 @@
 
 import pytest
 
-from tmr.text.left_right import SIDES, names_a_side, side_bits, swap_sides
+from tmr.text.left_right import SIDES, side_bits, swap_sides
 
 
 @pytest.mark.parametrize(
@@ -44,8 +44,3 @@ def test_the_order_of_sides_is_told() -> None:
         "right last",
     }
     assert not any(side_bits("raises both hands")[4:])
-
-
-def test_only_captions_that_change_in_the_mirror_name_a_side() -> None:
-    assert names_a_side("turns left")
-    assert not names_a_side("raises both hands")

@@ -12,7 +12,7 @@ def combine(
     root: str,
     allowed: float | int,
     overwrite: bool,
-    repeats: Mapping[str, int],
+    repeats: Mapping[str, int] | None,
 ) -> None:
     """Write the combined annotations and splits."""
     names = [sets] if isinstance(sets, str) else list(sets)

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from tmr.api import load
+from tmr.progress import Progress
 from tmr.runs.build import data_of
 from tmr.runs.libraries import library_folder
-from tmr.runs.progress import Progress
 from tmr.search.gallery import take_over
 from tmr.search.library import Library
 

@@ -29,9 +29,9 @@ def encode_dataset(
 ) -> None:
     """Write the latents of every motion of a split and of its first caption.
 
-    In the folder: ``motion.npy``, ``text.npy`` (n, dim), the same scaled to length 1 as
-    ``motion_unit.npy``, ``text_unit.npy``; ``index_keyids.json`` (row to key),
-    ``keyids_index.json`` (key to row) and ``captions.json`` (row to caption).
+    In the folder, with NAME for ``DATA_SPLIT``: ``NAME.npy``, ``NAME_text.npy`` (n, dim), the same
+    scaled to length 1 as ``NAME_unit.npy``, ``NAME_text_unit.npy``; ``NAME_index_keyids.json`` (row
+    to key), ``NAME_keyids_index.json`` (key to row) and ``NAME_captions.json`` (row to caption).
     """
     model = load(run_dir, device, ckpt)
     data_set = data_of(model.config if data is None else {"data": data})
@@ -42,11 +42,12 @@ def encode_dataset(
     dataset = data_set.split(split, embeddings, model.normalizer)
     log.info("%s, split %s: %d motions", data_set.name, split, len(dataset))
     encoded = encode_split(model.network, dataset, batch_size, progress=True)
-    target = Path(output or model.run.root / "latents" / f"{data_set.name}_{split}")
-    for name, latents in (("motion", encoded.motion), ("text", encoded.text)):
-        save_array(target / f"{name}.npy", latents.numpy())
-        save_array(target / f"{name}_unit.npy", F.normalize(latents, dim=-1).numpy())
-    write_json(target / "index_keyids.json", {str(i): key for i, key in enumerate(encoded.keys)})
-    write_json(target / "keyids_index.json", {key: i for i, key in enumerate(encoded.keys)})
-    write_json(target / "captions.json", encoded.captions)
-    log.info("wrote %s", target)
+    folder, name = Path(output or model.run.root / "latents"), f"{data_set.name}_{split}"
+    for kind, latents in (("", encoded.motion), ("_text", encoded.text)):
+        save_array(folder / f"{name}{kind}.npy", latents.numpy())
+        save_array(folder / f"{name}{kind}_unit.npy", F.normalize(latents, dim=-1).numpy())
+    rows = {str(i): key for i, key in enumerate(encoded.keys)}
+    write_json(folder / f"{name}_index_keyids.json", rows)
+    write_json(folder / f"{name}_keyids_index.json", {key: i for i, key in enumerate(encoded.keys)})
+    write_json(folder / f"{name}_captions.json", encoded.captions)
+    log.info("wrote %s", folder / f"{name}*")

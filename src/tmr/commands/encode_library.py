@@ -10,8 +10,8 @@ from typing import Any
 from tmr.api import Model, load
 from tmr.errors import InputError
 from tmr.motion.conventions import Overrides
+from tmr.progress import Progress
 from tmr.runs.build import data_of
-from tmr.runs.progress import Progress
 from tmr.search.sources import DataSource, FolderSource, Source
 
 log = logging.getLogger(__name__)

@@ -1,7 +1,6 @@
 """Motions with their captions, ready for a model."""
 
 import logging
-from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -255,7 +254,3 @@ class TextMotionDataset(Dataset):
     def lengths(self) -> list[list[int]]:
         """Frames of every caption of every motion."""
         return [[end - begin for begin, end in item.frames] for item in self.items]
-
-    def caption_counts(self) -> Counter[str]:
-        """How many motions have each first caption; more than one is a tie no model can break."""
-        return Counter(item.captions[0].text for item in self.items)

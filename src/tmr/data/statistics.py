@@ -3,11 +3,10 @@
 import logging
 from pathlib import Path
 
-from tqdm import tqdm
-
 from tmr.data.dataset import TextMotionData
 from tmr.data.feature_files import read_features
 from tmr.data.normalizer import STATISTICS, Normalizer, statistics
+from tmr.progress import each
 
 log = logging.getLogger(__name__)
 
@@ -20,8 +19,7 @@ def training_statistics(data: TextMotionData) -> Normalizer:
         InputError: no training split, or no motion of it.
     """
     paths = sorted({data.motion_file(a.path) for a in data.present("train")})
-    with tqdm(paths, desc="statistics", unit=" files", disable=None) as progress:
-        normalizer = statistics(read_features(path) for path in progress)
+    normalizer = statistics(read_features(path) for path in each(paths, "statistics", "files"))
     normalizer.save(Path(data.stats))
     log.info("wrote %s/%s from %d motions", data.stats, STATISTICS, len(paths))
     return normalizer

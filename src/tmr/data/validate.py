@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from tmr.data.annotations import Annotation, is_test, read_annotations, read_split, within
 from tmr.data.dataset import TextMotionData, read_features
@@ -14,6 +13,7 @@ from tmr.data.merge import Spans
 from tmr.data.normalizer import Normalizer, statistics
 from tmr.errors import InputError
 from tmr.motion.skeleton import FPS
+from tmr.progress import each
 
 NEEDED = ("train", "val", "test")
 # Statistics differ by rounding between machines; features that were made again differ by more.
@@ -120,8 +120,7 @@ def _frames(
     """Frames of every motion whose features can be read."""
     frames, missing = {}, []
     files = {path: data.motion_file(path) for path in paths}
-    bar = tqdm(files.items(), "motions", unit=" files", disable=None if progress else True)
-    for path, file in bar:
+    for path, file in each(files.items(), "motions", "files", progress):
         if not file.is_file():
             missing.append(file)
             continue
@@ -213,7 +212,7 @@ def _report_statistics(data: TextMotionData, report: Report, progress: bool) -> 
         report.problems.append(str(error))
         return
     paths = sorted({data.motion_file(a.path) for a in train.usable})
-    bar = tqdm(paths, "statistics", unit=" files", disable=None if progress else True)
+    bar = each(paths, "statistics", "files", progress)
     difference = deviation(saved, statistics(read_features(path) for path in bar))
     if difference > TOLERANCE:
         report.problems.append(

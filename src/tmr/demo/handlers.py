@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -23,6 +22,7 @@ from tmr.localization import (
     encode_motions,
     window_scores,
 )
+from tmr.mining import k_means
 from tmr.motion.conventions import Overrides
 from tmr.retrieval import shown_score
 from tmr.search.entry import Entry
@@ -293,14 +293,6 @@ def _groups(
     entries: Sequence[Entry], latents: Float[Tensor, "n dim"]
 ) -> tuple[list[int], list[str]]:
     """The group of each motion by k-means, and as its name the caption nearest to its middle."""
-    from scipy.cluster.vq import kmeans2  # noqa: PLC0415  the page must not wait for it
-
-    points = latents.numpy().astype(np.float64)
-    count = min(GROUPS, len(points))
-    middles, members = kmeans2(points, count, minit="++", rng=0)
-    nearest = [
-        int(np.linalg.norm(np.where((members == g)[:, None], points, np.inf) - m, axis=1).argmin())
-        for g, m in enumerate(middles)
-    ]
-    items = [entries[row] for row in nearest]
-    return members.tolist(), [item.captions[0] if item.captions else item.key for item in items]
+    clusters = k_means(latents, min(GROUPS, len(latents)))
+    nearest = [entries[clusters.items(group)[0]] for group in range(clusters.count)]
+    return clusters.members.tolist(), [e.captions[0] if e.captions else e.key for e in nearest]

@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from tqdm import tqdm
 
 from tmr.generation import metrics, physics, positions
 from tmr.generation.evaluation import Case, Features, Method
 from tmr.generation.evaluator import Encoder
 from tmr.motion.features import features_to_joints
+from tmr.progress import Progress
 from tmr.retrieval.bootstrap import with_intervals
 
 CASES_AT_ONCE = 64  # bounds the memory
@@ -78,7 +78,7 @@ def _measure(
 ]:
     """Errors, physical figures and, with an evaluator, latents of a method's motions."""
     errors, reports, latents = [], [], []
-    with tqdm(total=len(cases), desc=name, unit=" texts", disable=None) as bar:
+    with Progress(name, "texts", len(cases)) as bar:
         for start in range(0, len(cases), CASES_AT_ONCE):
             some = cases[start : start + CASES_AT_ONCE]
             real = [case.read() for case in some]

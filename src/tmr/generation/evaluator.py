@@ -10,7 +10,7 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
-from tmr.errors import InputError
+from tmr.errors import InputError, whole_number
 from tmr.generation import metrics
 from tmr.generation.metrics import BATCH
 
@@ -101,6 +101,8 @@ class Evaluator:
         Raises:
             InputError: numbers that differ, or input that cannot be encoded.
         """
+        if not isinstance(self.encoder, Encoder):
+            raise InputError(f"expected a model such as that of tmr.load, found {self.encoder!r}")
         captions = self._text_latents(texts)
         motions = self._motion_latents(generated)
         real = None
@@ -110,6 +112,13 @@ class Evaluator:
                 if isinstance(reference, Tensor) and reference.ndim == 2
                 else self.encoder.encode_motions(reference, check=self.check)
             )
+        rows = [row for some in captions for row in some]
+        latents = [torch.stack(rows), *motions.unbind(1), *([] if real is None else [real])]
+        if len({part.shape[-1] for part in latents}) > 1:
+            widths = ", ".join(str(part.shape[-1]) for part in latents)
+            raise InputError(f"found latents of {widths} numbers; expected those of one model")
+        if not all(bool(part.isfinite().all()) for part in latents):
+            raise InputError("a latent is not finite: NaN or infinite")
         counts = [len(captions), len(motions), *([] if real is None else [len(real)])]
         if len(set(counts)) > 1:
             found = f"{counts[0]} texts, {counts[1]} generated"
@@ -137,6 +146,7 @@ class Evaluator:
         """
         if not self._generated:
             raise InputError("nothing to evaluate: call update first")
+        batch = whole_number("batch", self.batch)
         generated = torch.cat(self._generated)
         reference = torch.cat(self._reference) if self._reference else None
         # Caption r of each motion in round r; motions with fewer captions repeat theirs.
@@ -144,7 +154,7 @@ class Evaluator:
         texts = [torch.stack([c[r % len(c)] for c in self._texts]) for r in range(rounds)]
         runs = generated.unbind(dim=1)
         rows = [
-            _mean([metrics.of_pairs(some, motions, reference, self.batch) for some in texts])
+            _mean([metrics.of_pairs(some, motions, reference, batch) for some in texts])
             for motions in runs
         ]
         found = _mean(rows)
@@ -165,6 +175,8 @@ class Evaluator:
         self._reference.clear()
 
     def _text_latents(self, texts: Any) -> list[list[Float[Tensor, " dim"]]]:
+        if isinstance(texts, np.ndarray) and texts.ndim == 2 and texts.dtype.kind == "f":
+            texts = torch.from_numpy(texts)
         if isinstance(texts, Tensor):
             return [[latent] for latent in texts]
         if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
@@ -183,6 +195,8 @@ class Evaluator:
             return rearrange(generated, "n dim -> n 1 dim")
         if isinstance(generated, Tensor) and generated.ndim == 3 and generated.shape[-1] != 263:
             return generated
+        if isinstance(generated, str) or not isinstance(generated, Iterable):
+            raise InputError(f"expected generated motions or their latents, found {generated!r}")
         lists = [[m] if isinstance(m, np.ndarray | Tensor) else list(m) for m in generated]
         counts = sorted({len(motions) for motions in lists})
         if len(counts) > 1:

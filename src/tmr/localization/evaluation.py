@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from tqdm import tqdm
 
 from tmr.data import Normalizer
 from tmr.localization.metrics import query_metrics
@@ -16,6 +15,7 @@ from tmr.localization.segments import non_maximum_suppression, overlap
 from tmr.localization.sequences import AnnotatedSequence
 from tmr.localization.windows import WindowLatents, WindowPlan, encode_motions
 from tmr.model import ActorEncoder
+from tmr.progress import each
 from tmr.retrieval.bootstrap import Interval, with_intervals
 
 TOP = 10  # segments that average precision looks at
@@ -55,7 +55,7 @@ def evaluate_encoders(
     """`evaluate` of the windows and sentences as a model encodes them."""
     texts = sorted(set().union(*(sequence.texts for sequence in sequences)))
     sentences = dict(zip(texts, encode_texts(texts).cpu(), strict=True))
-    bar = tqdm(sequences, desc="encode", unit="sequence", disable=None)
+    bar = each(sequences, "encode", "sequences")
     motions = ((s.name, normalizer(torch.from_numpy(s.features).float())) for s in bar)
     windows = encode_motions(plan, motion_encoder, motions)
     return evaluate(sequences, windows, sentences, scoring, seed)

@@ -1,6 +1,6 @@
 """Mining a library: near duplicates, pairs, captions that do not fit, clusters."""
 
-from tmr.mining.clusters import Clusters, distinctive_words, spherical_k_means
+from tmr.mining.clusters import Clusters, distinctive_words, k_means
 from tmr.mining.findings import Thresholds, mine
 from tmr.mining.pairs import caption_ranks, groups_of, motion_distance, near_pairs
 from tmr.mining.report import ClusterReport, Mined, MotionPair, Suspect, markdown
@@ -15,9 +15,9 @@ __all__ = [
     "caption_ranks",
     "distinctive_words",
     "groups_of",
+    "k_means",
     "markdown",
     "mine",
     "motion_distance",
     "near_pairs",
-    "spherical_k_means",
 ]

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from tmr.errors import InputError
 
-_ROUNDS = 100  # at most; it stops when nothing moves
 _COMMON = {
     *("a", "an", "and", "at", "by", "for", "from", "his", "her", "in", "is", "it", "of", "on"),
     *("person", "man", "woman", "someone", "figure", "or", "the", "their", "then", "to", "with"),
@@ -22,11 +21,11 @@ _COMMON = {
 
 @dataclass(frozen=True, slots=True)
 class Clusters:
-    """The cluster of each item, largest cluster first, and the cosine with its center."""
+    """The cluster of each item, largest cluster first, and the cosine with its mean."""
 
     members: Int[Tensor, " n"]
-    centers: Float[Tensor, "clusters dim"]
     cosines: Float[Tensor, " n"]
+    count: int
 
     def items(self, cluster: int) -> list[int]:
         """The items of a cluster, from the most central one out."""
@@ -34,43 +33,23 @@ class Clusters:
         return rows[self.cosines[rows].argsort(descending=True, stable=True)].tolist()
 
 
-def spherical_k_means(latents: Float[Tensor, "n dim"], count: int, seed: int = 0) -> Clusters:
-    """``count`` clusters by cosine of latents of length 1 (Dhillon and Modha, 2001).
-
-    Centers start at items far apart from each other (k-means++ with 1 - cosine) and move to the
-    mean direction of their items until none changes its cluster.
+def k_means(latents: Float[Tensor, "n dim"], count: int, seed: int = 0) -> Clusters:
+    """``count`` clusters of latents of length 1, or as many as there are different latents.
 
     Raises:
         InputError: fewer items than clusters, or no cluster.
     """
+    from sklearn.cluster import KMeans  # noqa: PLC0415  takes a second
+
     if not 1 <= count <= len(latents):
         raise InputError(f"found clusters={count} for {len(latents)} motions; expected 1 or more")
-    centers = _far_apart(latents, count, torch.Generator().manual_seed(seed))
-    members = torch.full((len(latents),), -1)
-    for _ in range(_ROUNDS):
-        nearest = (latents @ centers.mT).argmax(dim=1)
-        if bool((nearest == members).all()):
-            break
-        members = nearest
-        sums = torch.zeros_like(centers).index_add(0, members, latents)
-        filled = torch.bincount(members, minlength=count) > 0
-        centers = torch.where(filled[:, None], F.normalize(sums, dim=-1), centers)
-    order = torch.bincount(members, minlength=count).argsort(descending=True, stable=True)
-    place = order.argsort()
-    members, centers = place[members], centers[order]
-    return Clusters(members, centers, (latents * centers[members]).sum(dim=1))
-
-
-def _far_apart(
-    latents: Float[Tensor, "n dim"], count: int, generator: torch.Generator
-) -> Float[Tensor, "count dim"]:
-    chosen = [int(torch.randint(len(latents), (), generator=generator))]
-    distance = 1 - latents @ latents[chosen[0]]
-    while len(chosen) < count:
-        weights = distance.clamp(min=1e-9)
-        chosen.append(int(torch.multinomial(weights, 1, generator=generator)))
-        distance = torch.minimum(distance, 1 - latents @ latents[chosen[-1]])
-    return latents[chosen]
+    count = min(count, len(latents.unique(dim=0)))
+    found = torch.from_numpy(KMeans(count, random_state=seed).fit_predict(latents.numpy())).long()
+    largest = torch.bincount(found, minlength=count).argsort(descending=True, stable=True)
+    members = largest.argsort()[found]
+    sums = torch.zeros(count, latents.shape[1]).index_add(0, members, latents)
+    cosines = (latents * F.normalize(sums, dim=-1)[members]).sum(dim=1)
+    return Clusters(members, cosines, count)
 
 
 def distinctive_words(groups: Sequence[Sequence[str]], most: int = 6) -> list[list[str]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from jaxtyping import Float
 from torch import Tensor
 
-from tmr.mining.clusters import distinctive_words, spherical_k_means
+from tmr.mining.clusters import distinctive_words, k_means
 from tmr.mining.pairs import caption_ranks, groups_of, motion_distance, near_pairs
 from tmr.mining.report import ClusterReport, Mined, MotionPair, Suspect
 from tmr.retrieval import shown_score
@@ -120,8 +120,8 @@ def _clusters(
     items: Sequence[Entry], latents: Latents, count: int | None, seed: int
 ) -> list[ClusterReport]:
     count = count or max(1, round(math.sqrt(len(items) / 2)))
-    clusters = spherical_k_means(latents, count, seed)
-    members = [rows for rows in map(clusters.items, range(count)) if rows]
+    clusters = k_means(latents, count, seed)
+    members = [clusters.items(cluster) for cluster in range(clusters.count)]
     words = distinctive_words([[c for i in rows for c in items[i].captions] for rows in members])
     return [
         ClusterReport(

@@ -17,12 +17,12 @@ class SideAwareTMR(TMR):
 
     def __init__(self, *, name: str = "side_aware_tmr", **options: Any) -> None:
         super().__init__(name=name, **options)
-        self.side_head = SideHead(self.motion_encoder.latent_dim)
+        self.side_head = SideHead(self.motion_encoder.latent_dim, self.side_bits)
 
     def latent_terms(self, batch: LatentBatch) -> dict[str, Float[Tensor, ""]]:
         """Those of TMR, and the cross-entropy of the sides."""
         of_text = self.side_head(batch.text_latents)
         of_motion = self.side_head(batch.motion_latents)
         return super().latent_terms(batch) | {
-            "side": side_loss(of_text, of_motion, batch.sides > 0)
+            "side": side_loss(of_text, of_motion, self.sides_of(batch))
         }

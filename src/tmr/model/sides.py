@@ -12,14 +12,15 @@ from torch import Tensor, nn
 
 LATENT_SCALE = 8.0  # of unit latents, so that a linear layer reaches sure answers
 NUM_SIDES = 8  # of ``tmr.text.left_right.SIDES``, in pairs: one, and what the mirror image has
+NUM_UNORDERED = 4  # the first of these, which do not tell what is named first and last
 
 
 class SideHead(nn.Module):
     """Logits of the sides that a caption names, for latents of texts and motions."""
 
-    def __init__(self, latent_dim: int) -> None:
+    def __init__(self, latent_dim: int, num_sides: int = NUM_SIDES) -> None:
         super().__init__()
-        self.linear = nn.Linear(latent_dim, NUM_SIDES)
+        self.linear = nn.Linear(latent_dim, num_sides)
 
     def forward(self, latents: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch sides"]:
         """Logits, of unit latents times ``LATENT_SCALE``."""

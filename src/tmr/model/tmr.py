@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from tmr.errors import InputError
 from tmr.model.actor import ActorDecoder, Encoder
 from tmr.model.losses import contrastive, ignored_negatives, same_caption
+from tmr.model.sides import NUM_SIDES, NUM_UNORDERED
 from tmr.model.temos import TEMOS, LatentBatch
 
 MIN_TEMPERATURE = 0.01  # of a learnt one, as in CLIP (Radford et al., ICML 2021)
@@ -35,8 +36,9 @@ class TMR(TEMOS):
 
     ``temperature`` divides cosine similarities; with ``learn_temperature`` it is where a learnt one
     starts. Negatives whose captions score above ``threshold_selfsim`` are left out, but for those
-    that name other sides if ``side_aware`` (see ``ignored_negatives``). ``hardness`` weighs hard
-    negatives (see ``info_nce``). The other options are those of ``TEMOS``.
+    that name other sides if ``side_aware`` (see ``ignored_negatives``); with ``side_order``, also
+    those that name the same in another order. ``hardness`` weighs hard negatives (see
+    ``info_nce``). The other options are those of ``TEMOS``.
     """
 
     terms: ClassVar[tuple[str, ...]] = (*TEMOS.terms, "contrastive")
@@ -53,6 +55,7 @@ class TMR(TEMOS):
         sample_latents: bool = True,
         learn_temperature: bool = False,
         side_aware: bool = False,
+        side_order: bool = True,
         hardness: float = 0.0,
     ) -> None:
         super().__init__(
@@ -61,12 +64,13 @@ class TMR(TEMOS):
         self.temperature = Temperature(temperature, learn_temperature)
         self.threshold_selfsim = threshold_selfsim
         self.side_aware = side_aware
+        self.side_bits = NUM_SIDES if side_order else NUM_UNORDERED
         self.hardness = hardness
 
     def latent_terms(self, batch: LatentBatch) -> dict[str, Float[Tensor, ""]]:
         """Those of TEMOS, and InfoNCE without negatives whose captions are nearly the same."""
         ignored = (
-            ignored_negatives(batch.sentences, batch.sides > 0, self.threshold_selfsim)
+            ignored_negatives(batch.sentences, self.sides_of(batch), self.threshold_selfsim)
             if self.side_aware
             else same_caption(batch.sentences, self.threshold_selfsim)
         )
@@ -79,6 +83,10 @@ class TMR(TEMOS):
                 self.hardness,
             )
         }
+
+    def sides_of(self, batch: LatentBatch) -> Bool[Tensor, "batch sides"]:
+        """Which sides the captions name, with or without their order."""
+        return batch.sides[:, : self.side_bits] > 0
 
 
 def temperature_of(model: TEMOS) -> float:

@@ -97,8 +97,9 @@ class Overrides:
                 f"unknown handedness {self.handedness!r}: expected one of {_list(HANDEDNESS)}"
             )
         for name, value in {"fps": self.fps, "unit": self.meters}.items():
-            if value is not None and not 0 < value < np.inf:
-                raise InputError(f"found {name}={value}, expected a number above zero")
+            number = isinstance(value, int | float | np.number)
+            if value is not None and not (number and 0 < value < np.inf):
+                raise InputError(f"found {name}={value!r}, expected a number above zero")
 
     @property
     def meters(self) -> float | None:

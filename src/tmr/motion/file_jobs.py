@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import joblib
-from tqdm import tqdm
 
 from tmr.errors import InputError
 from tmr.io import remove_leftovers, write_text
 from tmr.motion.conventions import NoMotion
 from tmr.motion.manifest import Manifest, Stamp
+from tmr.progress import Progress
 
 SKIPPED = "skipped.csv"  # the report of what was left out, beside what was written
 
@@ -156,7 +156,7 @@ def run(
     outcomes = list(unusable)
     with (
         joblib.parallel_config("loky", inner_max_num_threads=1),
-        tqdm(desc=what, total=len(pending), unit=" files", disable=None) as progress,
+        Progress(what, "files", len(pending)) as progress,
     ):
         results = parallel(joblib.delayed(work)(batch) for batch in batches(pending))
         for done in cast(Iterable[list[Outcome]], results):

@@ -52,7 +52,9 @@ def as_features(
     if lengths is not None:
         arrays = _cut(arrays, lengths)
     if normalized_by is not None:
-        mean, std = (_as_statistic(values) for values in normalized_by)
+        if not isinstance(normalized_by, Iterable) or len(pair := list(normalized_by)) != 2:
+            raise InputError("normalized_by: expected the pair (mean, standard deviation)")
+        mean, std = map(_as_statistic, pair)
         arrays = [_restored(array, mean, std) for array in arrays]
     looked_at = set(range(0, len(arrays), 1 + len(arrays) // _LOOKED_AT)) if check else set()
     features: list[Features] = []
@@ -97,6 +99,8 @@ def _as_array(motion: Any, place: int) -> np.ndarray:
 
 
 def _cut(arrays: list[np.ndarray], lengths: Iterable[Any]) -> list[np.ndarray]:
+    if not isinstance(lengths, Iterable):
+        raise InputError(f"lengths={lengths!r}: expected a number of frames for each motion")
     numbers = [int(length) for length in lengths]
     if len(numbers) != len(arrays):
         raise InputError(f"found {len(numbers)} lengths for {len(arrays)} motions")

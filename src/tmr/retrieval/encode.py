@@ -7,12 +7,12 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from tqdm import tqdm
 
 from tmr.data import TextMotionDataset
 from tmr.device import matmul_dtype
 from tmr.errors import InputError
 from tmr.model import TEMOS, Gaussian
+from tmr.progress import Progress
 from tmr.retrieval.protocols import Encoded, Texts
 from tmr.sequences import Packed, pack
 
@@ -34,7 +34,7 @@ def encode_sequences(
 
     Batches hold at most ``batch_size`` sequences of like length and go from long to short: one
     that is too large for the memory fails at once.
-    ``progress`` names a progress bar.
+    ``progress`` names a progress bar; None shows none.
 
     Raises:
         InputError: a latent is not finite.
@@ -42,7 +42,7 @@ def encode_sequences(
     order = sorted(range(len(sequences)), key=lambda i: -len(sequences[i]))
     rows = TOKENS_PER_BATCH.get(torch.device(device).type, TOKENS_PER_BATCH_OF_GPUS)
     latents, done = [], 0
-    with tqdm(total=len(order), desc=progress, unit="", disable=progress is None) as bar:
+    with Progress(progress or "", "sequences", len(order), progress is not None) as bar:
         while done < len(order):
             count = max(1, min(batch_size, rows // max(1, len(sequences[order[done]]))))
             batch = pack([sequences[i] for i in order[done : done + count]])

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from tmr.data import TextMotionData
 from tmr.motion.conventions import Overrides
+from tmr.progress import Progress
 from tmr.runs.folder import RunDir
-from tmr.runs.progress import Progress
 from tmr.search.encoder import Encoder
 from tmr.search.library import Library
 

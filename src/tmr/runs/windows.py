@@ -15,8 +15,8 @@ from tmr.localization import WindowLatents, WindowPlan, encode_motions, store
 from tmr.localization.windows import SHORTEST
 from tmr.model import Encoder
 from tmr.motion.skeleton import FPS
+from tmr.progress import Progress
 from tmr.runs.folder import RunDir
-from tmr.runs.progress import Progress
 from tmr.search.reading import Skipped, read_motions
 from tmr.search.sources import Listed, Source
 

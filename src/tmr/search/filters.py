@@ -194,6 +194,8 @@ def parse_filter(text: str) -> Filter | None:
     Raises:
         InputError: it cannot be read, an unknown field, or a value of the wrong kind.
     """
+    if not isinstance(text, str):
+        raise InputError(f"where={text!r}: expected a filter as a string")
     return _Parser(text).parse() if text.strip() else None
 
 

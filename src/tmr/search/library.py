@@ -6,6 +6,7 @@ changed is encoded, what is gone is removed. Its rows lie in one of two stores
 """
 
 import logging
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -19,9 +20,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tmr.data import TextMotionData
-from tmr.errors import InputError
+from tmr.errors import InputError, strings, whole_number
+from tmr.localization.windows import SHORTEST
 from tmr.motion.conventions import Overrides
 from tmr.motion.features import features_to_joints, joints_to_features
+from tmr.motion.skeleton import FPS
 from tmr.motion.writers import Animation
 from tmr.retrieval.metrics import shown_score
 from tmr.search.captions import FILE as CAPTIONS_FILE
@@ -41,6 +44,7 @@ from tmr.search.sources import (
     Motion,
     Source,
     is_current,
+    is_unchanged,
     part_of,
 )
 from tmr.search.stores import Found, Header, Store
@@ -172,6 +176,8 @@ class Library:
         Raises:
             InputError: there is a library at ``path``, or Lance is needed and not installed.
         """
+        if not str(path).strip():
+            raise InputError("expected a path to save the library at, found none")
         if open_store(path) is not None:
             raise InputError(f"there is a library at {path}; give another path")
         copy = create_store(self.store.header, path, store, len(self))
@@ -248,7 +254,8 @@ class Library:
         By default those that its row stands for.
 
         Raises:
-            InputError: no such take, no file of it, or one that cannot be used.
+            InputError: no such take, no file of it, one that cannot be used, or one that has
+                changed since it was encoded.
         """
         entry = self.entry(key)
         if not entry.file or self.source is None:
@@ -257,8 +264,20 @@ class Library:
         if isinstance(self.source, FolderSource):
             given = self.source.overrides_of(entry.take)
         motion = self.source.read(Listed(entry.take, overrides=given))
+        path = self.source.path(entry.take)
+        if entry.take.stamp and not is_unchanged(path, entry.take.stamp):
+            raise InputError(
+                f"{path} has changed since it was encoded: refresh the library {self.name!r}"
+            )
         begin = entry.start if start is None else start
-        return part_of(motion.features, (begin, entry.end if end is None else end))
+        stop = entry.end if end is None else end
+        seconds = len(motion.features) / FPS
+        given_part = start is not None or end is not None
+        if given_part and not 0 <= begin < min(stop, seconds):
+            raise InputError(
+                f"{key} lasts {seconds:g} s; there is nothing from start={begin!r} to end={stop!r}"
+            )
+        return part_of(motion.features, (begin, stop))
 
     def joints(
         self, key: str, start: float | int | None = None, end: float | int | None = None
@@ -325,6 +344,8 @@ class Library:
         Raises:
             InputError: as :meth:`search`, or the library has no windows of this length.
         """
+        if seconds is not None and not isinstance(seconds, int | float):
+            raise InputError(f"seconds={seconds!r}: expected a number")
         if not self.windows or (seconds is not None and seconds not in self.windows):
             lengths = ", ".join(f"{length:g}" for length in self.windows) or "none"
             raise InputError(
@@ -381,15 +402,24 @@ class Library:
         Raises:
             InputError: a motion or file that cannot be used; then none is added.
         """
+        if isinstance(motions, str | Path):
+            motions = [motions]
+        if not isinstance(motions, Iterable) or not isinstance(captions or {}, Mapping):
+            raise InputError(
+                "expected arrays by key or a list of files, and captions as a mapping of keys to "
+                f"lists; found {motions!r} and {captions!r}"
+            )
         read = _arrays(motions) if isinstance(motions, Mapping) else self._files(motions)
-        described = captions or {}
-        read = [_described(motion, described.get(motion.take.key, ()), tags) for motion in read]
+        described, tags = captions or {}, strings("tags", tags)
+        read = [
+            _described(m, strings("captions", described.get(m.take.key, ())), tags) for m in read
+        ]
         for part in encode_motions(read, self.encoder, self.windows):
             self._replace(part)
 
     def remove(self, keys: Sequence[str]) -> None:
         """Remove the takes of these keys; keys that the library has not are passed over."""
-        self.store.replace(keys, [], torch.empty(0, self.store.header.dim))
+        self.store.replace(strings("keys", keys), [], torch.empty(0, self.store.header.dim))
 
     def refresh(self, progress: Progress = unseen) -> int:
         """Encode what is new or changed in the source, remove what is gone; how many were encoded.
@@ -469,7 +499,7 @@ class Library:
     def _filter(
         self, where: str, whole: bool, mirrored: bool, exclude: Iterable[str] = ()
     ) -> Filter | None:
-        excluded = list(exclude)
+        excluded = strings("exclude", exclude)
         windowed = bool(self.windows)
         return all_of(
             parse_filter(where),
@@ -479,23 +509,32 @@ class Library:
         )
 
     def _find(self, query: Query, top: int, where: Filter | None) -> list[Found]:
-        if top < 1:
-            raise InputError(f"top={top}: expected at least 1")
-        found = self.store.search(self._latent(query), top, where)
+        found = self.store.search(self._latent(query), whole_number("top", top), where)
         scores = shown_score(torch.tensor([cosine for cosine, _ in found])).tolist()
         return [(score, entry) for score, (_, entry) in zip(scores, found, strict=True)]
 
     def _latent(self, query: Query) -> Float[Tensor, " dim"]:
-        if isinstance(query, Tensor):
-            return query.cpu()
-        if isinstance(query, np.ndarray):
+        if isinstance(query, np.ndarray) and query.ndim > 1:
             return whole_latents([_features_of(query)], self.encoder)[0]
-        return self.encode(query)
+        if not isinstance(query, np.ndarray | Tensor):
+            return self.encode(query)
+        latent = torch.as_tensor(query).detach().float().cpu()
+        if latent.shape != (self.store.header.dim,) or not 0 < float(latent.norm()) < math.inf:
+            raise InputError(
+                f"found a latent of shape {tuple(latent.shape)}, expected "
+                f"({self.store.header.dim},), finite and not zero"
+            )
+        return latent
 
 
 def header_of(source: Source, encoder: Encoder, windows: Sequence[float | int]) -> Header:
     """The header of a source's library."""
-    lengths = tuple(sorted({float(seconds) for seconds in windows}))
+    if not isinstance(encoder, Encoder):
+        raise InputError(f"expected a model such as that of tmr.load, found {encoder!r}")
+    listed = [windows] if isinstance(windows, int | float) else list(windows)
+    if not all(isinstance(s, int | float) and SHORTEST <= s < math.inf for s in listed):
+        raise InputError(f"windows={windows!r}: expected lengths of at least {SHORTEST} seconds")
+    lengths = tuple(sorted({float(seconds) for seconds in listed}))
     return Header(
         source.name, encoder.name, encoder.fingerprint, encoder.dim, source.describe(), lengths
     )
@@ -590,6 +629,7 @@ def changes(
 
 
 def _arrays(motions: Mapping[str, np.ndarray]) -> list[Motion]:
+    strings("keys", motions)
     found = []
     for key, array in motions.items():
         try:

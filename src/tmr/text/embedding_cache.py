@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float
-from tqdm import tqdm
 
 from tmr import cache
 from tmr.io import WriteError
+from tmr.progress import Progress
 from tmr.text.language_model import TextEmbedding, TextModel
 
 log = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ class EmbeddingCache:
         # Equally long captions lie together: large batches, and the same order after each restart.
         counts = self.model.token_counts(missing)
         ordered = [caption for _, caption in sorted(zip(counts, missing, strict=True))]
-        with tqdm(total=len(ordered), disable=not progress, unit="caption") as bar:
+        with Progress("embed", "captions", len(ordered), progress) as bar:
             for start in range(0, len(ordered), self.shard_size):
                 part = ordered[start : start + self.shard_size]
                 embeddings = self.model.embed(part, on_batch=bar.update)

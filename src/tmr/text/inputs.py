@@ -9,8 +9,8 @@ def as_texts(texts: object) -> list[str]:
     """The strings of an iterable, those of NumPy among them, as strings of Python.
 
     Raises:
-        InputError: one string in place of a list, no texts, an empty one, or one that is no
-            string; its place is named.
+        InputError: one string in place of a list, no texts, an empty one, or one
+            that is no string or no valid Unicode; its place is named.
     """
     if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
         raise InputError(f"expected a list of at least one text, found {texts!r}")
@@ -24,4 +24,8 @@ def as_texts(texts: object) -> list[str]:
             )
         if not text.strip():
             raise InputError(f"text {place} of {len(listed)} is empty")
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise InputError(f"text {place} of {len(listed)} holds half a character") from None
     return [str(text) for text in listed]

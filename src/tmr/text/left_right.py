@@ -45,11 +45,6 @@ def side_bits(text: str) -> tuple[bool, ...]:
     )  # fmt: skip
 
 
-def names_a_side(text: str) -> bool:
-    """Whether the caption of the mirrored motion is another one."""
-    return swap_sides(text) != text
-
-
 def _like(model: str, word: str) -> str:
     if model.isupper():
         return word.upper()

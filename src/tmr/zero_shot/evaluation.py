@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float
-from tqdm import tqdm
 
 from tmr.data import Caption, TextMotionData
 from tmr.data.dataset import frames_of, read_features
 from tmr.errors import InputError
+from tmr.progress import each
 from tmr.retrieval.bootstrap import Interval, with_intervals
 from tmr.search.encoder import Encoder
 from tmr.zero_shot.labels import LabelSet
@@ -102,7 +102,7 @@ def recognize(
             encoder.encode_motions(
                 [motion.read() for motion in motions[start : start + MOTIONS_AT_ONCE]], check=False
             ).cpu()
-            for start in tqdm(range(0, len(motions), MOTIONS_AT_ONCE), "encode", disable=None)
+            for start in each(range(0, len(motions), MOTIONS_AT_ONCE), "encode", "batches")
         ]
     )
     prompts = [encoder.encode_texts(some).cpu() for some in labels.prompts.values()]
