@@ -82,20 +82,22 @@ def export(
 
 def export_zip(
     session: Session, results: Sequence[Result], format: str, path: Path, meters: bool = False,
-    to_origin: bool = False,
+    to_origin: bool = False, stopping: threading.Event | None = None,
 ) -> None:  # fmt: skip
     """Write motions to a zip file, with a ``results.csv`` that lists them in their order.
 
-    Files lie in folders as in their libraries.
+    Files lie in folders as in their libraries. Once ``stopping`` is set, no other motion is begun.
 
     Raises:
-        InputError: as :func:`export`, or more than ``MAX_ZIPPED`` motions.
+        InputError: as :func:`export`, more than ``MAX_ZIPPED`` motions, or stopped.
     """
     if not 0 < len(results) <= MAX_ZIPPED:
         raise InputError(f"found {len(results)} motions, expected 1 to {MAX_ZIPPED} for a zip file")
     rows = [("rank", "score", "file", "start", "end", "caption")]
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for rank, result in enumerate(results, start=1):
+            if stopping is not None and stopping.is_set():
+                raise InputError("the export was stopped")
             part = result.part
             written = export(session, part, format, path.parent, meters, to_origin)
             library, _, key = part.motion_id.partition("/")

@@ -25,6 +25,7 @@ from tmr.demo.handlers import (
 )
 from tmr.demo.libraries import rate_shown
 from tmr.demo.results_view import Value, results_view
+from tmr.demo.security import check_room
 from tmr.demo.tags import FAVORITE
 from tmr.demo.uploads import SUFFIXES, upload_folder
 from tmr.demo.validation import choice, message, motion_id, number, text_of, whole_number
@@ -417,6 +418,7 @@ class Page:
 
     def _download(self, motion: Any, kind: Any) -> str:
         suffix = choice(kind, "format", list(FORMATS))
+        check_room(upload_folder())
         folder = Path(tempfile.mkdtemp(dir=upload_folder()))
         return str(export(self.handlers.session, Part(motion_id(motion)), suffix, folder))
 

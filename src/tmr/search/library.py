@@ -44,6 +44,7 @@ from tmr.search.sources import (
     Motion,
     Source,
     is_current,
+    is_unchanged,
     part_of,
 )
 from tmr.search.stores import Found, Header, Store
@@ -253,7 +254,8 @@ class Library:
         By default those that its row stands for.
 
         Raises:
-            InputError: no such take, no file of it, or one that cannot be used.
+            InputError: no such take, no file of it, one that cannot be used, or one that has
+                changed since it was encoded.
         """
         entry = self.entry(key)
         if not entry.file or self.source is None:
@@ -262,6 +264,11 @@ class Library:
         if isinstance(self.source, FolderSource):
             given = self.source.overrides_of(entry.take)
         motion = self.source.read(Listed(entry.take, overrides=given))
+        path = self.source.path(entry.take)
+        if entry.take.stamp and not is_unchanged(path, entry.take.stamp):
+            raise InputError(
+                f"{path} has changed since it was encoded: refresh the library {self.name!r}"
+            )
         begin = entry.start if start is None else start
         stop = entry.end if end is None else end
         seconds = len(motion.features) / FPS
