@@ -78,12 +78,7 @@ def still(page: Page, name: str) -> None:
     page.evaluate("scrollTo(0, 0)")
     page.mouse.move(4, 4)
     page.wait_for_timeout(600)
-    shrink(Image.open(BytesIO(page.screenshot()))).save(FOLDER / f"{name}.png", optimize=True)
-
-
-def shrink(picture: Image.Image) -> Image.Image:
-    """The same in 256 colors: a third of the bytes."""
-    return picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    page.screenshot(path=FOLDER / f"{name}.png")
 
 
 def film(page: Page) -> None:

@@ -3,20 +3,20 @@
 `python in_blender.py ADD_ON ADDRESS LIBRARY GLB...` prints what Blender makes of each as JSON.
 """
 
-import importlib.util
+import importlib
 import json
 import os
 import sys
 import traceback
+from pathlib import Path
 
-import bpy
+import bpy  # pyright: ignore[reportMissingImports]
 
 
 def load(path: str):
     """The add-on, switched on in an empty scene."""
-    spec = importlib.util.spec_from_file_location("tmr_search", path)
-    addon = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(addon)
+    sys.path.insert(0, str(Path(path).parent))
+    addon = importlib.import_module(Path(path).stem)
     bpy.ops.wm.read_factory_settings(use_empty=True)
     addon.register()
     return addon

@@ -77,7 +77,8 @@ def give_overrides(table: Path, files: Sequence[str], given: Overrides) -> None:
     cells = {name: str(value) for name, value in asdict(given).items() if value is not None}
     rows += [{"path": file} | cells for file in files]
     text = io.StringIO()
-    writer = csv.DictWriter(text, ("path", *_COLUMNS), extrasaction="ignore", lineterminator="\n")
+    columns: list[str] = ["path", *_COLUMNS]
+    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     write_text(table, text.getvalue())
