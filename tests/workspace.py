@@ -38,7 +38,8 @@ class Workspace:
                 target = folder / name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, target)  # with its time, or make would install again
-        (folder / ".venv").symlink_to(ROOT / ".venv")
+        if not (folder / ".venv").is_symlink():  # one that was made before
+            (folder / ".venv").symlink_to(ROOT / ".venv")
 
     def run(self, command: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """A command line in the folder, with the project's Python first on the path.

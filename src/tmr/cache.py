@@ -43,7 +43,7 @@ class CacheFile:
 
     def is_intact(self) -> bool:
         """Whether the checksum is right. Reads the whole file; a wrong one is logged."""
-        found = _checksum(self.tensors, self._record_bytes)
+        found = checksum(self.tensors, self._record_bytes)
         if found != self._checksum:
             log.warning("%s is damaged (wrong checksum) and will be made again", self.path)
         return found == self._checksum
@@ -63,11 +63,11 @@ def read(path: Path | str, fingerprint: str, verify: bool = True) -> CacheFile |
     try:
         with safe_open(path, framework="pt") as file:
             entry = orjson.loads(file.metadata()[_ENTRY])
-            made_from, record, checksum = (
+            made_from, record, expected = (
                 entry[name] for name in ("fingerprint", "record", "checksum")
             )
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        cache = CacheFile(path, tensors, orjson.loads(record), record.encode(), checksum)
+        cache = CacheFile(path, tensors, orjson.loads(record), record.encode(), expected)
     except Exception as error:  # each kind of damage has its own
         reason = str(error).partition("\n")[0]
         log.warning("%s is damaged (%s) and will be made again", path, reason)
@@ -92,7 +92,7 @@ def write(
     entry = {
         "fingerprint": fingerprint,
         "record": text,
-        "checksum": _checksum(tensors, text.encode()),
+        "checksum": checksum(tensors, text.encode()),
     }
     try:
         # One entry: with several, safetensors writes them in an order that changes.
@@ -132,13 +132,14 @@ def content_digests(files: Mapping[str, Path], index: Path | str | None = None) 
     return found
 
 
-def _checksum(tensors: Mapping[str, Tensor], record: bytes) -> int:
-    checksum = zlib.crc32(record)
+def checksum(tensors: Mapping[str, Tensor], record: bytes = b"") -> int:
+    """CRC-32 of tensors with their names, types and shapes, and of what is kept beside them."""
+    found = zlib.crc32(record)
     for name, tensor in sorted(tensors.items()):
         described = f"{name} {tensor.dtype} {tuple(tensor.shape)}"
-        checksum = zlib.crc32(described.encode(), checksum)
-        checksum = zlib.crc32(_bytes_of(tensor), checksum)
-    return checksum
+        found = zlib.crc32(described.encode(), found)
+        found = zlib.crc32(_bytes_of(tensor), found)
+    return found
 
 
 def _bytes_of(tensor: Tensor) -> memoryview | bytes:

@@ -45,6 +45,8 @@ def greet(whom, how, manner, animal):
         del lost
         while True:
             time.sleep(0.01)
+    if how == "locked":
+        raise PermissionError(13, "Permission denied", "/theirs/walk.npy")
     if how == "bug":
         raise ZeroDivisionError("a bug")
     print(f"hello {whom} {animal['legs']}")
@@ -101,6 +103,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     ("arguments", "line"),
     [
         (["whom=me", "how=input"], "no such folder"),
+        (["whom=me", "how=locked"], "no permission to read or write /theirs/walk.npy"),
         ([], "option whom is missing; for example: python greet.py whom=you"),
         (["wom=me"], "unknown option wom; did you mean whom? available: animal, how, manner, whom"),
         (["animal.leg=3"], "unknown option animal.leg; did you mean legs? available: legs, name"),

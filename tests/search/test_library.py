@@ -117,6 +117,16 @@ def test_joints_are_those_of_the_features(opened):
         library.joints("k99")
 
 
+def test_a_file_that_has_changed_is_not_taken_for_the_motion_that_was_found(opened, data):
+    library, _ = opened()
+    before = library.features("k2")
+    os.utime(data.motion_file("k2"), ns=(1, 1))  # touched, with the same content
+    np.testing.assert_array_equal(library.features("k2"), before)
+    np.save(data.motion_file("k2"), features(33, 50))
+    with pytest.raises(InputError, match=r"k2\.npy has changed .* refresh the library 'moves'"):
+        library.features("k2")
+
+
 def test_a_notebook_shows_the_first_takes_in_motion(opened):
     library, _ = opened()
     shown = library._repr_html_()

@@ -202,6 +202,8 @@ def explain(error: BaseException, example: str | None = None) -> str | None:
             found = re.search(r"Missing mandatory value: (\S+)", str(cause))
             name = found[1] if found else cause.full_key
             return f"option {name} is missing; for example: {example or f'{name}=VALUE'}"
+        if isinstance(cause, PermissionError) and cause.filename:
+            return f"no permission to read or write {cause.filename}"
     if disk_is_full(error):
         return f"the disk is full ({error}); make space and run the command again"
     return _explain_composition(error)

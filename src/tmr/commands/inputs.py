@@ -13,6 +13,7 @@ from tmr.data.dataset import frames_of
 from tmr.errors import InputError
 from tmr.motion import read
 from tmr.motion.conventions import Overrides
+from tmr.motion.folders import find_files
 from tmr.motion.skeleton import FPS
 
 
@@ -45,7 +46,7 @@ def motion_files(given: str | Sequence[str]) -> list[Path]:
     """
     files = []
     for path in map(Path, [given] if isinstance(given, str) else given):
-        found = sorted(p for p in path.rglob("*") if p.suffix.lower() in read.READERS)
+        found = find_files(path, read.READERS).files if path.is_dir() else []
         if path.is_dir() and not found:
             raise InputError(f"no {', '.join(sorted(read.READERS))} file below {path}")
         files += found if path.is_dir() else [path]

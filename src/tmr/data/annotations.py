@@ -1,6 +1,7 @@
 """Captions of motions and the splits they belong to, as they lie on disk."""
 
 import gzip
+import math
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -12,6 +13,8 @@ import orjson
 
 from tmr.errors import InputError
 from tmr.spreadsheet import decode
+
+MAX_UNPACKED = 1 << 29  # bytes of an annotations.json.gz; the largest published has 40 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +86,14 @@ def _read(path: Path, *version: int) -> dict[str, Annotation]:
     content = path.read_bytes()
     if path.suffix == ".gz":
         try:
-            content = gzip.decompress(content)
+            with gzip.open(path) as file:
+                content = file.read(MAX_UNPACKED + 1)
         except (EOFError, OSError, zlib.error) as error:
             raise InputError(
                 f"{path} is not a whole gzip archive ({error}); get it again"
             ) from None
+        if len(content) > MAX_UNPACKED:
+            raise InputError(f"{path} unpacks to more than {MAX_UNPACKED >> 20} MB: no annotations")
     try:
         entries = orjson.loads(content)
     except orjson.JSONDecodeError as error:
@@ -102,8 +108,8 @@ def _parse(key: str, entry: object, source: Path) -> Annotation:
         raise InputError(f"{source}, key {key!r}: expected an object with path and annotations")
     return Annotation(
         key=key,
-        path=_field(entry, "path", str, key, source),
-        duration=float(_field(entry, "duration", (int, float), key, source)),
+        path=checked_path(_field(entry, "path", str, key, source), f"{source}, key {key!r}"),
+        duration=_seconds(entry, "duration", key, source),
         captions=_captions(entry, "annotations", key, source),
         segments=_captions(entry, "segments", key, source) if "segments" in entry else (),
         labels=tuple(
@@ -121,8 +127,8 @@ def _captions(entry: Mapping, name: str, key: str, source: Path) -> tuple[Captio
     return tuple(
         Caption(
             text=_field(caption, "text", str, key, source),
-            start=float(_field(caption, "start", (int, float), key, source)),
-            end=float(_field(caption, "end", (int, float), key, source)),
+            start=_seconds(caption, "start", key, source),
+            end=_seconds(caption, "end", key, source),
             categories=tuple(_field(caption, "act_cat", list, key, source))
             if "act_cat" in caption
             else (),
@@ -131,16 +137,38 @@ def _captions(entry: Mapping, name: str, key: str, source: Path) -> tuple[Captio
     )
 
 
+def checked_path(path: str, place: str) -> str:
+    """The path of a motion, which must stay below the folder of the motions.
+
+    Raises:
+        InputError: an absolute path, one with ``..``, or one that is none; ``place`` is named.
+    """
+    first, *rest = path.replace("\\", "/").split("/")
+    if not first or ":" in first or ".." in (first, *rest) or "\0" in path or len(path) > 1000:
+        raise InputError(
+            f"{place}: expected the path of a motion below the folder of the motions, found "
+            f"{path[:100]!r}"
+        )
+    return path
+
+
+def _seconds(entry: Mapping, name: str, key: str, source: Path) -> float:
+    value = _field(entry, name, (int, float), key, source)
+    if isinstance(value, bool) or not math.isfinite(value):
+        raise InputError(f"{source}, key {key!r}: expected seconds as {name}, found {value}")
+    return float(value)
+
+
 def _field(entry: Mapping, name: str, kind: type | tuple[type, ...], key: str, source: Path):
     if name not in entry:
         near = get_close_matches(name, entry.keys(), n=1, cutoff=0.5)
         hint = f"; did you mean {name!r} where it says {near[0]!r}?" if near else ""
         raise InputError(
-            f"{source}, key {key!r}: no field {name!r}, found {sorted(entry.keys())}{hint}"
+            f"{source}, key {key!r}: no field {name!r}, found {sorted(entry.keys())[:20]}{hint}"
         )
     if not isinstance(entry[name], kind):
         raise InputError(
-            f"{source}, key {key!r}: field {name!r} has the wrong type: {entry[name]!r}"
+            f"{source}, key {key!r}: field {name!r} has the wrong type: {entry[name]!r:.100}"
         )
     return entry[name]
 

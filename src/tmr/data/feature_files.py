@@ -9,6 +9,7 @@ from tmr.data.amass_names import spellings
 from tmr.errors import InputError
 from tmr.motion.features import NUM_FEATURES
 from tmr.motion.preprocessing import MIRRORED
+from tmr.motion.readers.npy import load_npy
 
 
 def feature_file(motions: Path, path: str) -> Path:
@@ -29,12 +30,14 @@ def read_features(path: Path) -> Float[np.ndarray, "frames feat"]:
     """Features of one motion file.
 
     Raises:
-        InputError: not a NumPy file, not 263 columns, or not finite.
+        InputError: not a NumPy file of numbers, not 263 columns, or not finite.
     """
     try:
-        features = np.load(path)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path} cannot be read as a .npy file: {error}") from error
+        features = load_npy(path)
+    except InputError as error:
+        raise InputError(f"{path} cannot be read: {error}") from None
+    if features.dtype.kind != "f":
+        raise InputError(f"{path}: found values of type {features.dtype}, expected features")
     if features.ndim != 2 or features.shape[1] != NUM_FEATURES:
         raise InputError(
             f"{path}: expected (frames, {NUM_FEATURES}) features, got {features.shape}; "

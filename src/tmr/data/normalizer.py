@@ -1,6 +1,5 @@
 """Mean and standard deviation of motion features."""
 
-import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from torch import Tensor
 
 from tmr import cache
 from tmr.errors import InputError
-from tmr.io import save_pickle
+from tmr.io import load_pickle, save_pickle
 
 EPS = 1e-12
 STATISTICS = "statistics.safetensors"
@@ -75,9 +74,7 @@ class Normalizer:
 
 def _published(file: Path, remedy: str) -> Float[Tensor, " feat"]:
     try:
-        if zipfile.is_zipfile(file) and zipfile.ZipFile(file).testzip():
-            raise InputError("wrong checksum")
-        tensor = torch.load(file, map_location="cpu", weights_only=True)
+        tensor = load_pickle(file)
     except Exception as error:  # each kind of damage has its own
         reason = str(error).partition("\n")[0]
         raise InputError(f"{file} cannot be read ({reason}); {remedy}") from None

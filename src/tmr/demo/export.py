@@ -60,12 +60,12 @@ def export(
             pictures that are being drawn already.
     """
     take, start, end = session.span(part.motion_id, part.start, part.end)
-    whole = part.start is None and part.end is None
+    whole = session.span(part.motion_id) == (take, start, end)
     path = folder / f"{_stem(take, start, end, whole)}.{format}"
     source = session.bvh_source(part.motion_id)
     if format == "bvh" and source is not None:
         first, last = frame_span(take, start, end)
-        up = session.up_axis(part.motion_id) if to_origin else None
+        up = session.source_axes(part.motion_id)[1] if to_origin else None
         cut_bvh(source, path, first, last, motion_frames=take.frames, origin_up=up)
         return path
     joints = session.joints(part.motion_id, part.start, part.end)
@@ -82,20 +82,22 @@ def export(
 
 def export_zip(
     session: Session, results: Sequence[Result], format: str, path: Path, meters: bool = False,
-    to_origin: bool = False,
+    to_origin: bool = False, stopping: threading.Event | None = None,
 ) -> None:  # fmt: skip
     """Write motions to a zip file, with a ``results.csv`` that lists them in their order.
 
-    Files lie in folders as in their libraries.
+    Files lie in folders as in their libraries. Once ``stopping`` is set, no other motion is begun.
 
     Raises:
-        InputError: as :func:`export`, or more than ``MAX_ZIPPED`` motions.
+        InputError: as :func:`export`, more than ``MAX_ZIPPED`` motions, or stopped.
     """
     if not 0 < len(results) <= MAX_ZIPPED:
         raise InputError(f"found {len(results)} motions, expected 1 to {MAX_ZIPPED} for a zip file")
     rows = [("rank", "score", "file", "start", "end", "caption")]
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for rank, result in enumerate(results, start=1):
+            if stopping is not None and stopping.is_set():
+                raise InputError("the export was stopped")
             part = result.part
             written = export(session, part, format, path.parent, meters, to_origin)
             library, _, key = part.motion_id.partition("/")

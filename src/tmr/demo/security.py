@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tmr.demo.validation import is_ordinary_file_below
+from tmr.errors import InputError
 
 LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 MAX_BODY_BYTES = 256 * 1024  # of a request that is no upload
@@ -162,8 +163,10 @@ class Guard:
         if is_upload:
             if not length:
                 raise _Refused(411, "the size of the file is missing")
-            if _stored_bytes(self.uploads) + int(length) > MAX_STORED_BYTES:
-                raise _Refused(507, "there is no room for more files now; try again in an hour")
+            try:
+                check_room(self.uploads, int(length))
+            except InputError as error:
+                raise _Refused(507, str(error)) from None
             return receive
         body = bytearray()
         more = True
@@ -226,6 +229,16 @@ def _is_address(name: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def check_room(folder: Path, more: int = 0) -> None:
+    """Refuse to store more bytes where the files of all people together would be too many.
+
+    Raises:
+        InputError: there is no room.
+    """
+    if _stored_bytes(folder) + more > MAX_STORED_BYTES:
+        raise InputError("there is no room for more files now; try again in an hour")
 
 
 def _stored_bytes(folder: Path) -> int:

@@ -29,7 +29,7 @@ def find_files(folder: Path, suffixes: Iterable[str], max_entries: int = MAX_ENT
 
     Links are followed, and every real folder is read once: under its own path where it has one
     below ``folder``, otherwise under the link that is found first. Names that start with a dot
-    are left out.
+    are left out. Folders that others delete in the meantime are unusable.
 
     Raises:
         InputError: there are more than ``max_entries`` names below the folder.
@@ -61,10 +61,14 @@ def find_files(folder: Path, suffixes: Iterable[str], max_entries: int = MAX_ENT
             path = Path(entry.path)
             if entry.name.startswith("."):
                 continue
-            if path.is_dir():  # a link to itself makes DirEntry.is_dir raise
+            # Links to themselves and into other people's processes make DirEntry and Path raise.
+            if os.path.isdir(path):  # noqa: PTH112
                 (linked_folders if entry.is_symlink() else folders).append(path)
             elif entry.name.lower().endswith(suffixes):
-                if path.is_file():
+                if not _is_text(entry.path):
+                    shown = os.fsencode(path).decode(errors="backslashreplace")
+                    unusable[Path(shown)] = "its name is not UTF-8: rename it"
+                elif os.path.isfile(path):  # noqa: PTH113
                     files.append(path)
                 else:
                     unusable[path] = (
@@ -75,3 +79,11 @@ def find_files(folder: Path, suffixes: Iterable[str], max_entries: int = MAX_ENT
             else:
                 others[path.suffix.lower() or path.name] += 1
     return FoundFiles(sorted(files), unusable, others)
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -61,6 +61,7 @@ def read_features(
     path = Path(path)
     if path.suffix.lower() == ".npy":
         with _naming(path):
+            _check_ordinary(path)
             array = load_npy(path)
             if array.ndim == 2:
                 features = checked_features(array)
@@ -86,6 +87,7 @@ def read_recording(path: Path | str, overrides: Overrides = _NO_OVERRIDES) -> Re
     with _naming(path):
         if reader is None:
             raise InputError(f"expected a motion file ({', '.join(READERS)})")
+        _check_ordinary(path)
         return reader(path, overrides)
 
 
@@ -182,6 +184,11 @@ READERS: dict[str, Callable[[Path, Overrides], Recording]] = {
     ".npz": _from_npz,
     ".npy": _from_npy,
 }
+
+
+def _check_ordinary(path: Path) -> None:
+    if path.exists() and not path.is_file():  # a pipe would be waited for, a device never ends
+        raise InputError("not an ordinary file")
 
 
 @contextmanager

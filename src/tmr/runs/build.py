@@ -5,8 +5,8 @@ places, with bounds on their sizes; nothing else is imported or called.
 """
 
 import inspect
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, get_args
 
 from tmr.data import TextMotionData
 from tmr.errors import InputError
@@ -42,6 +42,7 @@ LARGEST = {
     "num_layers": 96,
     "num_heads": 128,
 }
+_PLAIN = {bool, int, float, str, type(None)}
 NAMES = ("data.name", "language_model.name", "model.name")  # parts of paths of files that we write
 
 
@@ -95,7 +96,7 @@ def check_config(config: Config) -> None:
         raise InputError(f"it has no {', '.join(missing)}; is this the config of a run folder?")
     for place, value in _leaves(config):
         if isinstance(value, str) and "${" in value:
-            raise InputError(f"{place} is {value[:60]!r}: references are not followed")
+            raise InputError(f"{place[:100]!r} is {value[:60]!r}: references are not followed")
         parent, _, last = place.rpartition(".")
         if last == "_target_":
             _check_target(parent, value)
@@ -121,7 +122,7 @@ def check_part(place: str, config: Any) -> None:
             isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= LARGEST[name]
         ):
             raise InputError(
-                f"{place}.{name} is {str(value)[:60]}: expected a whole number from 1 to "
+                f"{place}.{name} is {str(value)[:60]!r}: expected a whole number from 1 to "
                 f"{LARGEST[name]}"
             )
         if f"{place}.{name}" in CLASSES and value is not None:
@@ -143,7 +144,7 @@ def _check_target(place: str, target: Any) -> None:
     known = CLASSES.get(place, {})
     if not isinstance(target, str) or target not in known:
         expected = f"expected {' or '.join(known)}" if known else "no class belongs there"
-        raise InputError(f"it names {target!r} at {place}; {expected}")
+        raise InputError(f"it names {target!r:.100} at {place}; {expected}")
 
 
 def _check_options(place: str, made: Any, given: Mapping[str, Any]) -> None:
@@ -165,6 +166,20 @@ def _check_options(place: str, made: Any, given: Mapping[str, Any]) -> None:
     if unknown or lacking:
         problem = f"has no option {unknown[0]}" if unknown else f"needs {lacking[0]}"
         raise InputError(f"{place}: {made.__name__} {problem}")
+    for name, value in given.items():
+        kinds = get_args(known[name].annotation) or (known[name].annotation,)
+        if not _is_one_of(value, kinds):
+            expected = " or ".join(kind.__name__ for kind in kinds)
+            raise InputError(f"{place}.{name} is {str(value)[:60]!r}: expected {expected}")
+
+
+def _is_one_of(value: Any, kinds: Sequence[Any]) -> bool:
+    """Whether a value has one of these types, where they are those of plain values."""
+    if not {*kinds} <= _PLAIN:
+        return True
+    if isinstance(value, bool):
+        return bool in kinds
+    return isinstance(value, (*kinds, int) if float in kinds else tuple(kinds))
 
 
 def _leaves(node: Any, place: str = "") -> Iterator[tuple[str, Any]]:

@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 # Recorded with every run, because their versions change results.
 PACKAGES = ("tmr", "torch", "numpy", "pytorch_lightning", "transformers", "hydra-core")
+MAX_CONFIG_BYTES = 1 << 20  # ours have 5 KB
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,8 @@ class RunDir:
                 f"no config.json in {self.root}; a run folder is made by `python train.py`, "
                 "or downloaded with its config"
             )
+        if self.config.stat().st_size > MAX_CONFIG_BYTES:
+            raise InputError(f"{self.config} has more than {MAX_CONFIG_BYTES >> 20} MB: no config")
         try:
             config = orjson.loads(self.config.read_bytes())
         except orjson.JSONDecodeError as error:

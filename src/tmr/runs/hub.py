@@ -1,7 +1,6 @@
 """Run folders on the Hugging Face hub: fetched by name, and published."""
 
 import logging
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from tmr.data import Normalizer
 from tmr.errors import InputError
 from tmr.io import write_bytes, write_text
 from tmr.model import TEMOS
+from tmr.motion.folders import find_files
 from tmr.runs.folder import RunDir
 from tmr.runs.weights import save_weights, split_modules
 from tmr.text.pretrained import quiet_hub
@@ -98,16 +98,27 @@ def publish(
 def export(run: RunDir, target: RunDir, network: TEMOS, normalizer: Normalizer, ckpt: str) -> None:
     """Write a run folder of its own: config, environment, statistics, metrics and weights.
 
+    A run folder may come from elsewhere: a link in it that leads out of it is left out, or a push
+    would publish what it leads to.
+
     Raises:
         WriteError: the folder cannot be written to.
     """
-    for name in ("config.json", "environment.json", "README.md"):
-        if (run.root / name).is_file():
-            write_bytes(target.root / name, (run.root / name).read_bytes())
-    if run.contrastive_metrics.is_dir():
-        shutil.copytree(run.contrastive_metrics, target.contrastive_metrics, dirs_exist_ok=True)
+    files = [run.root / name for name in ("config.json", "environment.json", "README.md")]
+    for file in [*files, *find_files(run.contrastive_metrics, [".yaml"]).files]:
+        if _is_own(file, run.root):
+            write_bytes(target.root / file.relative_to(run.root), file.read_bytes())
+        elif file.is_symlink():
+            log.warning("%s is not copied: it leads out of the run folder", file)
     normalizer.save_published(target.stats)
     save_weights(target.weights(ckpt), split_modules(network.state_dict(), network.parts))
+
+
+def _is_own(file: Path, root: Path) -> bool:
+    """Whether a file lies in the run folder, or in the hub's cache, whose folders are of links."""
+    root = root.resolve()
+    homes = {root, root.parent.parent / "blobs"}
+    return file.is_file() and not homes.isdisjoint(file.resolve().parents)
 
 
 def _card(run: RunDir, repo: str) -> str:

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
+from tmr.cache import checksum
 from tmr.errors import InputError
-from tmr.io import save_pickle, save_tensors
+from tmr.io import load_pickle, save_pickle, save_tensors
 from tmr.model import TEMOS
 from tmr.runs.build import model_of
 from tmr.runs.folder import RunDir
@@ -23,6 +24,7 @@ from tmr.runs.legacy_tmr import from_published, to_published
 log = logging.getLogger(__name__)
 
 MODULES = ("motion_encoder", "text_encoder", "motion_decoder")  # null: a model without decoder
+CHECKSUM = "crc32"  # of a safetensors file, in its metadata
 
 
 class _Ignored:
@@ -78,7 +80,8 @@ def save_weights(folder: Path, states: Mapping[str, Mapping[str, Tensor]]) -> No
     """Write ``split_modules`` of a model, one ``.pt`` and one ``.safetensors`` file a module."""
     for module, state in states.items():
         published = {n: t.cpu().contiguous() for n, t in to_published(module, state).items()}
-        save_tensors(folder / f"{module}.safetensors", published)
+        record = {CHECKSUM: str(checksum(published))}
+        save_tensors(folder / f"{module}.safetensors", published, record)
         save_pickle(folder / f"{module}.pt", published)
 
 
@@ -149,15 +152,20 @@ def _read(file: Path, remedy: str) -> dict[str, Any]:
     """What a ``.pt``, ``.ckpt`` or ``.safetensors`` file holds, on the CPU; no code is run."""
     try:
         if file.suffix == ".safetensors":
-            return load_file(file)
+            with safe_open(file, framework="pt") as opened:
+                expected = (opened.metadata() or {}).get(CHECKSUM)  # those of others have none
+            state = load_file(file)
+            if expected is not None and expected != str(checksum(state)):
+                raise ValueError("wrong checksum")
+            return state
         with torch.serialization.safe_globals(SAFE):
-            content = torch.load(file, map_location="cpu", weights_only=True)
+            content = load_pickle(file)
     except pickle.UnpicklingError as error:
         raise InputError(
             f"{file} is damaged, or holds objects beside tensors, which are not loaded because "
             f"they could run code ({str(error).splitlines()[0]}); {remedy}"
         ) from error
-    except (SafetensorError, RuntimeError, EOFError, OSError, ValueError) as error:
+    except Exception as error:  # each kind of damage has its own
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(f"{file} is damaged ({reason}); {remedy}") from error
     if not isinstance(content, dict):

@@ -44,6 +44,7 @@ from tmr.search.sources import (
     Motion,
     Source,
     is_current,
+    is_unchanged,
     part_of,
 )
 from tmr.search.stores import Found, Header, Store
@@ -253,7 +254,8 @@ class Library:
         By default those that its row stands for.
 
         Raises:
-            InputError: no such take, no file of it, or one that cannot be used.
+            InputError: no such take, no file of it, one that cannot be used, or one that has
+                changed since it was encoded.
         """
         entry = self.entry(key)
         if not entry.file or self.source is None:
@@ -262,6 +264,11 @@ class Library:
         if isinstance(self.source, FolderSource):
             given = self.source.overrides_of(entry.take)
         motion = self.source.read(Listed(entry.take, overrides=given))
+        path = self.source.path(entry.take)
+        if entry.take.stamp and not is_unchanged(path, entry.take.stamp):
+            raise InputError(
+                f"{path} has changed since it was encoded: refresh the library {self.name!r}"
+            )
         begin = entry.start if start is None else start
         stop = entry.end if end is None else end
         seconds = len(motion.features) / FPS
@@ -350,9 +357,11 @@ class Library:
             wanted = all_of(parse_filter(f"window = {seconds}"), wanted)
         return merge_windows(self._find(query, top * WINDOWS_PER_MOMENT, wanted), top)
 
-    def best_cosines(self, queries: Float[Tensor, "q dim"]) -> Float[Tensor, " q"]:
-        """The cosine of each query, of length 1, and its best whole take; there must be one."""
-        return self.store.best(queries, self._filter("", whole=True, mirrored=True))
+    def best_cosines(
+        self, queries: Float[Tensor, "q dim"], *, windows: bool = False
+    ) -> Float[Tensor, " q"]:
+        """The cosine of each query, of length 1, and its best take or window; there must be one."""
+        return self.store.best(queries, self._filter("", whole=not windows, mirrored=True))
 
     @property
     def captions(self) -> Captions:

@@ -307,6 +307,12 @@ def is_current(source: Source, stamp: str, listed: Listed) -> bool:
     return quick.endswith(f"-{options}") and content == _digest(source.path(listed.take))
 
 
+def is_unchanged(path: Path, stamp: str) -> bool:
+    """Whether the bytes of a file are those that ``stamp`` was made of."""
+    quick, _, content = stamp.rpartition(":")
+    return quick.startswith(f"{_size_and_time(path)}-") or content == _digest(path)
+
+
 def read_file(path: Path, overrides: Overrides) -> tuple[Features, float, int]:
     """Features of a motion file, with the rate and the number of frames of the file.
 
@@ -342,10 +348,12 @@ def _needed(path: Path) -> tuple[Path, ...]:
 
 def _quick_stamp(path: Path, options: str) -> str:
     """Size, time and options: a file of which all are the same is not read again."""
+    return f"{_size_and_time(path)}-{hashlib.sha256(options.encode()).hexdigest()[:8]}"
+
+
+def _size_and_time(path: Path) -> str:
     found = [some.stat() for some in _needed(path)]
-    digest = hashlib.sha256(options.encode()).hexdigest()[:8]
-    size, time = sum(f.st_size for f in found), max(f.st_mtime_ns for f in found)
-    return f"{size}-{time}-{digest}"
+    return f"{sum(f.st_size for f in found)}-{max(f.st_mtime_ns for f in found)}"
 
 
 def _digest(path: Path) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
-from tmr.io import save_pickle
+from tmr.errors import InputError
+from tmr.io import load_pickle, save_pickle
 
 
 class Checkpoints(pl.Callback):
@@ -86,3 +87,16 @@ class DurableCheckpoints(TorchCheckpointIO):
     ) -> None:
         """Write beside the old one, on the disk before it takes the old one's name."""
         save_pickle(path, checkpoint, durable=True)
+
+    def load_checkpoint(
+        self, path: Any, map_location: Any | None = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        """Read a checkpoint whose checksums are right; no code is run."""
+        try:
+            return load_pickle(path)
+        except Exception as error:  # each kind of damage has its own
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise InputError(
+                f"{path} is damaged ({reason}); put another checkpoint of the run in its place, "
+                "such as best.ckpt, or train again into another run_dir"
+            ) from error

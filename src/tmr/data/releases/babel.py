@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from tmr.data.annotations import Annotation, Caption
+from tmr.data.annotations import Annotation, Caption, checked_path
 from tmr.data.releases.layout import DataSet, mirrored_key, segment_id, with_mirrored
 from tmr.data.releases.release import find_part
 from tmr.errors import InputError
@@ -78,6 +78,7 @@ def _sequence(
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{place}: not a sequence of BABEL: {error!r}") from None
     captions = tuple(caption for caption, _ in labels)
+    checked_path(path, place)
     return Annotation(sid, path, duration, captions), [actions for _, actions in labels]
 
 

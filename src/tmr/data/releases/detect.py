@@ -6,6 +6,7 @@ from pathlib import Path
 from tmr.data.releases.kitml import CAPTIONS
 from tmr.data.releases.release import find_part
 from tmr.errors import InputError
+from tmr.motion.folders import find_files
 
 FORMATS = ("humanml3d", "kitml", "babel", "table")
 
@@ -31,7 +32,7 @@ def detect_format(release: Path) -> str:
 
 def _has_kit_captions(release: Path) -> bool:
     if release.is_dir():
-        return next(release.rglob(f"*{CAPTIONS}"), None) is not None
+        return bool(find_files(release, [CAPTIONS]).files)
     return zipfile.is_zipfile(release) and any(
         name.endswith(CAPTIONS) for name in zipfile.ZipFile(release).namelist()
     )

@@ -2,12 +2,14 @@
 
 import math
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from tmr.data.annotations import read_annotations
+from tmr.data.annotations import MAX_UNPACKED, checked_path, read_annotations
 from tmr.errors import InputError
+from tmr.motion.folders import find_files
 from tmr.motion.read import READERS
 from tmr.motion.skeleton import FPS
 from tmr.spreadsheet import check_fields, decode, read_rows
@@ -53,17 +55,19 @@ def text_members(place: Path, suffix: str) -> Iterator[tuple[str, str]]:
 
 def _members(place: Path, suffix: str) -> Iterator[tuple[str, bytes]]:
     if place.is_dir():
-        for file in sorted(place.rglob(f"*{suffix}")):
-            if not file.name.startswith("."):
-                yield file.relative_to(place).as_posix(), file.read_bytes()
+        for file in find_files(place, [suffix]).files:
+            yield file.relative_to(place).as_posix(), file.read_bytes()
         return
     try:
         with zipfile.ZipFile(place) as archive:
+            if sum(member.file_size for member in archive.infolist()) > MAX_UNPACKED:
+                raise InputError(f"{place} unpacks to more than {MAX_UNPACKED >> 20} MB: no texts")
             for name in sorted(archive.namelist()):
                 # Archives made on a Mac carry a hidden twin of each file.
                 if name.endswith(suffix) and not PurePosixPath(name).name.startswith("."):
                     yield name, archive.read(name)
-    except (zipfile.BadZipFile, OSError) as error:
+    # Encrypted members, unknown kinds of compression, and cut ones have errors of their own.
+    except (zipfile.BadZipFile, OSError, RuntimeError, EOFError, zlib.error) as error:
         raise InputError(
             f"{place} is neither a folder nor a whole zip archive ({error}); download it again"
         ) from None
@@ -112,7 +116,8 @@ def read_index(path: Path) -> dict[str, Window]:
             raise InputError(f"{place}: the window ends at {end} s, at or before its start {start}")
         if key in windows:
             raise InputError(f"{place}: a second window of {key!r}, which line {lines[key]} has")
-        windows[key], lines[key] = Window(motion_path(source), start, end), line
+        path_of = checked_path(motion_path(source), place)
+        windows[key], lines[key] = Window(path_of, start, end), line
     if not windows:
         raise InputError(f"{path} has no rows")
     return windows

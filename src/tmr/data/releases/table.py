@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from tmr.data.annotations import Annotation, Caption
+from tmr.data.annotations import Annotation, Caption, checked_path
 from tmr.data.releases.layout import DataSet, in_key_order, is_mirrored, mirrored_key, with_mirrored
 from tmr.data.releases.release import motion_path, seconds
 from tmr.errors import InputError
@@ -130,6 +130,7 @@ def _rows(table: Path) -> Iterator[_Row]:
         path = motion_path(fields["path"])
         if not path:
             raise InputError(f"{place}: the path is empty")
+        checked_path(path, place)
         default = "_".join(path.replace("/", "_").split())
         key = fields.get("key") or default
         if len(key.split()) != 1:

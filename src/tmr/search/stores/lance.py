@@ -11,6 +11,7 @@ Not safe after a fork.
 
 import threading
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -116,12 +117,11 @@ class LanceStore:
         except ValueError as error:
             if "not found" in str(error).lower():
                 return None
-            raise InputError(
-                f"the library at {path} cannot be read: {_first_line(error)}"
-            ) from None
+            raise _unreadable(path, error) from None
         except OSError as error:
             raise InputError(f"{path} cannot be reached: {_first_line(error)}") from None
-        return LanceStore(path, dataset)
+        with _readable(path):
+            return LanceStore(path, dataset)
 
     @staticmethod
     def create(header: Header, path: Path | str, replace: bool = False) -> "LanceStore":
@@ -147,12 +147,13 @@ class LanceStore:
         return LanceStore(path, dataset)
 
     def __len__(self) -> int:
-        return self.latest().count_rows()
+        return self.count(None)
 
     @property
     def version(self) -> int:
         """Lance's own."""
-        return self.latest().version
+        with _readable(self.uri):
+            return self.latest().version
 
     def latest(self) -> Any:
         """The dataset at its last version."""
@@ -161,7 +162,8 @@ class LanceStore:
 
     def count(self, where: Filter | None) -> int:
         """Number of rows that pass a filter."""
-        return self.latest().count_rows(filter=where and where.sql())
+        with _readable(self.uri):
+            return self.latest().count_rows(filter=where and where.sql())
 
     def replace(
         self, keys: Collection[str], entries: Sequence[Entry], latents: Float[Tensor, "n dim"]
@@ -219,8 +221,7 @@ class LanceStore:
         self, query: Float[Tensor, " dim"], top: int, where: Filter | None = None
     ) -> list[Found]:
         """The best rows: exactly among few, by the index among many."""
-        dataset = self.latest()
-        matching = dataset.count_rows(filter=where and where.sql())
+        matching = self.count(where)
         if not matching:
             return []
         nearest: dict[str, Any] = {
@@ -233,14 +234,15 @@ class LanceStore:
             nearest["use_index"] = False
         else:
             nearest |= {"nprobes": PROBES, "refine_factor": CANDIDATES}
-        table = dataset.to_table(
-            columns=[*_COLUMNS, "_distance"],
-            nearest=nearest,
-            filter=where and where.sql(),
-            prefilter=True,
-        )
-        cosines = (1 - table.column("_distance").to_numpy()).tolist()
-        return list(zip(cosines, _entries(table), strict=True))
+        with _readable(self.uri):
+            table = self._dataset.to_table(
+                columns=[*_COLUMNS, "_distance"],
+                nearest=nearest,
+                filter=where and where.sql(),
+                prefilter=True,
+            )
+            cosines = (1 - table.column("_distance").to_numpy()).tolist()
+            return list(zip(cosines, _entries(table), strict=True))
 
     def best(
         self, queries: Float[Tensor, "q dim"], where: Filter | None = None
@@ -257,18 +259,20 @@ class LanceStore:
         self, where: Filter | None = None
     ) -> Iterator[tuple[list[Entry], Float[Tensor, "n dim"]]]:
         """All rows that pass a filter, in parts, with their latents."""
-        batches = self.latest().to_batches(
-            columns=[*_COLUMNS, "latent"], filter=where and where.sql(), batch_size=SCAN_CHUNK
-        )
-        for batch in batches:
-            flat = batch.column("latent").flatten().to_numpy(zero_copy_only=False)
-            latents = torch.from_numpy(np.array(flat, dtype=np.float32))
-            yield _entries(batch), latents.reshape(-1, self.header.dim)
+        with _readable(self.uri):
+            batches = self.latest().to_batches(
+                columns=[*_COLUMNS, "latent"], filter=where and where.sql(), batch_size=SCAN_CHUNK
+            )
+            for batch in batches:
+                flat = batch.column("latent").flatten().to_numpy(zero_copy_only=False)
+                latents = torch.from_numpy(np.array(flat, dtype=np.float32))
+                yield _entries(batch), latents.reshape(-1, self.header.dim)
 
     def entries(self, where: Filter | None = None) -> list[Entry]:
         """All rows that pass a filter."""
-        table = self.latest().to_table(columns=_COLUMNS, filter=where and where.sql())
-        return _entries(table)
+        with _readable(self.uri):
+            table = self.latest().to_table(columns=_COLUMNS, filter=where and where.sql())
+            return _entries(table)
 
     def index(self) -> None:
         """Index the columns of filters, and the latents where there are enough rows.
@@ -279,7 +283,7 @@ class LanceStore:
         with self._writing:
             self._compact()
             dataset = self.latest()
-            present = {index.name for index in dataset.describe_indices()}
+            present = {i.name: i.num_rows_indexed for i in dataset.describe_indices()}
             for column, scalar in SCALAR_INDEXES.items():
                 if f"{column}_idx" not in present:
                     dataset.create_scalar_index(column, scalar)
@@ -289,7 +293,9 @@ class LanceStore:
                 # On object storage, scalar quantization needs a tenth of the requests.
                 kind = "IVF_SQ" if "://" in self.uri else "IVF_RQ"
                 dataset.create_index("latent", kind, metric="cosine", num_partitions=lists)
-            dataset.optimize.optimize_indices()
+            behind = [name for name, indexed in present.items() if indexed != rows]
+            if behind:  # all others would be written anew, which takes as long as making them
+                dataset.optimize.optimize_indices(index_names=behind)
             dataset.cleanup_old_versions(older_than=timedelta(hours=1))
 
     def _compact(self) -> None:
@@ -325,5 +331,23 @@ def _entries(table: pa.Table | pa.RecordBatch) -> list[Entry]:
     return entries
 
 
-def _first_line(error: Exception) -> str:
+@contextmanager
+def _readable(path: Path | str) -> Iterator[None]:
+    """What Lance raises within is one InputError. Damage makes it raise nearly anything."""
+    try:
+        yield
+    except (InputError, GeneratorExit, KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # panics of Rust are no Exception
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path | str, error: BaseException) -> InputError:
+    return InputError(
+        f"the library at {path} cannot be read: {_first_line(error)}; if it is damaged, delete it "
+        "and make it again"
+    )
+
+
+def _first_line(error: BaseException) -> str:
     return str(error).strip().partition("\n")[0][:200]

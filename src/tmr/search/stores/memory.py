@@ -15,9 +15,10 @@ import orjson
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Float32, Float64, Int64
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from torch import Tensor
 
+from tmr.cache import checksum
 from tmr.errors import InputError
 from tmr.io import save_tensors
 from tmr.search.entry import Entry, TakeInfo
@@ -25,6 +26,7 @@ from tmr.search.filters import LISTS, TEXTS, Filter
 from tmr.search.stores import Found, Header
 
 FILE = "rows.safetensors"
+CHECKSUM = "crc32"  # of header and rows, beside the header
 SCAN_CHUNK = 65_536
 GATHERED = 8  # where fewer than a row in so many passes, copying those is faster than comparing all
 _OF_TAKES = ("fps", "frames", "mirrored")
@@ -133,18 +135,25 @@ class MemoryStore:
         path = folder / FILE
         try:
             with safe_open(path, framework="pt") as file:
-                header = Header.loads(file.metadata()["library"], path)
-                records = orjson.loads(file.get_tensor("takes").numpy().tobytes())
+                record = orjson.loads(file.metadata()["library"])
+                expected = record.pop(CHECKSUM, None)  # libraries of before have none
+                header = Header.loads(orjson.dumps(record).decode(), path)
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                if expected not in (None, checksum(tensors, header.dumps().encode())):
+                    raise ValueError("wrong checksum")
+                records = orjson.loads(tensors["takes"].numpy().tobytes())
                 for record in records:
                     record.update({name: tuple(record[name]) for name in _TUPLES})
                 store = MemoryStore(header, folder)
                 store._rows = Rows(
                     tuple(TakeInfo(**record) for record in records),
-                    file.get_tensor("latents"),
-                    file.get_tensor("take").numpy(),
-                    file.get_tensor("spans").numpy(),
+                    tensors["latents"],
+                    tensors["take"].numpy(),
+                    tensors["spans"].numpy(),
                 )
-        except (SafetensorError, OSError, LookupError, TypeError, orjson.JSONDecodeError) as error:
+        except InputError:
+            raise
+        except Exception as error:  # each kind of damage has its own
             raise InputError(
                 f"{path} is damaged ({error}); delete {folder} and make the library again"
             ) from None
@@ -227,4 +236,6 @@ class MemoryStore:
             "take": torch.from_numpy(rows.take),
             "spans": torch.from_numpy(rows.spans),
         }
-        save_tensors(folder / FILE, tensors, {"library": self.header.dumps()})
+        header = self.header.dumps()
+        record = orjson.loads(header) | {CHECKSUM: checksum(tensors, header.encode())}
+        save_tensors(folder / FILE, tensors, {"library": orjson.dumps(record).decode()})
