@@ -11,6 +11,7 @@ import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
+from email.message import Message
 from pathlib import Path
 
 import bpy
@@ -26,11 +27,11 @@ bl_info = {
 }
 
 TIMEOUT = 60  # seconds
-METERS_PER_UNIT = (("cm", 0.01), ("m", 1.0), ("inch", 0.0254))
+FORWARD = {"Y": "-Z", "Z": "Y", "X": "Z"}  # of Blender's import, by the axis that is up
 
 
-def fetch(address: str, path: str, login: str = "", **query: object) -> tuple[bytes, str]:
-    """The answer of the page to a call of its API, and the file name that it gives.
+def fetch(address: str, path: str, login: str = "", **query: object) -> tuple[bytes, Message]:
+    """The answer of the page to a call of its API, with its headers.
 
     Raises:
         OSError: the page does not answer, or refuses; the text is the page's sentence.
@@ -43,7 +44,7 @@ def fetch(address: str, path: str, login: str = "", **query: object) -> tuple[by
         request.add_header("Authorization", "Basic " + base64.b64encode(login.encode()).decode())
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
-            return answer.read(), answer.headers.get_filename() or "motion"
+            return answer.read(), answer.headers
     except urllib.error.HTTPError as error:
         try:
             reason = json.load(error)["error"]
@@ -54,25 +55,30 @@ def fetch(address: str, path: str, login: str = "", **query: object) -> tuple[by
         raise OSError(f"no page answers at {address}: {error.reason}") from None
 
 
-def search(address: str, text: str, count: int, login: str = "") -> list[dict]:
-    """The motions that fit a sentence, best first."""
-    content, _ = fetch(address, "search", login, q=text, k=count)
+def search(address: str, text: str, count: int, library: str = "", login: str = "") -> list[dict]:
+    """The motions of a library that fit a sentence, best first; takes and parts of them."""
+    content, _ = fetch(address, "search", login, q=text, k=count, library=library)
     return json.loads(content)["results"]
 
 
 def bring_in(
-    context: bpy.types.Context, address: str, motion: dict, scale: float, login: str = ""
+    context: bpy.types.Context, address: str, motion: dict, login: str = ""
 ) -> bpy.types.Object:
-    """A new armature with a motion as its action, both named after the take."""
+    """A new armature with a motion as its action, both named after the take.
+
+    The page tells how large a unit of the file is and which axis is up: a person stands upright,
+    and is as tall as people are.
+    """
     path = "motions/" + urllib.parse.quote(f"{motion['id']}.bvh")
-    part = {"start": motion["start"], "end": motion["end"]} if motion.get("cut") else {}
-    content, name = fetch(address, path, login, **part)
+    content, headers = fetch(address, path, login, start=motion["start"], end=motion["end"])
+    name, up = headers.get_filename() or "motion.bvh", headers["x-up-axis"].upper()
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, Path(name).name)
         file.write_bytes(content)
         before = {*context.scene.objects}
         bpy.ops.import_anim.bvh(
-            filepath=str(file), global_scale=scale, update_scene_fps=False,
+            filepath=str(file), global_scale=float(headers["x-meters-per-unit"]),
+            axis_up=up, axis_forward=FORWARD[up[-1]], update_scene_fps=False,
             update_scene_duration=True, use_fps_scale=True,
         )  # fmt: skip
     armature = next(thing for thing in context.scene.objects if thing not in before)
@@ -110,11 +116,10 @@ class Settings(bpy.types.PropertyGroup):
         name="Login", description="user:password, where the page asks for it", subtype="PASSWORD"
     )
     text: bpy.props.StringProperty(name="Motion", description="a sentence, such as: sits down")
-    count: bpy.props.IntProperty(name="Results", default=12, min=1, max=100)
-    unit: bpy.props.EnumProperty(
-        name="Unit of the files",
-        items=[(name, name, f"{scale:g} meters") for name, scale in METERS_PER_UNIT],
+    library: bpy.props.StringProperty(
+        name="Library", description="as on the page; empty: the one that it was opened with"
     )
+    count: bpy.props.IntProperty(name="Results", default=12, min=1, max=100)
     on_selected: bpy.props.BoolProperty(
         name="On the selected armature", description="where its bones have the same names"
     )
@@ -132,7 +137,9 @@ class TMR_OT_search(bpy.types.Operator):
         """Fill the list of results."""
         settings = context.scene.tmr_search
         try:
-            found = search(settings.address, settings.text, settings.count, settings.login)
+            found = search(
+                settings.address, settings.text, settings.count, settings.library, settings.login
+            )
         except OSError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -140,7 +147,8 @@ class TMR_OT_search(bpy.types.Operator):
         for motion in found:
             line = settings.results.add()
             line.record = json.dumps(motion)
-            line.label = f"{motion['score']:.2f}  {motion['caption'] or motion['file']}"
+            part = f"{motion['start']:.1f} to {motion['end']:.1f} s"
+            line.label = f"{motion['score']:.2f}  {motion['caption'] or motion['file']}  {part}"
         settings.chosen = 0
         return {"FINISHED"}
 
@@ -160,22 +168,27 @@ class TMR_OT_bring_in(bpy.types.Operator):
             return {"CANCELLED"}
         target = context.active_object if settings.on_selected else None
         motion = json.loads(settings.results[settings.chosen].record)
-        scale = dict(METERS_PER_UNIT)[settings.unit]
         try:
-            armature = bring_in(context, settings.address, motion, scale, settings.login)
+            armature = bring_in(context, settings.address, motion, settings.login)
         except (OSError, RuntimeError) as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        if target is not None and target.type == "ARMATURE" and not put_on(target, armature):
-            self.report({"WARNING"}, "the bones have other names: a new armature was made")
+        if target is not None and target.type == "ARMATURE":
+            if put_on(target, armature):
+                target.select_set(True)
+                context.view_layer.objects.active = target
+            else:
+                self.report({"WARNING"}, "the bones have other names: a new armature was made")
         return {"FINISHED"}
 
 
 class TMR_UL_results(bpy.types.UIList):
     """The list of results."""
 
-    def draw_item(self, context, layout, data, item, *_) -> None:
-        """One line."""
+    def draw_item(
+        self, context, layout, data, item, icon, active_data, active_property, index=0
+    ) -> None:
+        """One line; Blender counts the arguments."""
         layout.label(text=item.label)
 
 
@@ -190,13 +203,12 @@ class TMR_PT_panel(bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         """The sentence, the results, and what to do with them."""
         settings = context.scene.tmr_search
-        for name in ("address", "login", "text", "count"):
+        for name in ("address", "login", "library", "text", "count"):
             self.layout.prop(settings, name)
         self.layout.operator(TMR_OT_search.bl_idname)
         self.layout.template_list(
             "TMR_UL_results", "", settings, "results", settings, "chosen", rows=6
         )
-        self.layout.prop(settings, "unit")
         self.layout.prop(settings, "on_selected")
         self.layout.operator(TMR_OT_bring_in.bl_idname)
 

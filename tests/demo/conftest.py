@@ -101,13 +101,14 @@ def served(small: Workspace, *options: str) -> Iterator[tuple[str, subprocess.Po
 
 
 @pytest.fixture(scope="session")
-def address(small: Workspace, handlers: Handlers) -> Iterator[str]:
+def address(request: pytest.FixtureRequest) -> Iterator[str]:
     """The page on the small library, which ``handlers`` has encoded.
 
-    TMR_PAGE names one that is open, to take pictures of.
+    TMR_PAGE names one that is open already; no library is made then.
     """
     if "TMR_PAGE" in os.environ:
         yield os.environ["TMR_PAGE"]
         return
-    with served(small) as (address, _):
+    request.getfixturevalue("handlers")
+    with served(request.getfixturevalue("small")) as (address, _):
         yield address

@@ -100,8 +100,36 @@ def test_what_cannot_be_is_answered_with_a_sentence(client: httpx.Client, path: 
 
 def test_the_api_describes_itself(client: httpx.Client):
     paths = client.get("/openapi.json").json()["paths"]
-    assert {*paths} == {"/search", "/motions/{id}.{format}", "/export"}
+    assert {*paths} == {"/search", "/libraries", "/tags", "/motions/{id}.{format}", "/export"}
     assert "GET /api/search" in client.get("/docs").text
+
+
+def test_a_tag_is_kept_and_narrows_a_search(client: httpx.Client):
+    first, second = (motion["id"] for motion in client.get("/search?q=walk&k=2").json()["results"])
+    given = client.post("/tags", json={"id": second, "tags": ["Boss  fight", "favorite", ""]})
+    assert given.json() == {"id": second, "tags": ["boss fight", "favorite"]}
+    for tag, found in {"boss fight": [second], "FAVORITE": [second], "none": []}.items():
+        answer = client.get("/search", params={"q": "walk", "tag": tag}).json()
+        assert [motion["id"] for motion in answer["results"]] == found
+    assert client.post("/tags", json={"id": second, "tags": []}).json()["tags"] == []
+    for bad in ({"id": first, "tags": ["a" * 41]}, {"id": "none/none", "tags": ["a"]}):
+        assert client.post("/tags", json=bad).status_code == 400
+
+
+def test_a_search_is_narrowed_by_name_and_length(client: httpx.Client):
+    query = {"q": "a person walks", "k": 100, "min_seconds": 2, "max_seconds": 4}
+    found = client.get("/search", params=query).json()["results"]
+    assert all(2 <= motion["end"] - motion["start"] <= 4 for motion in found)
+    name = found[0]["file"].rpartition("/")[2]
+    answer = client.get("/search", params={"q": "a person walks", "name": name}).json()
+    assert [motion["id"] for motion in answer["results"]] == [found[0]["id"]]
+
+
+def test_a_bvh_file_tells_its_unit(client: httpx.Client):
+    motion = client.get("/search?q=walk&k=1").json()["results"][0]["id"]
+    for unit, meters in (("cm", "0.01"), ("m", "1")):
+        headers = client.get(f"/motions/{motion}.bvh?unit={unit}").headers
+        assert (headers["x-meters-per-unit"], headers["x-up-axis"]) == (meters, "y")
 
 
 def test_motions_are_given_together_with_a_table(client: httpx.Client):

@@ -14,13 +14,22 @@ def unit(*shape: int) -> torch.Tensor:
 
 def test_a_motion_that_is_nearer_than_any_to_unrelated_sentences_is_strong():
     torch.manual_seed(0)
-    latents, unrelated = unit(50, 16), unit(200, 16)
-    best = [max(float(latent @ query) for latent in latents) for query in unrelated]
-    confidence = Confidence.of(torch.tensor(best))
-    assert confidence.level(max(best) + 1e-3) == STRONG
-    assert confidence.level(sorted(best)[185]) == FAIR
-    assert confidence.level(sorted(best)[100]) == WEAK
-    assert confidence.level(-1.0) == WEAK
+    latents, unrelated, query = unit(50, 16), unit(200, 16), unit(16)
+    best = (unrelated @ latents.mT).amax(dim=-1)
+    confidence = Confidence.of(best, unrelated, latents.mean(dim=0))
+    stands = sorted(
+        2 * max(float(latent @ one) for latent in latents) - float((latents @ one).mean())
+        for one in unrelated
+    )
+    mean = float((latents @ query).mean())
+
+    def level(stand: float) -> str:
+        return confidence.level(query, (stand + mean) / 2)
+
+    assert level(stands[-1] + 1e-3) == STRONG
+    assert level(stands[int(0.9 * 200)]) == FAIR
+    assert level(stands[100]) == WEAK
+    assert level(-1.0) == WEAK
 
 
 def test_the_unrelated_sentences_are_some_hundred_and_differ():
@@ -32,6 +41,6 @@ def test_every_search_says_how_sure_it_is(handlers: Handlers):
     for sentence in ("a person walks", UNRELATED[0]):
         value = handlers.search(sentence, limits)
         cosine = 2 * session.main.search(sentence, 1)[0].score - 1
-        level = session.confidence("synthetic", cosine)
+        level = session.confidence("synthetic", session.encode(sentence), cosine)
         assert value["confidence"] == {"level": level, "text": WORDS[level]}
     assert "confidence" not in handlers.browse(limits)

@@ -5,6 +5,7 @@ import re
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,11 @@ import pytest
 
 from tmr.demo import Handlers, serve, session
 from tmr.demo.export import millimeters
-from tmr.demo.handlers import Limits
+from tmr.demo.handlers import MOMENTS, TAKES, Limits
 from tmr.demo.libraries import Libraries
 from tmr.demo.results_view import SKELETON
 from tmr.errors import InputError
+from tmr.motion.conventions import Overrides
 from tmr.motion.writers import write_bvh
 
 LIMITS = Limits("synthetic", top=6)
@@ -102,10 +104,62 @@ def test_a_folder_is_imported_with_progress_and_searched(handlers: Handlers, tmp
     seen = []
     name, _ = handlers.import_folder(f'"{tmp_path / "mine"}"', lambda *done: seen.append(done))
     assert seen[-1] == (3, 3)
-    value = handlers.search("a person walks", Limits(name))
+    value = handlers.search("a person walks", Limits(name, show=TAKES))
     assert sorted(ids(value)) == ["mine/take0", "mine/take1", "mine/take2"]
     # It has no captions of its own: those of the main library describe it.
     assert len(handlers.sentences("mine/take0", 3)) == 3
+
+
+def test_moments_of_all_takes_are_found_beside_whole_takes(handlers: Handlers, tmp_path: Path):
+    session = handlers.session
+    parts = [session.features(motion) for motion in ids(handlers.browse(LIMITS))[:4]]
+    (tmp_path / "long").mkdir()
+    np.save(tmp_path / "long" / "all.npy", np.concatenate(parts))
+    np.save(tmp_path / "long" / "short.npy", parts[0][:50])
+    name, _ = handlers.import_folder(str(tmp_path / "long"), lambda *_: None)
+    for _ in range(600):  # encoded in the background
+        if name not in session.libraries.encoding:
+            break
+        time.sleep(0.1)
+    value = handlers.search("a person walks", Limits(name, show=MOMENTS))
+    whole = handlers.search("a person walks", Limits(name, show=TAKES))
+    assert {*ids(value)} <= {f"{name}/all", f"{name}/short"}
+    first = next(item for item in value["items"] if item["id"] == f"{name}/all")
+    start, end = first["moment"]
+    assert 0 <= start < end <= first["seconds"]
+    frames = sum(map(len, parts))
+    assert first["seconds"] == pytest.approx(frames / SKELETON["fps"], abs=0.06)
+    assert [item["moment"] for item in whole["items"]] == [None, None]
+    both = handlers.search("a person walks", Limits(name))["items"]
+    for item in both:  # whole where that fits better than every moment that is not all of it
+        parts = [
+            i["score"] for i in value["items"]
+            if i["id"] == item["id"] and i["moment"][1] - i["moment"][0] < 0.75 * i["seconds"]
+        ]  # fmt: skip
+        assert item["moment"] is not None or all(score <= item["score"] for score in parts)
+    assert ids(handlers.search("walk", Limits(name, min_seconds=4.0))) == [
+        f"{name}/all" for item in handlers.search("walk", Limits(name, min_seconds=4.0))["items"]
+    ]
+    assert len(handlers.examples(name)) > 0
+    session.libraries.remove(name)
+    assert name not in session.libraries.moments
+
+
+def test_files_that_were_left_out_are_tried_again(handlers: Handlers, tmp_path: Path):
+    motions = ids(handlers.browse(LIMITS))[:2]
+    folder = tmp_path / "odd"
+    for number, motion in enumerate(motions):
+        write_bvh(folder / f"{number}.bvh", handlers.session.joints(motion))
+    odd = folder / "1.bvh"
+    odd.write_text(odd.read_text().replace("Frame Time: 0.050000", "Frame Time: 0.000000"))
+    name, value = handlers.import_folder(str(folder), lambda *_: None)
+    assert [left["file"] for left in value["left_out"]] == ["1.bvh"]
+    with pytest.raises(InputError, match="no longer left out"):
+        handlers.retry(name, ["0.bvh"], Overrides(fps=20), lambda *_: None)
+    value = handlers.retry(name, ["1.bvh"], Overrides(fps=20), lambda *_: None)
+    assert (value["left_out"], len(value["items"])) == ([], 2)
+    assert "1.bvh,,20,,," in (folder / "overrides.csv").read_text()
+    handlers.session.libraries.remove(name)
 
 
 def test_a_folder_that_is_missing_is_named(handlers: Handlers, tmp_path: Path):
@@ -125,7 +179,7 @@ def test_libraries_stay_apart_are_refreshed_and_removed(handlers: Handlers, tmp_
     assert (first, second) == ("synthetic (a)", "synthetic (b)")
     assert [left["file"] for left in value["left_out"]] == ["broken.bvh"]
     assert str(tmp_path) not in value["left_out"][0]["reason"]
-    everything = handlers.search("a person walks", Limits("all libraries", top=100))
+    everything = handlers.search("a person walks", Limits("all libraries", top=100, show=TAKES))
     assert {f"{first}/walk", f"{second}/run"} < {*ids(everything)}
     scores = [item["score"] for item in everything["items"]]
     assert scores == sorted(scores, reverse=True)

@@ -4,7 +4,6 @@ import dataclasses
 import json
 import multiprocessing
 import os
-import shutil
 import signal
 import zlib
 from collections.abc import Callable, Sequence
@@ -16,6 +15,9 @@ import torch
 
 from tmr.api import Model, load
 from tmr.data import Normalizer, TextMotionData
+from tmr.io import write_json
+from tmr.runs.build import model_of
+from tmr.runs.weights import save_weights
 from tmr.text import TextModel
 
 LENGTHS = {f"k{number}": 40 + 7 * number for number in range(8)}
@@ -41,11 +43,32 @@ class Hashed(TextModel):
         return [len(caption.split()) for caption in captions]
 
 
+ENCODER = {
+    "_target_": "tmr.model.ActorEncoder", "latent_dim": 32, "ff_size": 64, "num_layers": 2,
+    "num_heads": 4, "dropout": 0.1,
+}  # fmt: skip
+CONFIG = {
+    "data": {"_target_": "tmr.data.TextMotionData", "name": "none", "annotations": "",
+             "motions": "", "stats": ""},
+    "language_model": {"_target_": "tmr.text.TextModel", "name": "none", "token_model": "",
+                       "sentence_model": "", "token_dim": 48},
+    "model": {
+        "_target_": "tmr.model.TMR", "motion_encoder": ENCODER | {"nfeats": 263},
+        "text_encoder": ENCODER | {"nfeats": 48}, "motion_decoder": None,
+        "loss_weights": {"recons": 0, "kl": 0, "latent": 0, "contrastive": 1.0},
+        "temperature": 0.1, "threshold_selfsim": 0.8,
+    },
+}  # fmt: skip
+
+
 @pytest.fixture(scope="session")
-def model(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Model:
-    """The golden run, which has random weights, with statistics that change nothing."""
+def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """A small model with random weights, and statistics that change nothing."""
     run = tmp_path_factory.mktemp("library") / "run"
-    shutil.copytree(shared / "golden" / "run", run)
+    write_json(run / "config.json", CONFIG)
+    torch.manual_seed(0)
+    network = model_of(CONFIG)
+    save_weights(run / "last_weights", {n: getattr(network, n).state_dict() for n in network.parts})
     Normalizer(torch.zeros(263), torch.ones(263)).save(run / "stats")
     return dataclasses.replace(load(run), text_model=Hashed("hashed", "", "", 48))
 

@@ -18,7 +18,8 @@ from starlette.responses import FileResponse, Response
 from tmr.demo import validation as checks
 from tmr.demo.confidence import WEAK, Level
 from tmr.demo.export import MAX_ZIPPED, Part, Result, export, export_zip
-from tmr.demo.handlers import EVERYTHING, MAX_RESULTS, MAX_SECONDS, Handlers, Limits
+from tmr.demo.handlers import ALL, EVERYTHING, MAX_RESULTS, MAX_SECONDS, Handlers, Limits
+from tmr.demo.tags import MAX_TAGS
 from tmr.demo.uploads import upload_folder
 from tmr.errors import InputError
 from tmr.search.query import MAX_QUERY_LENGTH
@@ -61,6 +62,22 @@ class Chosen(BaseModel):
     score: float | None = Field(None, ge=0, le=1)
 
 
+class Tagged(BaseModel):
+    """A motion and its tags."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    id: str = Field(max_length=checks.MAX_ID_LENGTH)
+    tags: list[str] = Field(max_length=MAX_TAGS)
+
+
+class LibraryState(BaseModel):
+    """A library, and the takes done and all to do while its moments are encoded."""
+
+    name: str
+    moments: bool = Field(description="whether moments of its takes can be found")
+    encoding: tuple[int, int] | None
+
+
 class Export(BaseModel):
     """Motions that are to go into one zip file."""
 
@@ -98,11 +115,24 @@ def build_api(handlers: Handlers) -> FastAPI:
         library: str = "",
         split: str = EVERYTHING,
         min_seconds: Annotated[float, Query(ge=0, le=MAX_SECONDS, allow_inf_nan=False)] = 0,
+        max_seconds: Annotated[
+            float, Query(ge=0, le=MAX_SECONDS, allow_inf_nan=False)
+        ] = MAX_SECONDS,
+        name: Annotated[str, Query(max_length=checks.MAX_ID_LENGTH)] = "",
+        tag: Annotated[str, Query(max_length=checks.MAX_ID_LENGTH)] = "",
+        show: Literal["all", "takes", "moments"] = ALL,
     ) -> Results:
-        """The motions that fit a sentence, or a query such as `"walk" + 0.5 "angry"`."""
-        name = library or session.main.name
-        limits = Limits.checked(session, name, split, k, min_seconds)
-        hits = handlers.find(session.encode(q), limits)
+        """The motions that fit a sentence, or a query such as `"walk" + 0.5 "angry"`.
+
+        Parts of long takes are found too, where `start` and `end` tell; `name` is part of the
+        name or folder of a take.
+        """
+        limits = Limits.checked(
+            session, library or session.main.name, split, k, min_seconds, max_seconds, name, tag,
+            show,
+        )  # fmt: skip
+        latent = session.encode(q)
+        hits = handlers.find(latent, limits)
         found = [
             Found(
                 id=f"{where}/{hit.entry.key}", library=where, file=hit.entry.file,
@@ -111,8 +141,26 @@ def build_api(handlers: Handlers) -> FastAPI:
             )
             for where, hit in hits
         ]  # fmt: skip
-        level = session.confidence(hits[0][0], 2 * hits[0][1].score - 1) if hits else WEAK
+        level = handlers.confidence(latent, hits) or WEAK
         return Results(results=found, confidence=level)
+
+    @api.get("/libraries")
+    def libraries() -> list[LibraryState]:
+        """The libraries that can be searched, and how far their moments are encoded."""
+        known = session.libraries
+        return [
+            LibraryState(
+                name=name,
+                moments=known.windowed(name) is not None,
+                encoding=known.encoding.get(name),
+            )
+            for name in known
+        ]
+
+    @api.post("/tags")
+    def tags(given: Tagged) -> Tagged:
+        """Give a motion tags, in place of those that it has; `favorite` is the star."""
+        return Tagged(id=given.id, tags=handlers.give_tags(checks.motion_id(given.id), given.tags))
 
     @api.get("/motions/{id:path}.{format}", response_class=FileResponse)
     def motion(
@@ -126,14 +174,21 @@ def build_api(handlers: Handlers) -> FastAPI:
         """A motion, or the seconds from `start` to `end` of its file, as a file.
 
         BVH is cut from the source file where that is BVH. `unit` is that of other BVH files;
-        `origin` moves a cut file above the origin.
+        `origin` moves a cut file above the origin. Headers of a BVH file tell its
+        `x-meters-per-unit` and its `x-up-axis`.
         """
         part = Part(checks.motion_id(id), start, end)
 
         def write(folder: Path) -> Path:
             return export(session, part, format, folder, unit == "m", origin)
 
-        return _file(write)
+        answer = _file(write)
+        if format == "bvh":
+            scale, up = (1.0 if unit == "m" else 0.01, "y")
+            if session.bvh_source(part.motion_id) is not None:
+                scale, up = session.source_axes(part.motion_id)
+            answer.headers.update({"x-meters-per-unit": f"{scale:.6g}", "x-up-axis": up})
+        return answer
 
     @api.post("/export", response_class=FileResponse)
     async def many(request: Request, given: Export) -> Response:

@@ -60,12 +60,12 @@ def export(
             pictures that are being drawn already.
     """
     take, start, end = session.span(part.motion_id, part.start, part.end)
-    whole = part.start is None and part.end is None
+    whole = session.span(part.motion_id) == (take, start, end)
     path = folder / f"{_stem(take, start, end, whole)}.{format}"
     source = session.bvh_source(part.motion_id)
     if format == "bvh" and source is not None:
         first, last = frame_span(take, start, end)
-        up = session.up_axis(part.motion_id) if to_origin else None
+        up = session.source_axes(part.motion_id)[1] if to_origin else None
         cut_bvh(source, path, first, last, motion_frames=take.frames, origin_up=up)
         return path
     joints = session.joints(part.motion_id, part.start, part.end)

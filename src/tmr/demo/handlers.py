@@ -8,10 +8,17 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from tmr.demo.confidence import WORDS
+from tmr.demo.confidence import WORDS, Level
 from tmr.demo.results_view import Value, card, cards, upload_card
 from tmr.demo.session import UPLOADS, Session
-from tmr.demo.validation import choice, is_folder, message, number, whole_number
+from tmr.demo.validation import (
+    choice,
+    is_folder,
+    message,
+    number,
+    text_of,
+    whole_number,
+)
 from tmr.errors import InputError
 from tmr.localization import (
     Scoring,
@@ -24,58 +31,86 @@ from tmr.localization import (
 )
 from tmr.mining import k_means
 from tmr.motion.conventions import Overrides
+from tmr.motion.overrides_table import TABLE, give_overrides
 from tmr.retrieval import shown_score
 from tmr.search.entry import Entry
 from tmr.search.filters import quoted
 from tmr.search.latent_map import latent_map
-from tmr.search.library import Hit
+from tmr.search.library import Hit, Library
 from tmr.search.query import check_sentence
+from tmr.search.sources import FolderSource
 
 ALL_LIBRARIES = "all libraries"  # stands in the list of libraries for every one
 EVERYTHING = "everything"  # stands in the list of splits for no limit
+ALL, TAKES, MOMENTS = SHOWN = ("all", "takes", "moments")
 GROUPS = 8  # colors of the map
 MAX_RESULTS = 100
 MAX_SECONDS = 3600  # the highest least length of a result
 MAX_SENTENCES = 50
 MAX_LEFT_OUT = 500
+MOST_OF_A_TAKE = 0.8  # a moment that is as long says no more than the take
+EXAMPLES = 5
 Progress = Callable[[int, int], object]
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What may be found: how many motions, of which library and split, and how long at least."""
+    """What may be found: how many motions, of which library and split, and how long takes are.
+
+    ``name`` is part of the name or folder of a take, ``tag`` one that it was given, and ``show``
+    one of ``SHOWN``.
+    """
 
     library: str
     split: str = EVERYTHING
     top: int = MAX_RESULTS
     min_seconds: float = 0.0
+    max_seconds: float = MAX_SECONDS
+    name: str = ""
+    tag: str = ""
+    show: str = ALL
 
     @staticmethod
     def checked(
         session: Session, library: object, split: object = EVERYTHING,
-        top: object = MAX_RESULTS, min_seconds: object = 0.0,
+        top: object = MAX_RESULTS, min_seconds: object = 0.0, max_seconds: object = MAX_SECONDS,
+        name: object = "", tag: object = "", show: object = ALL,
     ) -> "Limits":  # fmt: skip
         """The limits that a request gives; InputError for what is none."""
-        name = choice(library, "library", [*session.libraries, ALL_LIBRARIES])
-        splits = () if name == ALL_LIBRARIES else session.splits(name)
+        where = choice(library, "library", [*session.libraries, ALL_LIBRARIES])
+        splits = () if where == ALL_LIBRARIES else session.splits(where)
         return Limits(
-            name,
+            where,
             choice(split, "set", [EVERYTHING, *splits]),
             whole_number(top, "results", 1, MAX_RESULTS),
             number(min_seconds, "minimum length (s)", 0, MAX_SECONDS),
+            number(max_seconds, "maximum length (s)", 0, MAX_SECONDS),
+            text_of(name, "name or folder").strip(),
+            text_of(tag, "tag").strip().lower(),
+            choice(show, "find", SHOWN),
         )
-
-    def arguments(self) -> dict:
-        """The same as keyword arguments of ``Library.search``."""
-        return {"top": int(self.top), "where": self.where}
 
     @property
     def where(self) -> str:
-        """The same as a filter."""
-        long_enough = f"length >= {float(self.min_seconds)}"
-        if self.split == EVERYTHING:
-            return long_enough
-        return f"{long_enough} and split = {quoted(self.split)}"
+        """The same as a filter, but for the tag and the length of takes."""
+        parts = []
+        if self.split != EVERYTHING:
+            parts.append(f"split = {quoted(self.split)}")
+        for word in self.name.split():
+            # Filters tell capital letters apart; people do not.
+            forms = {word, word.lower(), word.upper(), word.capitalize()}
+            named = [f"contains({field}, {quoted(form)})"
+                     for field in ("key", "file") for form in sorted(forms)]  # fmt: skip
+            parts.append(f"({' or '.join(named)})")
+        return " and ".join(parts)
+
+    @property
+    def of_takes(self) -> str:
+        """The filter of whole takes: with their length."""
+        lengths = [f"length >= {self.min_seconds}"] if self.min_seconds else []
+        if self.max_seconds < MAX_SECONDS:
+            lengths.append(f"length <= {self.max_seconds}")
+        return " and ".join(filter(None, (*lengths, self.where)))
 
 
 @dataclass(frozen=True)
@@ -94,24 +129,25 @@ class Handlers:
         if limits.library == ALL_LIBRARIES:
             limits = replace(limits, library=self.session.main.name)
         library = self.session.library(limits.library)
-        entries = library.entries(limits.where)
+        where = self._tagged(library, limits, limits.of_takes)
+        entries = [] if where is None else library.entries(where)
         entries = [entry for entry in entries if not entry.take.mirrored] or entries
         count = min(limits.top, len(entries))
         spread = torch.linspace(0, len(entries) - 1, count).round().long()
-        items = [card(limits.library, entries[row]) for row in spread.tolist()]
+        items = [self._card(limits.library, entries[row]) for row in spread.tolist()]
         note = f"{len(entries):,} motions; describe one above to find it"
         return _found(limits.library, note, items)
 
     def warm_up(self) -> None:
         """Load the language model: the first sentence then takes no longer than others."""
-        self.session.encode("a person walks")
-        self.session.confidence(self.session.main.name, 0.0)
+        latent = self.session.encode("a person walks")
+        self.session.confidence(self.session.main.name, latent, 0.0)
 
     def search(self, text: str, limits: Limits) -> Value:
         """Motions that fit a sentence, or a query of quoted sentences with + and -."""
         latent = self.session.encode(text)
         hits = self.find(latent, limits)
-        value = self._hits(f"“{text.strip()}”", hits, limits) | self._confidence(hits)
+        value = self._hits(f"“{text.strip()}”", hits, limits) | self._confidence(latent, hits)
         return value | {"query": {"q": text.strip(), "library": limits.library}}
 
     def combine(
@@ -129,7 +165,7 @@ class Handlers:
         latent = self.session.encode_terms(texts, factors)
         heading = " ".join(_term(text, weight) for text, weight in used).removeprefix("+ ")
         hits = self.find(latent, limits)
-        return self._hits(heading, hits, limits) | self._confidence(hits)
+        return self._hits(heading, hits, limits) | self._confidence(latent, hits)
 
     def more_like_this(self, motion_id: str, limits: Limits) -> Value:
         """Motions that resemble one of a library, or an upload; itself left out."""
@@ -216,6 +252,22 @@ class Handlers:
         self.session.libraries.refresh(name, progress)
         return self.contents(name)
 
+    def retry(
+        self, name: str, files: Sequence[str], overrides: Overrides, progress: Progress
+    ) -> Value:
+        """What a folder's library holds once files of it are read with what is given about them.
+
+        That goes into the ``overrides.csv`` of the folder, which every command reads.
+        """
+        library = self.session.library(name)
+        source = library.source
+        if not isinstance(source, FolderSource) or source.only:
+            raise InputError(f"{name} is not made from a folder of motion files")
+        if not {*files} <= {*map(str, library.skipped)}:
+            raise InputError("these files are no longer left out; refresh the library")
+        give_overrides(source.folder / TABLE, files, overrides)
+        return self.refresh(name, progress)
+
     def contents(self, name: str) -> Value:
         """Motions from all over a library, and the files that were left out, with reasons."""
         value = self.browse(Limits(name))
@@ -231,22 +283,74 @@ class Handlers:
         if upload:
             return upload_card(motion_id, upload.name, frames)
         library, key = self.session.find(motion_id)
-        return card(motion_id.partition("/")[0], library.entry(key))
+        return self._card(motion_id.partition("/")[0], library.entry(key))
 
     def find(
         self, latent: Float[Tensor, " dim"], limits: Limits, without: Sequence[str] = ()
     ) -> list[tuple[str, Hit]]:
-        """The motions that are nearest to a latent, best first, each with its library's name.
+        """The takes and moments nearest to a latent, best first, each with its library's name.
 
-        ``without`` are the ids of motions to leave out.
+        The entry of a moment has a ``window``. A take is there whole where that fits better than
+        any moment of it, and else by its moments. ``without`` are the ids of motions to leave out.
         """
         names = list(self.session.libraries)
         found = []
         for name in names if limits.library == ALL_LIBRARIES else [limits.library]:
             keys = [motion.partition("/")[2] for motion in without if motion.startswith(f"{name}/")]
-            hits = self.session.library(name).search(latent, **limits.arguments(), exclude=keys)
-            found += [(name, hit) for hit in hits]
+            found += [(name, hit) for hit in self._find_in(name, latent, limits, keys)]
         return sorted(found, key=lambda pair: -pair[1].score)[: limits.top]
+
+    def _find_in(
+        self, name: str, latent: Float[Tensor, " dim"], limits: Limits, without: Sequence[str]
+    ) -> list[Hit]:
+        library = self.session.library(name)
+        where = self._tagged(library, limits, limits.of_takes)
+        takes = []
+        if limits.show != MOMENTS and where is not None:
+            takes = library.search(latent, limits.top, where, exclude=without)
+        windowed = self.session.libraries.windowed(name)
+        where = self._tagged(library, limits, limits.where)
+        if limits.show == TAKES or windowed is None or where is None:
+            return takes
+        best = {hit.entry.key: hit.score for hit in takes}
+        moments = []
+        for found in windowed.moments(latent, limits.top, where, exclude=without):
+            entry = replace(found.entry, start=found.start, end=found.end)
+            length = entry.take.frames / entry.take.fps
+            long_enough = limits.min_seconds <= length <= limits.max_seconds
+            says_more = limits.show == MOMENTS or (
+                found.score > best.get(entry.key, -1.0) and entry.seconds < MOST_OF_A_TAKE * length
+            )
+            if long_enough and says_more:
+                moments.append(Hit(found.score, entry))
+        by_moment = {hit.entry.key for hit in moments}
+        return [hit for hit in takes if hit.entry.key not in by_moment] + moments
+
+    def _tagged(self, library: Library, limits: Limits, where: str) -> str | None:
+        """A filter with the tag of the limits; None where no take of the library has it."""
+        if not limits.tag:
+            return where
+        keys = [key for key, tags in self.session.tags.of(library).items() if limits.tag in tags]
+        if not keys:
+            return None
+        tagged = f"key in ({', '.join(map(quoted, keys))})"
+        return f"{tagged} and {where}" if where else tagged
+
+    def give_tags(self, motion_id: str, tags: Sequence[str]) -> list[str]:
+        """Give a motion of a library these tags; as they are kept.
+
+        Raises:
+            InputError: an upload, no such motion, or too many or too long tags.
+        """
+        if motion_id.startswith(f"{UPLOADS}/"):
+            raise InputError("an uploaded file has no tags; import its folder to keep it")
+        library, key = self.session.find(motion_id)
+        return self.session.tags.put(library, key, list(tags))
+
+    def _card(self, name: str, entry: Entry, score: float | None = None) -> Value:
+        """A card with the tags of its take."""
+        tags = self.session.tags.of(self.session.library(name)).get(entry.key, [])
+        return card(name, entry, score) | {"tags": tags}
 
     def _like_upload(self, motion_id: str, limits: Limits) -> Value:
         upload = self.session.upload(motion_id)
@@ -255,17 +359,29 @@ class Handlers:
         value["items"].insert(0, upload_card(motion_id, upload.name, len(upload.features)))
         return value
 
-    def _confidence(self, hits: Sequence[tuple[str, Hit]]) -> Value:
-        """How sure it is that the best motion fits."""
+    def confidence(
+        self, latent: Float[Tensor, " dim"], hits: Sequence[tuple[str, Hit]]
+    ) -> Level | None:
+        """How sure it is that the best motion fits; None where there is none."""
         if not hits:
-            return {}
+            return None
         name, best = hits[0]
-        level = self.session.confidence(name, 2 * best.score - 1)
-        return {"confidence": {"level": level, "text": WORDS[level]}}
+        return self.session.confidence(name, latent, 2 * best.score - 1, best.entry.window > 0)
+
+    def _confidence(self, latent: Float[Tensor, " dim"], hits: Sequence[tuple[str, Hit]]) -> Value:
+        level = self.confidence(latent, hits)
+        return {"confidence": {"level": level, "text": WORDS[level]}} if level else {}
+
+    def examples(self, name: str) -> list[str]:
+        """Sentences to begin with, that a library has motions for."""
+        return self.session.examples(name, EXAMPLES)
 
     def _hits(self, heading: str, hits: Sequence[tuple[str, Hit]], limits: Limits) -> Value:
-        items = [card(name, hit.entry, hit.score) for name, hit in hits]
-        note = f"{len(items)} motions from {limits.library}, best first"
+        items = [self._card(name, hit.entry, hit.score) for name, hit in hits]
+        moments = sum(hit.entry.window > 0 for _, hit in hits)
+        counts = ((len(hits) - moments, "take"), (moments, "moment"))
+        what = " and ".join(f"{n} {word}{'s' * (n != 1)}" for n, word in counts if n)
+        note = f"{what} from {limits.library}, best first"
         return _found(heading, note, items)
 
 
@@ -280,7 +396,9 @@ def _moment(segment: Segment) -> Value:
 
 def _found(heading: str, note: str, items: Sequence[Value]) -> Value:
     if not items:
-        return cards("Nothing found", "No motion lasts that long; lower the shortest length.", [])
+        return cards(
+            "Nothing found", "No motion passes the limits below the tabs; loosen them.", []
+        )
     return cards(heading, note, items)
 
 

@@ -19,6 +19,8 @@ from tmr.search.sources import FolderSource
 log = logging.getLogger(__name__)
 
 FOLDER = "imported"
+MOMENTS = "moments"  # beside it: the same takes with their windows
+WINDOWS = (2.0, 4.0)  # seconds
 RESERVED = ("uploads", "all libraries")
 Progress = Callable[[int, int], object]
 
@@ -30,13 +32,19 @@ class Libraries:
     Two folders of one name are two libraries. A library lies in a folder of its name in the run
     folder, or in memory where that cannot be written to. Methods may be called from several
     threads.
+
+    The windows of folders' takes are encoded in the background, into ``moments``; ``encoding``
+    has the takes done and all to do of those that are not yet.
     """
 
     model: Model
     main: Library
     by_name: dict[str, Library] = field(init=False)
+    moments: dict[str, Library] = field(default_factory=dict)
+    encoding: dict[str, tuple[int, int]] = field(default_factory=dict)
     stopping: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self.by_name = {self.main.name: self.main}
@@ -47,6 +55,21 @@ class Libraries:
                     self.by_name.setdefault(path.name, Library.open(path, self.model))
             except InputError as error:
                 log.warning("an imported library is left out: %s", error)
+
+    def windowed(self, name: str) -> Library | None:
+        """The library with the windows of a library's takes, where there is one by now."""
+        return self[name] if self[name].windows else self.moments.get(name)
+
+    def encode_moments(self, *names: str) -> None:
+        """Have the windows of folders' takes encoded, by default of every library's.
+
+        Returns at once; what is encoded already is kept.
+        """
+        for name in names or self:
+            library = self[name]
+            if isinstance(library.source, FolderSource) and not library.windows:
+                self.encoding[name] = (0, 0)
+                threading.Thread(target=self._encode_moments, args=(name,), daemon=True).start()
 
     def __getitem__(self, name: str) -> Library:
         """The library of a name; InputError when there is none."""
@@ -82,6 +105,7 @@ class Libraries:
                 overrides=overrides, overwrite=True, progress=self._watched(progress),
             )  # fmt: skip
             self.by_name[name] = library
+        self.encode_moments(name)
         return name, library
 
     def put(self, library: Library) -> None:
@@ -94,6 +118,7 @@ class Libraries:
         with self.lock:
             self.stopping.clear()
             library.refresh(self._watched(progress))
+        self.encode_moments(name)
         return library
 
     def remove(self, name: str) -> None:
@@ -106,12 +131,38 @@ class Libraries:
             raise InputError(f"{name} is the library that the page was opened with; it stays")
         with self.lock:
             del self.by_name[name]
-            kept = self._kept(name)
-            if kept is not None:
-                shutil.rmtree(kept, ignore_errors=True)
+            self.moments.pop(name, None)
+            for kind in (FOLDER, MOMENTS):
+                kept = self._kept(name, kind)
+                if kept is not None:
+                    shutil.rmtree(kept, ignore_errors=True)
 
-    def _kept(self, name: str = "") -> Path | None:
-        return library_folder(self.model.run, self.model.ckpt, str(Path(FOLDER, name)))
+    def _encode_moments(self, name: str) -> None:
+        with self.one_at_a_time:
+            library = self.by_name.get(name)
+            if library is None or not isinstance(library.source, FolderSource):
+                return
+
+            def report(done: int, total: int) -> None:
+                if self.by_name.get(name) is not library:
+                    raise InputError("removed or imported again meanwhile")
+                self.encoding[name] = done, total
+
+            source = library.source
+            try:
+                # What is encoded can be searched from the first part on.
+                self.moments[name] = windowed = Library.of_folder(
+                    source.folder / (source.only or ""), self.model, self._kept(name, MOMENTS),
+                    windows=WINDOWS, overrides=source.overrides, overwrite=True, refresh=False,
+                )  # fmt: skip
+                windowed.refresh(report)
+            except (InputError, OSError) as error:
+                log.warning("the moments of %s are not all encoded: %s", name, error)
+            finally:
+                self.encoding.pop(name, None)
+
+    def _kept(self, name: str = "", kind: str = FOLDER) -> Path | None:
+        return library_folder(self.model.run, self.model.ckpt, str(Path(kind, name)))
 
     def _name_of(self, folder: Path) -> str:
         for name, library in self.by_name.items():

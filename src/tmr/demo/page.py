@@ -13,20 +13,25 @@ import gradio as gr
 
 from tmr.demo.export import FORMATS, Part, export
 from tmr.demo.handlers import (
+    ALL,
     ALL_LIBRARIES,
     EVERYTHING,
     MAX_RESULTS,
+    MAX_SECONDS,
     MAX_SENTENCES,
+    SHOWN,
     Handlers,
     Limits,
 )
 from tmr.demo.libraries import rate_shown
 from tmr.demo.results_view import Value, results_view
 from tmr.demo.security import check_room
+from tmr.demo.tags import FAVORITE
 from tmr.demo.uploads import SUFFIXES, upload_folder
 from tmr.demo.validation import choice, message, motion_id, number, text_of, whole_number
 from tmr.errors import InputError
 from tmr.motion.conventions import Overrides
+from tmr.motion.skeleton_maps import PROFILES
 from tmr.search.query import check_sentence
 
 log = logging.getLogger(__name__)
@@ -38,7 +43,8 @@ EXAMPLES = (
     "a person kicks with the right leg, then bows",
     '"a person walks" + 0.5 "arms raised" - "turning"',
 )
-UP_AXES = ("as stated", "y", "z")
+STATED = "as stated"  # what a file says itself, or what its joints show
+UP_AXES = (STATED, "y", "z")
 MAX_FPS = 1000
 MAX_WAITING = 64  # events in Gradio's queue
 SWEEP_SECONDS, KEEP_SECONDS = 300, 3600  # how often old files are deleted, and how old they are
@@ -105,9 +111,20 @@ class Page:
             limits = self.limits
             library = limits[0]
             chosen = examples.click(_first, examples, text, api_visibility="private")
-            self.results_view.ready(shown(self.handlers.warm_up), api_visibility="private")
-            self._on(library.input, self._browse, limits, "browse", queue=False)
+            private = {"api_visibility": "private", "preprocess": False}
+            ready = self.results_view.ready(shown(self.handlers.warm_up), api_visibility="private")
+            ready.then(shown(self._examples), library, examples, **private)
+            library.change(shown(self._examples), library, examples, queue=False, **private)
             self._on(text.submit, self._search, [text, *limits], "search", queue=False)
+            # A limit applies as soon as it is chosen, or typed and entered.
+            split, count, shortest, longest, name, tag, show = limits[1:]
+            for some in (
+                library.input,
+                split.input,
+                show.input,
+                *(field.submit for field in (count, shortest, longest, name, tag)),
+            ):
+                self._on(some, self._again, [text, *limits], queue=False)
             self._on(go.click, self._search, [text, *limits], queue=False)
             self._on(chosen.then, self._search, [text, *limits], queue=False)
             mixed = [*sentences, *weights, *limits]
@@ -119,8 +136,16 @@ class Page:
             self._on(self.results_view.more, self._more, limits, queue=False)
             self.results_view.ask(
                 shown(self._ask), limits, [self.results_view, text, library],
-                queue=False, preprocess=False, api_visibility="private",
+                queue=False, **private,
             )  # fmt: skip
+            if self.importing:
+                self.results_view.retry(
+                    shown(self._retry),
+                    library,
+                    self.results_view,
+                    concurrency_id="import",
+                    **private,
+                )
             self._on(draw.click, self._latent_map, [library, color], "latent_map")
             self._on(color.submit, self._latent_map, [library, color])
             if self.importing:
@@ -231,7 +256,16 @@ class Page:
                     min_width=120,
                 ),
                 gr.Number(0, minimum=0, step=0.5, label="minimum length (s)", min_width=150),
-            ]
+                gr.Number(
+                    MAX_SECONDS, minimum=0, maximum=MAX_SECONDS, label="maximum length (s)",
+                    min_width=150,
+                ),
+                gr.Textbox(
+                    "", label="name or folder", placeholder="walks/", max_lines=1, min_width=150
+                ),
+                gr.Textbox("", label="tag", placeholder=FAVORITE, max_lines=1, min_width=120),
+                gr.Dropdown(list(SHOWN), value=ALL, label="find", min_width=150),
+            ]  # fmt: skip
 
     def _on(
         self,
@@ -262,6 +296,34 @@ class Page:
 
     def _browse(self, *limits: Any) -> Value:
         return self.handlers.browse(self._limits(*limits))
+
+    def _again(self, text: Any, *limits: Any) -> Value:
+        """What is found for the sentence once a limit has changed; all motions without one."""
+        return self._search(text, *limits) if text else self._browse(*limits)
+
+    def _examples(self, library: Any) -> gr.Dataset:
+        """Examples that work: of an imported folder, sentences that its motions fit."""
+        sentences: Sequence[str] = EXAMPLES
+        session = self.handlers.session
+        if library in session.libraries and not session.library(library).captions.texts:
+            sentences = self.handlers.examples(library)
+        return gr.Dataset(samples=[[sentence] for sentence in sentences])
+
+    def _retry(
+        self,
+        event: gr.EventData,
+        library: Any,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> Value:
+        """Read files that were left out once more, with what is given about them."""
+        name = choice(library, "library", list(self.handlers.session.libraries))
+        files = getattr(event, "files", None)
+        if not isinstance(files, list) or not files:
+            raise InputError("choose the files that are to be tried again")
+        given = _overrides(*(getattr(event, field, None) for field in ("up", "fps", "skeleton")))
+        return self.handlers.retry(
+            name, [text_of(file, "file") for file in files], given, _reporting(progress)
+        )
 
     def _search(self, text: Any, *limits: Any) -> Value:
         return self.handlers.search(check_sentence(text), self._limits(*limits))
@@ -308,9 +370,7 @@ class Page:
         fps: Any = 0,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> tuple[Value, Any]:
-        axis = choice(up, "up axis", UP_AXES)
-        rate = number(fps, "frames a second", 0, MAX_FPS)
-        overrides = Overrides(fps=rate or None, up=None if axis == UP_AXES[0] else axis)
+        overrides = _overrides(up, fps)
         path = text_of(folder, "folder")
         given = overrides if overrides != Overrides() else None
         name, value = self.handlers.import_folder(path, _reporting(progress), given)
@@ -341,6 +401,7 @@ class Page:
         file = gr.File(visible=False)
         found = gr.JSON(visible=False)
         for trigger, handler, inputs, output in (
+            (motion.submit, self._browse, self.limits, found),
             (motion.submit, self._more_like_this, [motion, *self.limits], found),
             (motion.submit, self._sentences, [motion, top], found),
             (motion.submit, self._download, [motion, kind], file),
@@ -373,6 +434,18 @@ class _Imports:
     stop: gr.Button
     refresh: gr.Button
     remove: gr.Button
+
+
+def _overrides(up: Any, fps: Any, skeleton: Any = STATED) -> Overrides:
+    """What the files of a folder do not state, as it is given on the page."""
+    axis = choice(up, "up axis", UP_AXES)
+    profile = choice(skeleton, "skeleton", [STATED, *PROFILES])
+    rate = number(fps, "frames a second", 0, MAX_FPS)
+    return Overrides(
+        profile=None if profile == STATED else profile,
+        fps=rate or None,
+        up=None if axis == STATED else axis,
+    )
 
 
 def _reporting(progress: gr.Progress) -> Callable[[int, int], None]:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import gradio as gr
 
 from tmr.motion.skeleton import FPS, JOINTS, PARENTS
+from tmr.motion.skeleton_maps import PROFILES
 from tmr.search.entry import Entry
 
 STATIC_URL = "/viewer"
@@ -21,9 +22,10 @@ Value = dict[str, Any]
 _MOUNT = f"""
 const more = (id) => trigger('more', {{ id }});
 const ask = (q, library) => trigger('ask', {{ q, library }});
+const retry = (given) => trigger('retry', given);
 const ready = () => trigger('ready', {{}});
 import('{STATIC_URL}/results_view.js')
-  .then((view) => view.mount({{ element, props, watch, more, ask, ready }}));
+  .then((view) => view.mount({{ element, props, watch, more, ask, retry, ready }}));
 """
 # Fetched beside Gradio's own files, not after them.
 MODULES = (
@@ -52,6 +54,7 @@ SKELETON = {
     "parents": PARENTS,
     "sides": [side_of(name) for name in JOINTS],
     "fps": FPS,
+    "profiles": list(PROFILES),
 }
 
 
@@ -59,7 +62,8 @@ def results_view(value: Value) -> gr.HTML:
     """The Gradio component, and what it shows first.
 
     Its event ``more`` carries the ``id`` of a motion, ``ask`` the query ``q`` and the ``library``
-    of the page's address; ``ready`` comes once the value is drawn.
+    of the page's address, ``retry`` ``files`` and what is given about them; ``ready`` comes once
+    the value is drawn.
     """
     return gr.HTML(
         value,
@@ -77,13 +81,16 @@ def cards(heading: str, note: str, items: Sequence[Value]) -> Value:
 
 
 def card(library: str, entry: Entry, score: float | None = None) -> Value:
-    """A motion of a library as the results view takes it."""
+    """A motion of a library as the results view takes it; a moment of one with where it is."""
+    moment = entry.window > 0
+    length = entry.take.frames / entry.take.fps if moment else entry.seconds
     return {
         **_motion(f"{library}/{entry.key}", entry.key, score),
         "captions": list(entry.captions),
         "file": entry.file,
-        "seconds": round(entry.seconds, 3),
-        "start": float(entry.start),
+        "seconds": round(length, 3),
+        "start": 0.0 if moment else float(entry.start),
+        "moment": [round(float(entry.start), 3), round(float(entry.end), 3)] if moment else None,
         "fps": float(entry.take.fps),
         "badge": "",
     }
@@ -94,6 +101,8 @@ def upload_card(motion_id: str, name: str, frames: int) -> Value:
     return {
         **_motion(motion_id, name, None),
         "captions": [],
+        "tags": [],
+        "moment": None,
         "file": name,
         "seconds": round(frames / FPS, 3),
         "start": 0.0,

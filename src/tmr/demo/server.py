@@ -1,5 +1,6 @@
 """The web server of the page: Gradio, the viewer's files, and the motions."""
 
+import gc
 import logging
 import multiprocessing
 import os
@@ -115,6 +116,10 @@ def serve(
         print(f"Motion search is open at {address} (Ctrl-C stops it)", flush=True)
         config = uvicorn.Config(guard, log_level="warning", timeout_graceful_shutdown=1)
         server = _Server(config, handlers.session.libraries.stopping, scratch)
+        # Models and libraries are millions of objects that stay. A full garbage collection would
+        # look at all of them, and nobody is answered meanwhile.
+        gc.collect()
+        gc.freeze()
         # After its own handler has run, the server raises the signal again.
         signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
         server.run(sockets=[listener])

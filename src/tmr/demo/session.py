@@ -15,8 +15,9 @@ from torch import Tensor
 
 from tmr.api import Model, load
 from tmr.data import TextMotionData
-from tmr.demo.confidence import UNRELATED, Confidence, Level
+from tmr.demo.confidence import PLAIN, UNRELATED, Confidence, Level
 from tmr.demo.libraries import Libraries
+from tmr.demo.tags import Tags
 from tmr.demo.uploads import read_upload, upload_folder
 from tmr.demo.validation import uploaded_file
 from tmr.errors import InputError
@@ -56,10 +57,13 @@ class Session:
     libraries: Libraries
     uploads: OrderedDict[str, Upload] = field(default_factory=OrderedDict)
     received: OrderedDict[str, str] = field(default_factory=OrderedDict)
+    tags: Tags = field(default_factory=Tags)
     lock: threading.Lock = field(default_factory=threading.Lock)
     text_lock: threading.Lock = field(default_factory=threading.Lock)
     _splits: dict[str, tuple[int, list[str]]] = field(default_factory=dict)
-    _confidences: dict[str, tuple[Library, int, Confidence]] = field(default_factory=dict)
+    _confidences: dict[tuple[str, bool], tuple[Library, int, Confidence]] = field(
+        default_factory=dict
+    )
 
     @property
     def main(self) -> Library:
@@ -83,23 +87,49 @@ class Session:
         terms = parse_query(query)
         return self.encode_terms([t.text for t in terms], [t.weight for t in terms])
 
-    def confidence(self, name: str, cosine: float) -> Level:
-        """Strong, fair or weak: how sure it is that a library's best motion fits its sentence.
+    def confidence(
+        self, name: str, query: Float[Tensor, " dim"], cosine: float, moment: bool = False
+    ) -> Level:
+        """Strong, fair or weak: how sure it is that a library's best motion fits a query."""
+        return self._calibrated(name, moment).level(query, cosine)
+
+    def _calibrated(self, name: str, moment: bool) -> Confidence:
+        """What best cosines mean among a library's takes, or among its moments.
 
         Calibrated again where the library has grown or shrunk by a tenth: best cosines hardly
         move with less, and while motions are added, every search would calibrate anew.
         """
         library = self.library(name)
-        of, size, found = self._confidences.get(name, (None, 0, None))
+        if moment:
+            library = self.libraries.windowed(name) or library
+        of, size, found = self._confidences.get((name, moment), (None, 0, None))
         if found is None or of is not library or abs(len(library) - size) > RECALIBRATED * size:
-            found = Confidence.of(library.best_cosines(self._unrelated))
-            self._confidences[name] = library, len(library), found
-        return found.level(cosine)
+            best = library.best_cosines(self._unrelated, windows=moment)
+            found = Confidence.of(best, self._unrelated, library.latents().mean(dim=0))
+            self._confidences[name, moment] = library, len(library), found
+        return found
+
+    def examples(self, name: str, count: int) -> list[str]:
+        """Plain sentences that the motions of a library fit best, each another motion."""
+        calibrated, library = self._calibrated(name, False), self.library(name)
+        cosines, rows = (self._plain @ library.latents().mT).max(dim=-1)
+        order = sorted(
+            range(len(PLAIN)), key=lambda i: -calibrated.above(self._plain[i], float(cosines[i]))
+        )
+        firsts = {int(rows[i]): PLAIN[i] for i in reversed(order)}
+        return [PLAIN[i] for i in order if firsts[int(rows[i])] == PLAIN[i]][:count]
 
     @cached_property
     def _unrelated(self) -> Float[Tensor, "q dim"]:
+        return self._encoded(UNRELATED)
+
+    @cached_property
+    def _plain(self) -> Float[Tensor, "q dim"]:
+        return self._encoded(PLAIN)
+
+    def _encoded(self, texts: Sequence[str]) -> Float[Tensor, "q dim"]:
         with self.text_lock:
-            latents = self.model.encode_texts(list(UNRELATED)).cpu()
+            latents = self.model.encode_texts(list(texts)).cpu()
         return torch.nn.functional.normalize(latents, dim=-1)
 
     def encode_terms(
@@ -234,14 +264,15 @@ class Session:
         path = library.source.path(library.entry(key).take)
         return path if path.suffix.lower() == ".bvh" else None
 
-    def up_axis(self, motion_id: str) -> str:
-        """The axis that is up in the file that a motion was read from."""
+    def source_axes(self, motion_id: str) -> tuple[float, str]:
+        """Meters to a unit, and the axis that is up, in the file that a motion was read from."""
         library, key = self.owner(motion_id)
         assert library is not None
         assert isinstance(library.source, FolderSource)
         take = library.entry(key).take
         overrides = library.source.overrides_of(take)
-        return read_motion(library.source.path(take), overrides, log_warnings=False).reading.up
+        reading = read_motion(library.source.path(take), overrides, log_warnings=False).reading
+        return float(reading.unit), reading.up
 
     def title(self, motion_id: str) -> str:
         """What a motion is called in pictures: its first caption, or the name of its file."""
@@ -291,4 +322,6 @@ def open_session(
     else:
         main = open_library(model.run, ckpt, model, data or data_to_search(model.run, model.config))
         _ = main.captions  # encoded now, before the page opens
-    return Session(model, Libraries(model, main))
+    libraries = Libraries(model, main)
+    libraries.encode_moments()
+    return Session(model, libraries)

@@ -4,11 +4,14 @@
 it, and any of profile, fps, unit, up and handedness; an empty cell leaves the option as it is.
 """
 
+import csv
+import io
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from tmr.errors import InputError
+from tmr.io import write_text
 from tmr.motion.conventions import Overrides
 from tmr.spreadsheet import read_rows
 
@@ -61,6 +64,24 @@ def read_overrides(table: Path, default: Overrides, files: Sequence[Path]) -> Ov
         except InputError as error:
             raise InputError(f"{place}: {error}") from None
     return OverridesTable(default, rows)
+
+
+def give_overrides(table: Path, files: Sequence[str], given: Overrides) -> None:
+    """Add rows for files to a table, or put them in place of theirs; it is made where missing.
+
+    Raises:
+        InputError: the table is there and cannot be read, or its folder cannot be written to.
+    """
+    rows = [row for _, row in read_rows(table, "path")] if table.is_file() else []
+    rows = [row for row in rows if row["path"] not in files]
+    cells = {name: str(value) for name, value in asdict(given).items() if value is not None}
+    rows += [{"path": file} | cells for file in files]
+    text = io.StringIO()
+    columns: list[str] = ["path", *_COLUMNS]
+    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(table, text.getvalue())
 
 
 def _value(name: str, text: str, place: str) -> str | float:

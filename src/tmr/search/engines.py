@@ -151,7 +151,8 @@ def _connect(ray: Any, address: str | None, workers: int) -> None:
     if address is None:
         options |= {"num_cpus": workers, "include_dashboard": False}
     try:
-        ray.init(address=address, **options)
+        # None would be any cluster that was started on this machine and forgotten.
+        ray.init(address=address or "local", **options)
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise InputError(f"address={address}: no Ray cluster there: {error}") from None
 

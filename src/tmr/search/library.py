@@ -357,9 +357,11 @@ class Library:
             wanted = all_of(parse_filter(f"window = {seconds}"), wanted)
         return merge_windows(self._find(query, top * WINDOWS_PER_MOMENT, wanted), top)
 
-    def best_cosines(self, queries: Float[Tensor, "q dim"]) -> Float[Tensor, " q"]:
-        """The cosine of each query, of length 1, and its best whole take; there must be one."""
-        return self.store.best(queries, self._filter("", whole=True, mirrored=True))
+    def best_cosines(
+        self, queries: Float[Tensor, "q dim"], *, windows: bool = False
+    ) -> Float[Tensor, " q"]:
+        """The cosine of each query, of length 1, and its best take or window; there must be one."""
+        return self.store.best(queries, self._filter("", whole=not windows, mirrored=True))
 
     @property
     def captions(self) -> Captions:

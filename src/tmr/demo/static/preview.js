@@ -35,8 +35,10 @@ export class Preview {
     element.append(this.canvas);
   }
 
-  show(clip, skeleton, theme) {
+  /** ``part`` is what is played of the clip, in seconds: all by default. */
+  show(clip, skeleton, theme, part = null) {
     this.clip = clip;
+    this.part = part ?? [0, clip.duration];
     this.skeleton = skeleton;
     this.theme = theme;
     this.limbs = limbs(skeleton);
@@ -45,7 +47,7 @@ export class Preview {
     const reach = Math.max(clip.reach.up - CHEST, CHEST - clip.reach.down, clip.reach.aside / 1.18) + 0.14;
     this.camera = cameraAt(Math.min(Math.max(NEAREST, reach * FOCAL), FARTHEST));
     this.fade = null;
-    this.time = 0;
+    this.time = this.part[0];
     this.drawn = null;
   }
 
@@ -55,7 +57,8 @@ export class Preview {
 
   /** Let time pass, and draw what has changed; says whether anything had. */
   advance(seconds) {
-    if (this.playing && this.clip.duration > 0) this.time = (this.time + seconds) % this.clip.duration;
+    const [start, end] = this.part;
+    if (this.playing && end > start) this.time = start + ((this.time - start + seconds) % (end - start));
     const { clientWidth: width, clientHeight: height } = this.element;
     const ratio = Math.min(window.devicePixelRatio, 2);
     const state = `${this.time} ${width} ${height} ${ratio}`;

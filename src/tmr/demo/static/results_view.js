@@ -9,6 +9,9 @@ import { Surface, View, drawsInSoftware } from "./scene.js";
 import { Trim } from "./trim.js";
 
 const FLAT = 0.0005; // a curve that rises less says nothing
+const FAVORITE = "favorite"; // the tag of the star
+const HISTORY = "motion-search-history"; // where the browser keeps sentences
+const REMEMBERED = 50;
 const PAGE = 12; // cards that appear at once; more come by scrolling
 const LAYOUT = `
   <section class="results-view">
@@ -19,7 +22,8 @@ const LAYOUT = `
           <option value="score">best first</option><option value="name">name</option>
           <option value="long">longest</option><option value="short">shortest</option>
         </select></label>
-        <label>show <input class="filter" type="search" placeholder="name, folder or caption" aria-label="show only what contains" /></label>
+        <label>show <input class="filter" type="search" placeholder="name, folder, caption, tag" aria-label="show only what contains" /></label>
+        <span class="working" role="status"></span>
         <span class="chosen">
           <label class="check"><input class="choose-all" type="checkbox" /> all shown</label>
           <button class="export-chosen" type="button" disabled>Export selected</button>
@@ -28,11 +32,20 @@ const LAYOUT = `
     </header>
     <div class="results-body">
       <div class="list">
-        <details class="left-out" hidden><summary></summary><ul></ul></details>
+        <details class="left-out" hidden>
+          <summary></summary><ul></ul>
+          <form class="retry">
+            <label>skeleton <select name="skeleton"></select></label>
+            <label>up axis <select name="up"><option>as stated</option><option>y</option><option>z</option></select></label>
+            <label>frames a second <input name="fps" type="number" min="0" max="1000" step="any" placeholder="as stated" /></label>
+            <button type="submit">Try the ticked files again</button>
+            <p>What is given here is kept in <code>overrides.csv</code> in the folder.</p>
+          </form>
+        </details>
         <div class="found"></div>
       </div>
       <aside class="viewer" tabindex="0" aria-label="3D viewer: space plays, arrow keys step, i and o set in and out">
-        <div class="view"><p class="hint">drag to turn · <span class="mouse">scroll</span><span class="touch">pinch</span> to zoom</p></div>
+        <div class="view"><p class="hint">drag to turn · <span class="mouse">scroll</span><span class="touch">pinch</span> to zoom</p><p class="bone" hidden></p></div>
         <svg class="curve" viewBox="0 0 1000 100" preserveAspectRatio="none" role="img"
              aria-label="how well the sentence fits over time" hidden></svg>
         <p class="flat" hidden>so short a motion fits as a whole or not at all: there is no curve</p>
@@ -56,12 +69,19 @@ const LAYOUT = `
           <label title="of BVH that is not cut from a recorded BVH file: Maya and Unreal read centimeters, Blender meters">BVH in
             <select class="unit" aria-label="unit of BVH"><option value="cm">cm</option><option value="m">m</option></select></label>
           <label class="check"><input class="origin" type="checkbox" /> at the origin</label>
-          <button class="more" type="button">More like this</button>
+          <div class="next">
+            <label>compare this motion <select class="compare" aria-label="compare with this motion">
+              <option value="">with none</option><option value="beside">side by side with the next</option><option value="over">over the next</option>
+            </select></label>
+            <button class="more" type="button">More like this</button>
+          </div>
         </div>
         <div class="detail">
+          <button class="star" type="button" aria-pressed="false" aria-label="favorite" title="favorite">★</button>
           <h3 class="title"></h3>
           <ul class="others"></ul>
           <dl class="facts"></dl>
+          <form class="tagging"><label>tags <input type="text" maxlength="400" placeholder="idle, boss fight" /></label> <button type="submit">Keep</button></form>
           <details class="words"><summary>Sentences that fit this motion</summary><ol></ol></details>
         </div>
       </aside>
@@ -69,14 +89,14 @@ const LAYOUT = `
   </section>`;
 
 /** Build the results view inside a Gradio component and keep it in step with the component's value. */
-export async function mount({ element, props, watch, more, ask, ready }) {
+export async function mount({ element, props, watch, more, ask, retry, ready }) {
   watchRequests();
   const trial = document.createElement("canvas").getContext("webgl2");
   if (!trial) {
     element.textContent = "This browser shows no 3D: switch on WebGL, or try another browser.";
     return;
   }
-  const view = new ResultsView(element, props.skeleton, { more, ask }, drawsInSoftware(trial));
+  const view = new ResultsView(element, props.skeleton, { more, ask, retry }, drawsInSoftware(trial));
   element.resultsView = view;
   watch("value", () => view.show(props.value));
   await view.show(props.value);
@@ -92,12 +112,13 @@ function seen() {
 }
 
 class ResultsView {
-  constructor(element, skeleton, { more, ask }, software) {
+  constructor(element, skeleton, { more, ask, retry }, software) {
     element.innerHTML = LAYOUT;
     this.root = element.querySelector(".results-view");
     this.skeleton = skeleton;
     this.more = more;
     this.ask = ask;
+    this.retry = retry;
     this.chosen = new Set();
     this.clips = new Map();
     this.cards = [];
@@ -106,7 +127,10 @@ class ResultsView {
     this.trim = new Trim(this.part(".trim-place"), () => this.trimmed(), (seconds) => this.look(seconds));
     this.surface = new Surface(this.large, software);
     this.reduced = window.matchMedia("(prefers-reduced-motion: reduce)");
+    this.part(".retry [name=skeleton]").append(...["as stated", ...skeleton.profiles].map((name) => textNode("option", name)));
     this.listen();
+    this.offerHistory();
+    this.watchEncoding();
     this.play(!this.calm);
   }
 
@@ -143,6 +167,17 @@ class ResultsView {
     this.part(".filter").oninput = () => this.list();
     this.part(".choose-all").onchange = (event) => this.chooseAll(event.target.checked);
     this.part(".export-chosen").onclick = () => this.exportChosen();
+    this.part(".compare").onchange = () => this.compare();
+    this.part(".star").onclick = () => this.giveTags(toggled(this.item.tags, FAVORITE));
+    this.part(".tagging").onsubmit = (event) => {
+      event.preventDefault();
+      const typed = event.target.querySelector("input").value.split(",");
+      this.giveTags(this.item.tags.includes(FAVORITE) ? [...typed, FAVORITE] : typed);
+    };
+    this.part(".retry").onsubmit = (event) => this.tryAgain(event);
+    const view = this.part(".view");
+    view.onpointermove = (event) => this.nameBone(event);
+    view.onpointerleave = () => (this.part(".bone").hidden = true);
     document.addEventListener("keydown", (event) => this.key(event));
     window.addEventListener("popstate", () => this.askAddress());
     this.end = new IntersectionObserver((seen) => seen.some((entry) => entry.isIntersecting) && this.showMore());
@@ -202,6 +237,8 @@ class ResultsView {
     this.part(".sort").value = "score";
     this.chosen.clear();
     this.keepAddress(value.query);
+    this.remember(value.query?.q);
+    this.watchEncoding();
     this.tellLeftOut(value.left_out ?? []);
     this.root.classList.toggle("empty", !value.items.length);
     this.list();
@@ -218,14 +255,24 @@ class ResultsView {
     const box = this.part(".left-out");
     box.hidden = !files.length;
     box.open = files.length > 0 && files.length <= 8;
-    const advice = "A frame rate or up axis that is missing can be given in the Library tab; import again then.";
     box.querySelector("summary").textContent = `${files.length} ${files.length === 1 ? "file was" : "files were"} left out`;
     const rows = files.map(({ file, reason }) => {
-      const row = textNode("li", plain(reason));
-      row.prepend(textNode("b", `${file}: `));
+      const row = document.createElement("li");
+      const label = textNode("label", "");
+      const tick = Object.assign(document.createElement("input"), { type: "checkbox", value: file, checked: true });
+      label.append(tick, textNode("b", `${file}:`), ` ${plain(reason)}`);
+      row.append(label);
       return row;
     });
-    box.querySelector("ul").replaceChildren(...rows, ...(files.length ? [textNode("li", advice)] : []));
+    box.querySelector("ul").replaceChildren(...rows);
+  }
+
+  /** Have files that were left out read again, with what is given about them. */
+  tryAgain(event) {
+    event.preventDefault();
+    const files = [...this.root.querySelectorAll(".left-out li input:checked")].map((tick) => tick.value);
+    const { skeleton, up, fps } = event.target.elements;
+    this.retry({ files, skeleton: skeleton.value, up: up.value, fps: Number(fps.value) });
   }
 
   /** Show the items of the value again: sorted, and those that hold the text of the filter. */
@@ -239,7 +286,7 @@ class ResultsView {
       found.append(...value.moments.map((moment, place) => this.momentRow(moment, place)));
     } else {
       const text = this.part(".filter").value.trim().toLowerCase();
-      const holds = (item) => [item.key, item.file, ...item.captions].join(" ").toLowerCase().includes(text);
+      const holds = (item) => [item.key, item.file, ...item.captions, ...item.tags].join(" ").toLowerCase().includes(text);
       const orders = {
         name: (a, b) => a.key.localeCompare(b.key, undefined, { numeric: true }),
         long: (a, b) => b.seconds - a.seconds,
@@ -287,6 +334,7 @@ class ResultsView {
       <button type="button" class="card">
         <span class="preview"></span>
         <span class="caption"></span>
+        <span class="tags"></span>
         <span class="meta"><span class="key"></span><span class="badge"></span><span class="seconds"></span></span>
       </button>
       <input class="choose" type="checkbox" />`;
@@ -298,7 +346,10 @@ class ResultsView {
     card.querySelector(".badge").hidden = !badge;
     card.querySelector(".caption").textContent = item.captions[0] ?? item.file;
     card.querySelector(".key").append(...inTheMiddle(item.key));
-    card.querySelector(".seconds").textContent = `${item.seconds.toFixed(1)} s`;
+    const [from, to] = item.moment ?? [];
+    card.querySelector(".seconds").textContent = item.moment ? `${from.toFixed(1)} to ${to.toFixed(1)} of ${item.seconds.toFixed(1)} s` : `${item.seconds.toFixed(1)} s`;
+    card.classList.toggle("of-a-take", Boolean(item.moment));
+    this.markTags(card, item);
     card.onclick = () => this.select(item, true);
     const choose = box.querySelector(".choose");
     choose.setAttribute("aria-label", `select ${item.key}`);
@@ -316,7 +367,7 @@ class ResultsView {
     this.cards.push({ card, item, view, choose });
     card.setAttribute("aria-pressed", String(item === this.item));
     this.load(item).then(
-      (clip) => this.surface.cards.has(view) && view.show(clip, this.skeleton, this.theme),
+      (clip) => this.surface.cards.has(view) && view.show(clip, this.skeleton, this.theme, item.moment),
       () => card.classList.add("failed"),
     );
     return box;
@@ -339,7 +390,7 @@ class ResultsView {
   /** The selected motions in one zip file, the one in the viewer as it is cut there. */
   async exportChosen() {
     const inOrder = this.value.items.filter((item) => this.chosen.has(item));
-    const items = inOrder.map((item) => ({ id: item.id, score: item.score, ...(item === this.item ? this.cut() : {}) }));
+    const items = inOrder.map((item) => ({ id: item.id, score: item.score, ...this.cut(item) }));
     const body = JSON.stringify({ items, format: "bvh", unit: this.part(".unit").value, origin: this.part(".origin").checked });
     const button = this.part(".export-chosen");
     button.disabled = true;
@@ -396,8 +447,13 @@ class ResultsView {
     this.part(".viewer").classList.toggle("failed", !clip);
     if (!clip) return this.large.clear();
     this.large.show(clip, this.skeleton, this.theme);
-    this.trim.show(clip.duration, item);
     this.part(".scrub").max = clip.duration;
+    this.trim.show(clip.duration, item);
+    if (item.moment) {
+      this.trim.set(...item.moment);
+      this.seek(item.moment[0]);
+    }
+    this.compare(false);
     if (byHand) this.play(true);
   }
 
@@ -406,10 +462,16 @@ class ResultsView {
     this.part(".title").textContent = first ?? item.key;
     this.part(".others").replaceChildren(...others.map((text) => textNode("li", text)));
     const kind = item.file.includes(".") ? item.file.split(".").pop().toUpperCase() : "";
+    const tags = item.tags.filter((tag) => tag !== FAVORITE);
+    const mine = !item.id.startsWith("uploads/");
+    this.part(".star").hidden = this.part(".tagging").hidden = !mine;
+    this.part(".star").setAttribute("aria-pressed", String(item.tags.includes(FAVORITE)));
+    this.part(".tagging input").value = tags.join(", ");
     const facts = {
       score: item.score?.toFixed(3),
       key: item.key,
       file: item.file,
+      moment: item.moment && `${item.moment[0].toFixed(2)} to ${item.moment[1].toFixed(2)} s`,
       length: `${item.seconds.toFixed(2)} s`,
       source: [kind, `${+item.fps.toFixed(2)} frames a second`].filter(Boolean).join(", "),
     };
@@ -423,10 +485,11 @@ class ResultsView {
     this.describe();
   }
 
-  /** The part that is cut, in seconds of the file; nothing where that is all. */
-  cut() {
+  /** The part of a motion that is cut, in seconds of the file; nothing where that is all. */
+  cut(item = this.item) {
+    if (item !== this.item) return item.moment ? { start: item.start + item.moment[0], end: item.start + item.moment[1] } : {};
     if (this.trim.whole) return {};
-    return { start: this.item.start + this.trim.in, end: this.item.start + this.trim.out };
+    return { start: item.start + this.trim.in, end: item.start + this.trim.out };
   }
 
   trimmed() {
@@ -451,6 +514,82 @@ class ResultsView {
       link.href = `/api/motions/${id}.${link.dataset.format}${query.size ? `?${query}` : ""}`;
       link.download = "";
     }
+  }
+
+  /** Give the chosen motion tags, kept with its library. */
+  async giveTags(tags) {
+    const { item } = this;
+    const before = item.tags;
+    const show = (now) => {
+      for (const { card, item: other } of this.cards) if (other.id === item.id) this.markTags(card, Object.assign(other, { tags: now }));
+      item.tags = now;
+      if (this.item === item) this.fill(item);
+    };
+    show(tags.map((tag) => tag.trim()).filter(Boolean)); // at once: the next press builds on them
+    const body = JSON.stringify({ id: item.id, tags: item.tags });
+    const answer = await fetch("/api/tags", { method: "POST", body, headers: { "Content-Type": "application/json" } }).catch(() => null);
+    if (!answer?.ok) show(before);
+    else if (body === JSON.stringify({ id: item.id, tags: item.tags })) show((await answer.json()).tags);
+  }
+
+  markTags(card, { tags }) {
+    card.querySelector(".tags").textContent = tags.map((tag) => (tag === FAVORITE ? "★" : tag)).join(" · ");
+  }
+
+  /** Keep the motion in the viewer as a second figure, beside or in the place of those chosen next. */
+  compare(changed = true) {
+    const how = this.part(".compare").value;
+    if (changed) this.kept = how ? (this.kept ?? { clip: this.large.clip, item: this.item, start: this.trim.in }) : null;
+    if (!this.large.clip) return;
+    this.large.compare(this.kept?.item === this.item ? null : this.kept, how);
+    this.surface.state = "";
+  }
+
+  /** The name of the joint under the pointer. */
+  nameBone(event) {
+    const tip = this.part(".bone");
+    const near = event.buttons ? null : this.large.jointAt(event);
+    tip.hidden = !near;
+    if (!near) return;
+    tip.textContent = near.name.replaceAll("_", " ");
+    tip.style.transform = `translate(${near.x + 12}px, ${near.y - 10}px)`;
+  }
+
+  /** Sentences that were searched for are offered while one is typed. */
+  offerHistory() {
+    const field = document.querySelector("#text input, #text textarea");
+    const list = document.createElement("datalist");
+    list.id = "sentences-before";
+    this.root.append(list);
+    field?.setAttribute("list", list.id);
+    this.history = list;
+    this.remember();
+  }
+
+  remember(sentence) {
+    let all = this.before ?? [];
+    try {
+      all = JSON.parse(localStorage.getItem(HISTORY)) ?? all;
+      if (sentence) all = [sentence, ...all.filter((other) => other !== sentence)].slice(0, REMEMBERED);
+      localStorage.setItem(HISTORY, JSON.stringify(all));
+    } catch {
+      // The browser keeps nothing: what was searched for since the page was opened is offered.
+    }
+    this.before = all;
+    this.history.replaceChildren(...all.map((value) => Object.assign(document.createElement("option"), { value })));
+  }
+
+  /** Tell how far the moments of libraries are encoded in the background, until all are. */
+  async watchEncoding() {
+    clearTimeout(this.watching);
+    const answer = await fetch("/api/libraries").catch(() => null);
+    if (!answer?.ok) return;
+    const working = (await answer.json()).filter(({ encoding }) => encoding);
+    const [first] = working;
+    const [done, all] = first?.encoding ?? [];
+    this.part(".working").textContent = first ? `moments of ${first.name}: ${all ? `${done} of ${all} takes` : "waiting"}` : "";
+    clearTimeout(this.watching);
+    if (first) this.watching = setTimeout(() => this.watchEncoding(), 2000);
   }
 
   /** The address holds the sentence, so that a search can be shared and the back button works. */
@@ -538,9 +677,10 @@ class ResultsView {
     for (const view of [this.large, ...this.surface.cards]) {
       if (!view.clip) continue;
       const { clip, time } = view;
-      view.show(clip, this.skeleton, this.theme);
+      view.show(clip, this.skeleton, this.theme, view.part);
       view.time = time;
     }
+    this.compare(false);
     this.map?.draw();
   }
 }
@@ -549,6 +689,11 @@ class ResultsView {
 function inTheMiddle(name) {
   const tail = name.slice(-10);
   return [textNode("span", name.slice(0, -10)), textNode("span", tail)];
+}
+
+/** A list with a value taken out, or put in where it was not. */
+function toggled(list, value) {
+  return list.includes(value) ? list.filter((other) => other !== value) : [...list, value];
 }
 
 function textNode(name, text) {

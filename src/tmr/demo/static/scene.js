@@ -8,6 +8,8 @@ const UP = new THREE.Vector3(0, 1, 0);
 const FRAME = 15; // milliseconds between frames at least
 const DISC = new THREE.CircleGeometry(GROUND, 48).rotateX(-Math.PI / 2);
 const DISTANCE = 4.4;
+const BESIDE = 1.3; // meters between two motions side by side
+const REACH = 16; // pixels within which a joint answers to the pointer
 // Without a graphics card every triangle counts, and shadows need few.
 const SHAPES = { fine: shapes(20, 20, 14), coarse: shapes(12, 12, 8), shadow: shapes(5, 6, 3) };
 
@@ -50,6 +52,14 @@ class Figure {
     this.trail = trail(clip, theme);
     group.add(...this.trail);
     this.group = group;
+  }
+
+  /** Make it a pale second figure. */
+  fade() {
+    for (const mesh of [this.limbs, this.balls]) {
+      mesh.material.transparent = true;
+      mesh.material.opacity = 0.55;
+    }
   }
 
   paint(theme) {
@@ -183,6 +193,7 @@ export class View {
     this.speed = 1;
     this.playing = true;
     this.follow = true;
+    this.other = null; // a second figure, to compare
     this.range = null; // what is played, in seconds; null for all
     const sun = new THREE.DirectionalLight("#ffffff", 1.9);
     sun.position.fromArray(SUN);
@@ -195,8 +206,41 @@ export class View {
     this.resetCamera();
   }
 
+  /** Show a second clip from a start on, beside the first or over it; none without one. */
+  compare(second, how) {
+    if (this.other) {
+      this.scene.remove(this.other.group);
+      this.other.dispose();
+    }
+    this.other = null;
+    if (!second) return;
+    this.other = new Figure(second.clip, this.figure.skeleton, this.theme, this.detail);
+    this.other.start = second.start;
+    this.other.fade();
+    const here = this.clip.middleAt(this.range?.[0] ?? 0);
+    const there = second.clip.middleAt(second.start);
+    this.other.group.position.set(here[0] - there[0] + (how === "beside" ? BESIDE : 0), 0, here[2] - there[2]);
+    this.scene.add(this.other.group);
+  }
+
+  /** The joint near a pointer on the screen, with its place there; null where there is none. */
+  jointAt(event) {
+    if (!this.clip) return null;
+    const box = this.element.getBoundingClientRect();
+    const at = this.clip.at(this.time);
+    let [best, nearest] = [null, REACH];
+    this.figure.skeleton.joints.forEach((name, joint) => {
+      const place = new THREE.Vector3().fromArray(at, 3 * joint).project(this.camera);
+      const [x, y] = [((place.x + 1) * box.width) / 2, ((1 - place.y) * box.height) / 2];
+      const distance = Math.hypot(x - event.clientX + box.left, y - event.clientY + box.top);
+      if (distance < nearest) [best, nearest] = [{ name, x, y }, distance];
+    });
+    return best;
+  }
+
   show(clip, skeleton, theme) {
     this.clear();
+    this.theme = theme;
     this.clip = clip;
     this.ground = ground(theme);
     this.figure = new Figure(clip, skeleton, theme, this.detail);
@@ -208,6 +252,7 @@ export class View {
 
   clear() {
     if (!this.figure) return;
+    this.compare(null);
     this.scene.remove(this.ground, this.figure.group);
     this.ground.material.dispose();
     this.figure.dispose();
@@ -286,6 +331,7 @@ export class Surface {
     if (!this.changed(box)) return false; // nothing is drawn while all stands still
     this.fit(Math.round(box.width), Math.round(box.height));
     view.figure.pose(view.time);
+    view.other?.pose(view.other.start + Math.max(view.time - (view.range?.[0] ?? 0), 0));
     this.renderer.render(view.scene, view.camera);
     view.onframe?.();
     return true;

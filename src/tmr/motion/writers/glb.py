@@ -57,8 +57,8 @@ def glb_bytes(joints: Float[np.ndarray, "frames 22 3"], name: str = "motion") ->
 
     Left limbs are orange, right ones blue. Every joint of the skeleton is within 0.2 mm of where
     the clip has it; its pelvis keeps the clip's path. At rest the figure stands in T-pose at the
-    origin, facing +Z. ``name`` is that of the animation. Raises InputError for what
-    :func:`rig_of` refuses.
+    origin, facing +Z. ``name`` is that of the animation and the armature. Raises InputError for
+    what :func:`rig_of` refuses.
     """
     rig = rig_of(joints)
     file = _File()
@@ -73,12 +73,13 @@ def glb_bytes(joints: Float[np.ndarray, "frames 22 3"], name: str = "motion") ->
         for j in range(len(JOINTS))
     ]
     nodes.append({"name": "figure", "mesh": 0, "skin": 0})
+    nodes.append({"name": name, "children": [0]})  # what Blender makes its armature of
     to_joint = np.tile(np.eye(4), (len(JOINTS), 1, 1))
     to_joint[:, 3, :3] = -rest  # column after column, as glTF has its matrices
     document = {
         "asset": {"version": "2.0", "generator": "tmr"},
         "scene": 0,
-        "scenes": [{"name": name, "nodes": [0, skin]}],
+        "scenes": [{"name": name, "nodes": [skin + 1, skin]}],
         "nodes": nodes,
         "materials": [_material(side, color) for side, color in COLORS.items()],
         "meshes": [{"name": "figure", "primitives": _primitives(file, rest)}],

@@ -283,7 +283,7 @@ class LanceStore:
         with self._writing:
             self._compact()
             dataset = self.latest()
-            present = {index.name for index in dataset.describe_indices()}
+            present = {i.name: i.num_rows_indexed for i in dataset.describe_indices()}
             for column, scalar in SCALAR_INDEXES.items():
                 if f"{column}_idx" not in present:
                     dataset.create_scalar_index(column, scalar)
@@ -293,7 +293,9 @@ class LanceStore:
                 # On object storage, scalar quantization needs a tenth of the requests.
                 kind = "IVF_SQ" if "://" in self.uri else "IVF_RQ"
                 dataset.create_index("latent", kind, metric="cosine", num_partitions=lists)
-            dataset.optimize.optimize_indices()
+            behind = [name for name, indexed in present.items() if indexed != rows]
+            if behind:  # all others would be written anew, which takes as long as making them
+                dataset.optimize.optimize_indices(index_names=behind)
             dataset.cleanup_old_versions(older_than=timedelta(hours=1))
 
     def _compact(self) -> None:
