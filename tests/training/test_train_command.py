@@ -5,6 +5,9 @@ import os
 import re
 import shutil
 import signal
+import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -138,6 +141,31 @@ def test_two_devices_make_one_run_folder(workspace, guided):
     assert files[0] == files[1]
     assert json.loads((two / "config.json").read_text())["trainer"]["strategy"] == "ddp"
     assert last_checkpoint(two)["global_step"] == last_checkpoint(one)["global_step"] == 2
+
+
+def test_two_nodes_make_one_run_folder(workspace):
+    """A process on each of two machines, which both see the folder; here they are one."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    line = f"train.py {TINY} trainer.max_epochs=1 trainer=ddp trainer.accelerator=cpu "
+    line += "trainer.devices=1 trainer.num_nodes=2 run_dir=outputs/nodes"
+    nodes = [
+        subprocess.Popen(
+            [sys.executable, *line.split()], cwd=workspace.folder, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            env=os.environ | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port),
+                              "NODE_RANK": str(number), "LOCAL_RANK": "0"},
+        )
+        for number in range(2)
+    ]  # fmt: skip
+    try:
+        first, second = (node.communicate(timeout=600)[0] for node in nodes)
+    finally:  # one that waits for the other would wait for ever
+        for node in nodes:
+            node.kill()
+    assert [node.returncode for node in nodes] == [0, 0], first + second
+    checkpoint = last_checkpoint(workspace.folder / "outputs" / "nodes")
+    assert checkpoint["global_step"] == 5  # batches of 8 from 38 motions, whatever their number
 
 
 def test_a_sweep_trains_one_run_for_each_value(workspace, guided):

@@ -1,6 +1,7 @@
 """Fit a model to a data set inside a run folder."""
 
 import logging
+import os
 import shlex
 import sys
 import warnings
@@ -44,8 +45,9 @@ SILENCED = (
 
 
 def process_rank() -> int:
-    """Which of the processes that train together this one is; 0 on its own."""
-    return getattr(rank_zero_only, "rank", 0)
+    """0 for the first of the processes that train together, or one on its own; else above."""
+    # Until it has connected them, Lightning counts the processes of each machine from 0.
+    return max(getattr(rank_zero_only, "rank", 0), int(os.environ.get("NODE_RANK", "0")))
 
 
 def fit(
