@@ -149,7 +149,7 @@ class Trained(TMR):
     def __init__(self, motion_encoder: ActorEncoder, **options: Any) -> None:
         super().__init__(motion_encoder, **options)
         first = motion_encoder.layers[0]
-        assert isinstance(first, EncoderLayer)
+        assert isinstance(first, EncoderLayer) and isinstance(self.text_encoder, ActorEncoder)
         projection, words = motion_encoder.projection, self.text_encoder.projection
         sizes = (
             projection.out_features,

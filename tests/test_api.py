@@ -396,6 +396,7 @@ def _outcomes_of_wrong_types(shared: Path) -> dict[str, str]:
         "animate": lambda: tmr.animate(None),  # type: ignore
         "generated": lambda: evaluate(["a"] * 40, None),
         "batch": lambda: evaluate(["a"] * 40, nothing.expand(40, -1), batch="x"),  # type: ignore
+        "nothing": lambda: evaluate(torch.rand(0, 5), torch.rand(0, 5)),
         "two models": lambda: evaluate(torch.rand(40, 5), torch.rand(40, 6)),
         "nan latents": lambda: evaluate(torch.rand(40, 5), torch.rand(40, 5) * torch.nan),
     }

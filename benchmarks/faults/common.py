@@ -108,8 +108,8 @@ class Place:
     @property
     def data(self) -> TextMotionData:
         """The data set."""
-        places = (str(self.folder / name) for name in ("annotations", "features", "stats"))
-        return TextMotionData("small", *places)
+        at = self.folder
+        return TextMotionData("small", f"{at}/annotations", f"{at}/features", f"{at}/stats")
 
     def make(self) -> None:
         """Make it: six motions of people who walk, and weights as they are drawn."""

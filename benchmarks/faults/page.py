@@ -108,7 +108,7 @@ def served(place: Place) -> Iterator[Server]:
             assert process.stdout is not None
             found = re.search(r"http://\S+", next(x for x in process.stdout if "is open" in x))
             assert found is not None
-            with httpx.Client(base_url=found[0], timeout=SECONDS) as client:
+            with httpx.Client(base_url=found[0], timeout=5 * SECONDS) as client:
                 answer = client.get("/api/search", params={"q": "walk", "k": 1}).json()
                 server = Server(client, process, answer["results"][0]["id"].partition("/")[2])
                 yield server
@@ -236,7 +236,7 @@ def uploads(place: Place) -> Faults:
 
 def by_file(server: Server, name: str, content: bytes) -> None:
     """Search by an uploaded file."""
-    with httpx.Client(base_url=server.client.base_url, timeout=2 * SECONDS) as client:
+    with httpx.Client(base_url=server.client.base_url, timeout=5 * SECONDS) as client:
         answer = client.post("/gradio_api/upload", files={"files": (name, content)})
         if answer.status_code >= 500:
             raise NotHeld(f"status {answer.status_code}")
@@ -291,6 +291,12 @@ def stops(place: Place) -> Faults:
             yield f"{number.name} during {busy}", partial(stopped, place, number, busy)
 
 
+def quietly(act: Act) -> None:
+    """Do something that the end of the server cuts off."""
+    with contextlib.suppress(Exception):
+        act()
+
+
 def stopped(place: Place, number: signal.Signals, busy: str) -> None:
     """Send a signal to a server that is busy."""
     with served(place) as server:
@@ -303,8 +309,8 @@ def stopped(place: Place, number: signal.Signals, busy: str) -> None:
             ),
             "an upload": partial(by_file, server, "large.bvh", bvh(20, 16_000) + b"0 " * 10**7),
         }
-        for act in filter(None, [acts.get(busy)]):
-            threading.Thread(target=contextlib.suppress(Exception)(act), daemon=True).start()
+        if busy in acts:
+            threading.Thread(target=quietly, args=[acts[busy]], daemon=True).start()
         if busy == "a half-sent request":
             url = server.client.base_url
             raw = socket.create_connection((url.host, url.port or 80))

@@ -140,7 +140,7 @@ def digest(path: Path) -> str:
         with safe_open(path, "pt") as file:
             names = sorted(file.keys())
             content = b"".join(
-                file.get_tensor(n).view(torch.uint8).numpy().tobytes() for n in names
+                file.get_tensor(n).reshape(-1).view(torch.uint8).numpy().tobytes() for n in names
             )
     else:
         content = path.read_bytes()

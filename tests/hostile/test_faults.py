@@ -9,6 +9,7 @@ from benchmarks.faults import files
 from benchmarks.faults.common import Faults, NotHeld, Place
 from tmr.data import annotations
 from tmr.data.releases import release
+from tmr.motion.readers import npy
 
 # Lance compares no checksums: a flipped number is another number.
 UNSEEN = "lance library, rows.lance/data/"
@@ -54,5 +55,6 @@ def test_bombs_are_refused_before_they_fill_memory(
 ) -> None:
     for module in (annotations, release):
         monkeypatch.setattr(module, "MAX_UNPACKED", 1 << 20)
+    monkeypatch.setattr(npy, "MAX_ARCHIVED", 1 << 20)
     bombs = files.bombs(place, 2 << 20, 2 << 20)
     assert not_held((name, partial(files.held, act)) for name, act in bombs) == []

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -63,8 +64,9 @@ def test_without_order_the_same_sides_in_another_order_are_no_negative(
     order: bool, ignored: bool
 ) -> None:
     torch.manual_seed(0)
+    parts: dict[str, Any] = modules(10, 7, SIZES) | {"motion_decoder": None}
     model = SideAwareTMR(
-        **modules(10, 7, SIZES) | {"motion_decoder": None},
+        **parts,
         loss_weights={"recons": 0, "kl": 0, "latent": 0, "contrastive": 1.0, "side": 1.0},
         temperature=0.1,
         threshold_selfsim=0.8,

@@ -1,3 +1,4 @@
+import doctest
 import itertools
 import json
 
@@ -7,6 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tmr.retrieval import metrics
 from tmr.retrieval.metrics import (
     average_precision,
     both_directions,
@@ -119,3 +121,7 @@ def test_average_precision_does_not_depend_on_noise_among_ties() -> None:
     assert found == pytest.approx(2 / 4)
     noise = torch.tensor([[0, 1e-6, -1e-6, 2e-6, 0]])
     assert average_precision(scores + noise, matches).tolist() == [found]
+
+
+def test_the_examples_of_the_documentation_are_right():
+    assert doctest.testmod(metrics)._asdict().items() >= {"failed": 0, "attempted": 2}.items()

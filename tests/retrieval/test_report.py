@@ -58,6 +58,16 @@ def test_json_holds_every_figure_with_its_interval(report, tmp_path):
     assert caption["t2m/R01"] == 100 > content["protocols"]["normal"]["ceiling"]["t2m/R01"]
 
 
+def test_each_rule_has_its_own_figures(report):
+    for name, outcome in report.outcomes.items():
+        for rule, tie_safe in (("original", False), ("tie-safe", True)):
+            expected = outcome.figures(tie_safe)
+            found = {figure: i.value for figure, i in report.intervals[name][rule].items()}
+            assert found == pytest.approx({figure: expected[figure] for figure in found})
+    rules = report.intervals["normal"]
+    assert rules["original"] != rules["tie-safe"]  # captions are shared: there are ties
+
+
 def test_ranks_of_single_queries_give_the_figures_back(report, tmp_path):
     report.write_ranks(tmp_path / "ranks.csv")
     rows = list(csv.DictReader((tmp_path / "ranks.csv").read_text(encoding="utf-8").splitlines()))

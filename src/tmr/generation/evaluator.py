@@ -113,6 +113,8 @@ class Evaluator:
                 else self.encoder.encode_motions(reference, check=self.check)
             )
         rows = [row for some in captions for row in some]
+        if not rows or not len(motions):
+            raise InputError("found no texts or no generated motions; expected at least one each")
         latents = [torch.stack(rows), *motions.unbind(1), *([] if real is None else [real])]
         if len({part.shape[-1] for part in latents}) > 1:
             widths = ", ".join(str(part.shape[-1]) for part in latents)

@@ -2,7 +2,7 @@
 
 import copy
 from dataclasses import replace
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import torch
 import torch.nn.functional as F
@@ -105,9 +105,14 @@ class EncoderEnsemble(nn.Module):
             for _ in range(members)
         )
 
+    @property
+    def encoders(self) -> list[ActorEncoder]:
+        """The members."""
+        return cast("list[ActorEncoder]", list(self.members))
+
     def projection(self, x: Float[Tensor, "rows feat"]) -> Float[Tensor, "rows members_dim"]:
         """The members' projections, one behind the other."""
-        return torch.cat([member.projection(x) for member in self.members], dim=-1)
+        return torch.cat([member.projection(x) for member in self.encoders], dim=-1)
 
     def forward(self, sequences: Packed) -> Gaussian:
         """One Gaussian for each sequence."""
@@ -118,7 +123,7 @@ class EncoderEnsemble(nn.Module):
         parts = sequences.x.chunk(len(self.members), dim=-1)
         found = [
             member.encode_projected(replace(sequences, x=part))
-            for member, part in zip(self.members, parts, strict=True)
+            for member, part in zip(self.encoders, parts, strict=True)
         ]
         unit = [F.normalize(gaussian.mu, dim=-1) for gaussian in found]
         return Gaussian(torch.cat(unit, dim=-1), torch.cat([g.logvar for g in found], dim=-1))

@@ -39,7 +39,12 @@ class Attention(nn.Module):
 
 
 class SelfAttention(Attention):
-    """Multi-head attention of each sequence over itself."""
+    """Multi-head attention of each sequence over itself (Vaswani et al. 2017, section 3.2.2).
+
+    Each head gives softmax(Q K^T / sqrt(width)) V, where Q, K and V are the tokens times the head's
+    rows of ``in_proj_weight``, ``width`` of them each; ``out_proj`` then joins the heads. Tokens of
+    other sequences have no weight.
+    """
 
     def forward(
         self,

@@ -143,7 +143,14 @@ def hits(placement: Placement, tie_safe: bool) -> Float[Tensor, "q recalls"]:
 
 
 def summarize(placement: Placement, tie_safe: bool = False) -> dict[str, float]:
-    """R@k in percent by either rule (see ``hits``) and the median of the mean ranks."""
+    """R@k in percent by either rule (see ``hits``) and the median of the mean ranks.
+
+    Of these two queries the first finds its answer at once, the second behind another item:
+
+    >>> figures = summarize(place(torch.tensor([[0.9, 0.2], [0.7, 0.4]])))
+    >>> figures["R01"], figures["R02"], figures["MedR"]
+    (50.0, 100.0, 1.5)
+    """
     recalls = (100 * hits(placement, tie_safe).mean(dim=0)).tolist()
     return dict(zip(COLUMNS, [*recalls, _median(placement.ranks) + 1], strict=True))
 

@@ -4,7 +4,7 @@ Nothing in a file is run, and whatever is wrong with it is one error.
 """
 
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from tmr.motion.conventions import Recording
 from tmr.motion.joint_layouts import select_joints
 from tmr.motion.skeleton import FPS
 
+MAX_ARCHIVED = 1 << 30  # bytes of an array of an .npz: two hours of AMASS at 120 frames a second
 POSE_DATA = "pose_data"  # the folder that HumanML3D's notebook writes
 _RIGHT_HANDED = "humanact12"  # the only part of it whose x is not negated
 
@@ -65,7 +66,7 @@ def load_npy(path: Path) -> np.ndarray:
         raise InputError(f"not a readable .npy file: {_line(error)}") from None
 
 
-def load_npz(path: Path, keys: Iterable[str]) -> dict[str, np.ndarray]:
+def load_npz(path: Path, keys: Collection[str]) -> dict[str, np.ndarray]:
     """Those arrays of a .npz file that are called ``keys``.
 
     Raises:
@@ -74,6 +75,11 @@ def load_npz(path: Path, keys: Iterable[str]) -> dict[str, np.ndarray]:
     try:
         if not zipfile.is_zipfile(path):
             raise InputError("not an archive of arrays")
+        with zipfile.ZipFile(path) as archive:
+            sizes = {member.filename: member.file_size for member in archive.infolist()}
+        for key in keys:
+            if sizes.get(f"{key}.npy", 0) > MAX_ARCHIVED:
+                raise InputError(f"array {key!r} unpacks to more than {MAX_ARCHIVED >> 20} MB")
         with np.load(path, allow_pickle=False) as content:
             return {key: content[key] for key in keys if key in content.files}
     except Exception as error:  # zipfile and zlib have exceptions of their own
