@@ -550,7 +550,7 @@ def test_programs_reach_every_action(address: str, takes: Path):
     np.testing.assert_allclose(bvh, features_to_joints(features), atol=1e-3)
 
 
-def test_the_browser_asked_this_computer_alone(asked: list[str], address: str):
+def test_the_browser_asked_this_computer_alone(page: Page, asked: list[str], address: str):
     assert asked
     local = (address, "data:", "blob:")
     assert [url for url in asked if not url.startswith(local)] == []
