@@ -24,7 +24,7 @@ WAIT = 300_000  # milliseconds
 # Sentences, and what a caption of the first motion has to say and must not.
 KICK = ("a person kicks with the left leg", r"kick.*\bleft\b", r"\bright\b")
 WAVE = ("someone waves with the right hand", r"wav.*\bright\b", r"\bleft\b")
-CIRCLE = ("a person walks in a circle", r"walk.*circle|circle", r"\bjump")
+CURVE = ("a person walks in a curve to the left", r"walk.*curve.*\bleft\b", r"\bright\b")
 FRAMES_A_SECOND = 8
 GIF_WIDTH, COLORS = 900, 96
 
@@ -39,8 +39,10 @@ def served() -> Iterator[str]:
         found = re.search(r"http://\S+", line)
         if found is None:
             sys.exit(f"{' '.join(command)} did not start")
-        yield found[0]
-        server.terminate()
+        try:
+            yield found[0]
+        finally:
+            server.terminate()
 
 
 def search(page: Page, text: str, says: str, never: str) -> None:
@@ -138,7 +140,7 @@ def main() -> None:
         search(page, *KICK)
         still(page, "search")
         film(page)
-        search(page, *CIRCLE)
+        search(page, *CURVE)
         page.emulate_media(color_scheme="dark")
         page.wait_for_function("document.body.classList.contains('dark')")
         ready(page)
