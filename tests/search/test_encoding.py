@@ -122,8 +122,8 @@ def test_shares_together_encode_every_file_once(takes, load_run, model, tmp_path
 class WithAnother:
     """An engine during whose work another parent encodes the same source from first to last."""
 
-    def __init__(self, *arguments) -> None:
-        self.arguments = arguments
+    def __init__(self, source: FolderSource, make_encoder: LoadRun, path: Path) -> None:
+        self.arguments = source, make_encoder, path
 
     def run(self, batches: Iterable[Batch]) -> Iterator[Written]:
         written = [encode_batch(batch) for batch in batches]

@@ -19,7 +19,6 @@ from typing import Any
 import lance
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -195,7 +194,8 @@ class LanceStore:
         with self._writing:
             keys = self.latest().to_table(columns=["key"], filter=WHOLE_TAKES.sql()).column("key")
             counted = keys.value_counts()
-            twice = counted.field("values").filter(pc.greater(counted.field("counts"), 1))
+            several = counted.field("counts").to_numpy() > 1
+            twice = counted.field("values").filter(pa.array(several))
             for start in range(0, len(twice), KEYS_CHUNK):
                 self._drop_copies(twice[start : start + KEYS_CHUNK].to_pylist())
             return len(twice)
