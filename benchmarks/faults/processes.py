@@ -48,11 +48,7 @@ def kills(place: Place) -> Faults:
     """Each step killed again and again at random moments: the same files in the end."""
     workspace = place.workspace
     assert workspace is not None
-    takes = workspace.folder / "takes"
-    takes.mkdir(exist_ok=True)
-    for number in range(40):
-        take = person_bvh([(0, 90, number * t / 100) for t in range(400)], frame_time="0.05")
-        (takes / f"{number:02}.bvh").write_text(take)
+    make_takes(workspace)
     for step, (command, resume, made) in STEPS.items():
         clear(workspace, made)
         seconds = ended(workspace, command)
@@ -66,6 +62,15 @@ def kills(place: Place) -> Faults:
                     killed, place, (command, resume, made), seconds, expected if last else None
                 )
                 yield f"{step}, kill {number * ROUND + kill + 1}", act
+
+
+def make_takes(workspace: Workspace) -> None:
+    """Forty takes of people who walk."""
+    takes = workspace.folder / "takes"
+    takes.mkdir(exist_ok=True)
+    for number in range(40):
+        take = person_bvh([(0, 90, number * t / 100) for t in range(400)], frame_time="0.05")
+        (takes / f"{number:02}.bvh").write_text(take)
 
 
 def going_on(workspace: Workspace, command: str, resume: str, made: tuple[str, ...]) -> str:
@@ -134,7 +139,7 @@ def digest(path: Path) -> str:
         content = b"".join(tensor.numpy().tobytes() for tensor in kept)
     elif path.name == "rows.safetensors":
         return rows_digest(path)
-    elif path.name in ("metrics.csv", "environment.json"):
+    elif path.name in ("metrics.csv", "environment.json", "config.json"):  # with times, or resumed
         return ""
     elif path.suffix == ".safetensors":
         with safe_open(path, "pt") as file:
@@ -165,9 +170,12 @@ def interrupts(place: Place) -> Faults:
     """One Ctrl-C at a random moment of each command: one line, and 130."""
     workspace = place.workspace
     assert workspace is not None
+    make_takes(workspace)
     for step, (command, _, made) in STEPS.items():
         for number in range(5):
             yield f"{step}, Ctrl-C {number + 1}", partial(interrupted, place, command, made)
+        clear(workspace, made)
+        ended(workspace, command)  # the next step needs what it makes
 
 
 def interrupted(place: Place, command: str, made: tuple[str, ...]) -> None:
@@ -197,9 +205,12 @@ def full_disks(place: Place) -> Faults:
     """No file may grow beyond some bytes, as on a full disk: one line, and nothing half written."""
     workspace = place.workspace
     assert workspace is not None
+    make_takes(workspace)
     for step, (command, _, made) in STEPS.items():
         for size in (0, 1, 8, 60):
             yield f"{step}, {size} KB left", partial(filled, workspace, command, made, size)
+        clear(workspace, made)
+        ended(workspace, command)
 
 
 def filled(workspace: Workspace, command: str, made: tuple[str, ...], size: int) -> None:

@@ -213,7 +213,7 @@ class Handlers:
         originals = [row for row, entry in enumerate(entries) if not entry.take.mirrored]
         if originals:
             entries, latents = [entries[row] for row in originals], latents[originals]
-        items = [card(library_name, entry) for entry in entries]
+        items = [self._card(library_name, entry) for entry in entries]
         groups, names = _groups(entries, latents)
         scores = None
         if text.strip():

@@ -87,6 +87,7 @@ def card(library: str, entry: Entry, score: float | None = None) -> Value:
     return {
         **_motion(f"{library}/{entry.key}", entry.key, score),
         "captions": list(entry.captions),
+        "tags": [],
         "file": entry.file,
         "seconds": round(length, 3),
         "start": 0.0 if moment else float(entry.start),
