@@ -116,7 +116,7 @@ def test_humanml3d_is_rebuilt_from_texts_and_index(shared, tmp_path, root):
 def test_the_takes_of_one_archive_have_the_paths_of_a_flat_import(release):
     """CMU's of HumanML3D, mirrored ones too, as `data=cmu` names them."""
     (release / "texts" / "000001.txt").write_text("he turns left#x/X#0.0#0.0\n")
-    windows = [("KIT/3/kick_poses", 0, 5, "000000"), ("CMU/08/08_09_poses", 0, 5, "000001")]
+    windows = [("KIT/3/kick_poses", 0.0, 5.0, "000000"), ("CMU/08/08_09_poses", 0.0, 5.0, "000001")]
     write_index(release / "index.csv", windows)
     data = TextMotionData("cmu", f"{release}/out", f"{release}/none", f"{release}/none")
     build_annotations(data, release, Options(source="CMU"))

@@ -343,7 +343,9 @@ def test_a_gif_shows_both_sides_in_their_colors(tmp_path, rigid):
 
 
 def test_an_animated_svg_has_every_limb_at_its_place_in_every_frame() -> None:
-    joints = walk_of(BONE_LENGTHS[:, None] * [0, -1.0, 0], Rotation.random(22 * 50, rng=0), 50)
+    joints = walk_of(
+        BONE_LENGTHS[:, None] * [0, -1.0, 0], Rotation.random(22 * 50, np.random.default_rng(0)), 50
+    )
     figure = ElementTree.fromstring(Animation(joints)._repr_html_())
     width, height = map(float, figure.get("viewBox", "").split()[2:])
     lines = figure.findall(".//{*}polyline/{*}animate")

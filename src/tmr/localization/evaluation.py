@@ -14,7 +14,7 @@ from tmr.localization.scoring import Scoring, ranked, window_scores
 from tmr.localization.segments import non_maximum_suppression, overlap
 from tmr.localization.sequences import AnnotatedSequence
 from tmr.localization.windows import WindowLatents, WindowPlan, encode_motions
-from tmr.model import ActorEncoder
+from tmr.model import Encoder
 from tmr.progress import each
 from tmr.retrieval.bootstrap import Interval, with_intervals
 
@@ -46,7 +46,7 @@ class Outcome:
 def evaluate_encoders(
     sequences: Sequence[AnnotatedSequence],
     plan: WindowPlan,
-    motion_encoder: ActorEncoder,
+    motion_encoder: Encoder,
     normalizer: Normalizer,
     encode_texts: Callable[[Sequence[str]], Float[Tensor, "texts dim"]],
     scoring: Scoring,
