@@ -1,10 +1,14 @@
 """Shape checks on for the package, the folder of shared data, and a quickstart in small."""
 
 import os
+import signal
 from pathlib import Path
 
 # Tests run side by side, a process a core: more threads would only take turns.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# A suite started in the background by a shell ignores Ctrl-C, and all that it starts does, too:
+# the tests of Ctrl-C would wait forever.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import pytest
 from hypothesis import settings

@@ -20,7 +20,8 @@ from tests.demo.conftest import served
 from tests.workspace import Workspace
 from tmr.demo.security import Guard, names_of
 
-LIMITS = ["synthetic", "everything", 3, 0]
+LIMITS = ["synthetic", "everything", 3, 0, 3600, "", "", "all"]
+FIELDS = ["library", "set", "results", "shortest", "longest", "name", "tag", "find"]
 FILE = {"meta": {"_type": "gradio.FileData"}}
 
 
@@ -34,6 +35,11 @@ def client(address: str) -> Iterator[httpx.Client]:
 
 def call(client: httpx.Client, name: str, *data: object, **more: object) -> httpx.Response:
     return client.post(f"/gradio_api/run/{name}", json={"data": data}, **more)  # type: ignore[arg-type]
+
+
+def limited(**given: object) -> list:
+    """What a search for "walk" is sent with some of its limits."""
+    return ["walk", *(dict(zip(FIELDS, LIMITS, strict=True)) | given).values()]
 
 
 def upload(client: httpx.Client, name: str, content: bytes) -> dict:
@@ -80,21 +86,21 @@ def test_a_link_among_the_uploads_leads_nowhere(client: httpx.Client):
         (["walk " * 101, *LIMITS], "at most 500"),
         (['"a" - "a"', *LIMITS], "cancel out"),
         (['"walk', *LIMITS], "cannot read the query"),
-        (["walk", 3, "everything", 3, 0], "library"),
-        (["walk", "<b>mine</b>", "everything", 3, 0], "&lt;b&gt;mine&lt;/b&gt;"),
-        (["walk", "synthetic", ["test"], 3, 0], "set: found a list"),
-        (
-            ["walk", "synthetic", "no such", 3, 0],
-            "set: found 'no such', expected one of everything",
-        ),
-        (["walk", "synthetic", "everything", True, 0], "results: expected a number"),
-        (["walk", "synthetic", "everything", 0, 0], "results: expected a number from 1 to 100"),
-        (["walk", "synthetic", "everything", 2.5, 0], "expected a whole number"),
-        (["walk", "synthetic", "everything", 10**15, 0], "results: expected a number"),
-        (["walk", "synthetic", "everything", 3, False], "length (s): expected a number"),
-        (["walk", "synthetic", "everything", 3, -1], "length (s): expected a number"),
-        (["walk", "synthetic", "everything", 3, "1"], "length (s): expected a number"),
-        (["walk", "synthetic", "everything", None, 0], "results: expected a number, found nothing"),
+        (limited(library=3), "library"),
+        (limited(library="<b>mine</b>"), "&lt;b&gt;mine&lt;/b&gt;"),
+        (limited(set=["test"]), "set: found a list"),
+        (limited(set="no such"), "set: found 'no such', expected one of everything"),
+        (limited(results=True), "results: expected a number"),
+        (limited(results=0), "results: expected a number from 1 to 100"),
+        (limited(results=2.5), "expected a whole number"),
+        (limited(results=10**15), "results: expected a number"),
+        (limited(results=None), "results: expected a number, found nothing"),
+        (limited(shortest=False), "length (s): expected a number"),
+        (limited(shortest=-1), "length (s): expected a number"),
+        (limited(longest="1"), "length (s): expected a number"),
+        (limited(name=7), "name or folder"),
+        (limited(tag=["a"]), "tag"),
+        (limited(find="no such"), "find: found 'no such', expected one of"),
     ],
 )
 def test_a_search_that_cannot_be_is_answered_with_a_sentence(
@@ -107,7 +113,7 @@ def test_a_search_that_cannot_be_is_answered_with_a_sentence(
     "body",
     [
         b'{"data": [NaN]}',
-        b'{"data": ["\\ud83d", "synthetic", "everything", 3, 0]}',
+        b'{"data": ["\\ud83d", "synthetic", "everything", 3, 0, 3600, "", "", "all"]}',
         b"[" * 5000,
         b'{"data": [1' + b"0" * 400 + b"]}",
         b"\xff\xfe",

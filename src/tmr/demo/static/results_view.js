@@ -557,11 +557,13 @@ class ResultsView {
 
   /** Sentences that were searched for are offered while one is typed. */
   offerHistory() {
-    const field = document.querySelector("#text input, #text textarea");
     const list = document.createElement("datalist");
     list.id = "sentences-before";
     this.root.append(list);
-    field?.setAttribute("list", list.id);
+    // Gradio may make the field later than this, or anew.
+    document.addEventListener("focusin", ({ target }) => {
+      if (target.matches("#text input")) target.setAttribute("list", list.id);
+    });
     this.history = list;
     this.remember();
   }
