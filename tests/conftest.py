@@ -6,9 +6,6 @@ from pathlib import Path
 
 # Tests run side by side, a process a core: more threads would only take turns.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# A suite started in the background by a shell ignores Ctrl-C, and all that it starts does, too:
-# the tests of Ctrl-C would wait forever.
-signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import pytest
 from hypothesis import settings
@@ -18,6 +15,10 @@ from tests.workspace import ROOT, SMALL, Workspace
 
 # Before the first import of the package: the hook checks every annotated shape at call time.
 install_import_hook("tmr", "beartype.beartype")
+
+# A suite started in the background by a shell ignores Ctrl-C, and all that it starts does, too:
+# the tests of Ctrl-C would wait forever.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No time limit for an example, because machines are busy, and the same examples every time.
 settings.register_profile("suite", deadline=None, derandomize=True)
