@@ -45,9 +45,9 @@ format: .venv/dev
 
 .venv/dev: requirements-dev.txt .venv/run
 	$(BIN)/pip install --quiet -r requirements-dev.txt -c constraints.txt
-	# The glTF validator comes from npm; its test needs node, and is left out where there is none.
+	# The glTF validator and axe come from npm; their tests are left out where there is none.
 	if command -v npm > /dev/null; then \
-	    npm install --silent --prefix .venv gltf-validator@2.0.0-dev.3.10; fi
+	    npm install --silent --prefix .venv gltf-validator@2.0.0-dev.3.10 axe-core@4.14.1; fi
 	touch $@
 
 $(ANNOTATIONS): | .venv/run
