@@ -7,6 +7,8 @@ of AMASS, in tests/data/test_feature_files.py.
 import json
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -207,6 +209,27 @@ def test_19_a_dead_link_is_named_and_a_loop_read_once(cases, imported, tmp_path)
     imported(tmp_path / "in" / "loop", "overwrite=true")
     files = (tmp_path / "case").rglob("*.npy")
     assert [file.relative_to(tmp_path / "case").as_posix() for file in files] == ["sub/a.npy"]
+
+
+@pytest.mark.skipif(
+    subprocess.run(["unshare", "-m", "true"], capture_output=True, check=False).returncode != 0
+    if shutil.which("unshare")
+    else True,
+    reason="no rights to mount a folder read-only",
+)
+def test_20_a_run_folder_that_cannot_be_written_is_searched(cases, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(ROOT / "models" / "open", run, ignore=shutil.ignore_patterns("libraries"))
+    mounted = f"mount --bind '{run}' '{run}' && mount -o remount,ro,bind '{run}'"
+    options = f"run_dir='{run}' folder='{cases}/03-paths-with-signs/takes (1)' text=walk top=1"
+    done = subprocess.run(
+        ["unshare", "-m", "bash", "-c", f"{mounted} && {sys.executable} search.py {options}"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert '"walk"\n' in done.stdout
+    assert "Traceback" not in done.stderr
+    assert not (run / "libraries").exists()
 
 
 def test_22_joints_of_no_body_are_refused_at_both_doors(cases, tmp_path):
