@@ -152,7 +152,7 @@ def test_11_and_21_body_models_are_taken_where_they_are_advised(cases, tmp_path,
     with pytest.raises(InputError, match="give body_models=FOLDER"):
         call("encode_motion", *options)
     call("encode_motion", *options, f"body_models={tmp_path}/models")
-    assert np.load(tmp_path / "latent.npy").shape[-1] == 128
+    assert np.load(tmp_path / "latent.npy").shape[-1] == 256
 
 
 def test_12_a_frame_more_than_promised_is_read_with_a_word(cases, imported):

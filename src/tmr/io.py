@@ -9,10 +9,10 @@ import sysconfig
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import orjson
@@ -42,6 +42,9 @@ def shipped(path: Path | str) -> Path:
         if (root / path).exists():
             return root / path
     return Path(path)
+
+
+Result = TypeVar("Result")
 
 
 class WriteError(InputError):
@@ -97,6 +100,12 @@ def remove_leftovers(folder: Path | str, recursive: bool = False) -> None:
             break
 
 
+def call_in(folder: Path, function: Callable[..., Result], *arguments: Any) -> Result:
+    """Call in ``folder``: joblib keeps workers in the one where they were started."""
+    os.chdir(folder)
+    return function(*arguments)
+
+
 def disk_is_full(error: BaseException | None) -> bool:
     """Whether an error comes from a full disk; libraries wrap those of a file they write to."""
     while error is not None:
@@ -132,7 +141,12 @@ def save_pickle(path: Path | str, content: object, durable: bool = False) -> Non
 
     # Given a path instead of a file, torch does not say why it could not write.
     with atomic_path(path, durable) as temporary, temporary.open("wb") as file:
-        torch.save(content, file)
+        try:
+            torch.save(content, file)
+        except RuntimeError as error:  # of Ctrl-C, torch says that the file is not whole
+            if isinstance(error.__context__, KeyboardInterrupt):
+                raise KeyboardInterrupt from None
+            raise
 
 
 def load_pickle(path: Path | str) -> Any:

@@ -63,7 +63,8 @@ def test_names_of_vrm_and_a_scaled_root_are_read(tmp_path, clip):
         side, _, part = node["name"].rpartition("_")
         node["name"] = f"J_Bip_{side[0].upper()}_{named[part]}" if side else named[part]
     # A node above the skeleton that makes everything half as large.
-    document["nodes"].append({"name": "Armature", "scale": [0.5] * 3, "children": [0]})
+    above = document["scenes"][0]["nodes"][0]
+    document["nodes"].append({"name": "Scene", "scale": [0.5] * 3, "children": [above]})
     document["scenes"][0]["nodes"] = [len(document["nodes"]) - 1, len(JOINTS)]
     (tmp_path / "avatar.vrm").write_bytes(as_gltf(document, binary))
     take = read_motion(tmp_path / "avatar.vrm")
@@ -86,7 +87,8 @@ def test_of_several_animations_the_longest_is_read(tmp_path, clip):
     ("change", "message"),
     [
         (lambda d: d.pop("animations"), "holds no animation"),
-        (lambda d: d["nodes"][0]["children"].append(0), "nodes are their own parents"),
+        (lambda d: d["nodes"][0]["children"].append(0), "node 0 hangs on two others, 0 and"),
+        (lambda d: d["nodes"][-1]["children"].append(len(d["nodes"]) - 1), "their own parents"),
         (lambda d: d["accessors"][0].pop("bufferView"), "sparse arrays of keyframes|not a read"),
         (lambda d: d["accessors"][d["animations"][0]["samplers"][0]["output"]].update(count=10**9),
          "not a readable glTF file"),

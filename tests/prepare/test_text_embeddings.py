@@ -38,7 +38,6 @@ def test_the_command_embeds_each_caption_once(root: Path, tmp_path: Path) -> Non
     done = command(root, "data=synthetic", "language_model=minilm", f"data.annotations={tmp_path}")
     assert done.returncode == 0, done.stderr
     assert "2 of 2 captions embedded" in done.stdout
-    assert "2/2" in done.stderr
     cache = EmbeddingCache(tmp_path / "text_embeddings" / "minilm", MODEL)
     assert cache.missing(TEXTS) == []
     np.testing.assert_allclose(np.linalg.norm(cache.sentences(TEXTS), axis=1), 1, atol=1e-6)

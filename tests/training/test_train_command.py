@@ -99,7 +99,7 @@ def test_ctrl_c_ends_in_one_line_that_says_how_to_resume(workspace, whole, tmp_p
     assert process.pid is not None
     os.kill(process.pid, signal.SIGINT)
     process.join()
-    assert process.exitcode == 130
+    assert process.exitcode == 130, output.read_text()
     expected = f"interrupted; resume with: python train.py resume_dir='{run_dir}'"
     assert output.read_text().splitlines()[-1] == expected
 

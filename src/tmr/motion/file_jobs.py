@@ -18,7 +18,7 @@ from typing import Any, TypeVar, cast
 import joblib
 
 from tmr.errors import InputError
-from tmr.io import remove_leftovers, write_text
+from tmr.io import call_in, remove_leftovers, write_text
 from tmr.motion.conventions import NoMotion
 from tmr.motion.manifest import Manifest, Stamp
 from tmr.progress import Progress
@@ -158,7 +158,9 @@ def run(
         joblib.parallel_config("loky", inner_max_num_threads=1),
         Progress(what, "files", len(pending)) as progress,
     ):
-        results = parallel(joblib.delayed(work)(batch) for batch in batches(pending))
+        results = parallel(
+            joblib.delayed(call_in)(Path.cwd(), work, batch) for batch in batches(pending)
+        )
         for done in cast(Iterable[list[Outcome]], results):
             for outcome in done:
                 folder, job = owner[outcome.source]

@@ -1,11 +1,13 @@
 """Motions of a source read side by side; what cannot be used is skipped with its reason."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import cast
 
 import joblib
 
 from tmr.errors import InputError
+from tmr.io import call_in
 from tmr.search.sources import FolderSource, Listed, Motion, Source
 
 _FILES_PER_PROCESS = 16  # fewer are read sooner than another process starts
@@ -25,7 +27,7 @@ def read_motions(source: Source, listed: Sequence[Listed], skipped: Skipped) -> 
         results: Iterable[Motion | tuple[str, str]] = (attempt(source, some) for some in listed)
     else:
         parallel = joblib.Parallel(processes, return_as="generator")
-        jobs = (joblib.delayed(attempt)(source, some) for some in listed)
+        jobs = (joblib.delayed(call_in)(Path.cwd(), attempt, source, some) for some in listed)
         results = cast(Iterable[Motion | tuple[str, str]], parallel(jobs))
     for result in results:
         if isinstance(result, Motion):

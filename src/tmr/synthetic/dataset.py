@@ -11,7 +11,7 @@ from joblib import Parallel, delayed
 
 from tmr.data.diverse_subset import farthest_points
 from tmr.errors import InputError
-from tmr.io import save_array, write_json, write_text
+from tmr.io import call_in, save_array, write_json, write_text
 from tmr.synthetic.actions import ACTIONS
 from tmr.synthetic.captions import captions, phrase
 from tmr.synthetic.clip_builder import Spec
@@ -216,7 +216,7 @@ def synthesize(
             f"{min(strangers)}.npy; expected an empty folder or the same data set: delete {joints}"
         )
     joints.mkdir(parents=True, exist_ok=True)
-    jobs = (delayed(_write)(entry, size, joints) for entry in entries)
+    jobs = (delayed(call_in)(Path.cwd(), _write, entry, size, joints) for entry in entries)
     annotations: dict[str, Any] = {}
     for written in Parallel(n_jobs=processes, return_as="generator")(jobs):
         annotations |= cast(dict[str, Any], written)

@@ -46,7 +46,11 @@ def read_gltf(path: Path) -> Keyed:
 
 
 def _animation(buffers: "_Buffers", scene: Any) -> Keyed:
-    parents = {child: i for i, node in enumerate(scene.nodes) for child in node.children or []}
+    parents: dict[int, int] = {}
+    for i, node in enumerate(scene.nodes):
+        for child in node.children or []:
+            if parents.setdefault(child, i) != i:
+                raise InputError(f"node {child} hangs on two others, {parents[child]} and {i}")
     joints = {joint for skin in scene.skins or [] for joint in skin.joints}
     order = _parents_first(len(scene.nodes), parents)
     row = {old: new for new, old in enumerate(order)}
