@@ -92,12 +92,14 @@ def served(small: Workspace, *options: str) -> Iterator[tuple[str, subprocess.Po
         ["python", "app.py", f"run_dir={RUN}", "port=0", *options], cwd=small.folder,
         env=os.environ | {"PATH": path}, stdout=subprocess.PIPE, text=True,
     ) as server:  # fmt: skip
-        assert server.stdout is not None
-        line = next((line for line in server.stdout if "is open at" in line), "")
-        found = re.search(r"http://\S+", line)
-        assert found, "the page did not open"
-        yield found[0].replace("0.0.0.0", "127.0.0.1"), server
-        server.kill()
+        try:
+            assert server.stdout is not None
+            line = next((line for line in server.stdout if "is open at" in line), "")
+            found = re.search(r"http://\S+", line)
+            assert found, "the page did not open"
+            yield found[0].replace("0.0.0.0", "127.0.0.1"), server
+        finally:
+            server.kill()  # Popen would wait for it
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,8 @@ from tests.workspace import Workspace
 from tmr.demo.security import Guard, names_of
 
 LIMITS = ["synthetic", "everything", 3, 0, 3600, "", "", "all"]
+# The server closes a connection after some refusals; one that is used again may be reset then.
+ONCE = httpx.Limits(max_keepalive_connections=0)
 FIELDS = ["library", "set", "results", "shortest", "longest", "name", "tag", "find"]
 FILE = {"meta": {"_type": "gradio.FileData"}}
 
@@ -28,7 +30,7 @@ FILE = {"meta": {"_type": "gradio.FileData"}}
 @pytest.fixture(scope="module")
 def client(address: str) -> Iterator[httpx.Client]:
     """A client of a page that is open on this computer, and has been asked for something."""
-    with httpx.Client(base_url=address, timeout=120) as client:
+    with httpx.Client(base_url=address, timeout=120, limits=ONCE) as client:
         assert call(client, "search", "a person walks", *LIMITS).status_code == 200
         yield client
 
@@ -269,7 +271,7 @@ def test_a_page_on_the_network_imports_nothing_and_asks_for_its_password(small: 
     options = ("host=0.0.0.0", "auth=jo:a b:c")
     with (
         served(small, *options) as (address, _),
-        httpx.Client(base_url=address, timeout=120) as client,
+        httpx.Client(base_url=address, timeout=120, limits=ONCE) as client,
     ):
         for given in (None, ("jo", "a b"), ("x", "a b:c")):
             answer = client.get("/config", auth=given)
