@@ -93,7 +93,7 @@ def checked_joints(joints: np.ndarray) -> Float[np.ndarray, "frames 22 3"]:
         raise InputError(f"found {len(joints)} frame(s), expected at least 2: features need steps")
     if joints.dtype.kind not in "fiu":
         raise InputError(f"found values of type {joints.dtype}, expected numbers")
-    joints = select_joints(joints.astype(np.float64))[1]
+    joints = select_joints(joints)[1]
     finite = np.isfinite(joints)
     if not finite.all():
         frame, which, _ = np.argwhere(~finite)[0]

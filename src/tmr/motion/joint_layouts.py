@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
 from tmr.errors import InputError
 from tmr.motion.anatomy import check_bones, check_proportions, unit_vectors
@@ -131,7 +131,7 @@ LAYOUTS: dict[int, tuple[Layout, ...]] = {
 
 
 def select_joints(
-    joints: Float[np.ndarray, "frames joints 3"],
+    joints: Shaped[np.ndarray, "frames joints 3"],
 ) -> tuple[str, Float[np.ndarray, "frames 22 3"], tuple[str, ...]]:
     """The name of a skeleton, our 22 joints of it, and what had to be made.
 
