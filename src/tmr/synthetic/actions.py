@@ -107,6 +107,19 @@ def _arc(radius: float, angle: float) -> Callable[[float], Place]:
     return place
 
 
+def _bend(rng: np.random.Generator, length: float, angle: float) -> Callable[[float], Place]:
+    """Straight ahead, around a bend on the way (to the left for an angle > 0), straight on."""
+    begin = rng.uniform(0.0, 0.45)
+    course = np.linspace(0, 1, 201)
+    heading = angle * ease((course - begin) / rng.uniform(0.35, 0.55))
+    x, z = (length * np.cumsum(f(heading)) / len(course) for f in (np.sin, np.cos))
+
+    def place(s: float) -> Place:
+        return tuple(float(np.interp(s, course, along)) for along in (x, z, heading))
+
+    return place
+
+
 def _gait(actor: Actor, **changes: Any) -> Gait:
     """A walk; quick ones have longer steps and larger swings."""
     tempo = actor.spec.tempo
@@ -138,9 +151,9 @@ def _walk(actor: Actor) -> Take:
 @action("curve", sides=LEFT_RIGHT, tempos=ANY_TEMPO, carries=CARRIES)
 def _curve(actor: Actor) -> Take:
     gait = _gait(actor)
-    angle = _shoulder_sign(actor.spec.side) * np.radians(90) * actor.jitter()
-    steps = 5
-    return actor.walk(steps, gait, _arc(steps * gait.stride / abs(angle), angle))
+    angle = _shoulder_sign(actor.spec.side) * np.radians(actor.rng.uniform(55, 120))
+    steps = int(actor.rng.integers(4, 8))
+    return actor.walk(steps, gait, _bend(actor.rng, steps * gait.stride, angle))
 
 
 @action("circle", sides=LEFT_RIGHT, tempos=("", "fast"))
@@ -176,8 +189,8 @@ def _run_curve(actor: Actor) -> Take:
         stride=0.75, seconds=0.36, air=1.25, lift=0.15, swing=40.0, elbow=85.0, bob=0.04, lean=9.0,
         crouch=0.06, twist=8.0,
     )  # fmt: skip
-    angle = _shoulder_sign(actor.spec.side) * np.radians(110)
-    return actor.walk(6, gait, _arc(6 * gait.stride / abs(angle), angle))
+    angle = _shoulder_sign(actor.spec.side) * np.radians(actor.rng.uniform(70, 125))
+    return actor.walk(6, gait, _bend(actor.rng, 6 * gait.stride, angle))
 
 
 @action("jog_in_place", tempos=("", "fast"))

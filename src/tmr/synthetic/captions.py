@@ -21,6 +21,7 @@ _PHRASES: dict[str, tuple[str, ...]] = {
     "curve": (
         "<walk> in a curve to the {side} {pace}",
         "{pace} <walk> forward and <veer> to the {side}",
+        "<walk> and <turn> {side} {pace}",
         "<walk> along an arc that bends to the {side} {pace}",
     ),
     "circle": (

@@ -59,24 +59,49 @@ class Style:
     posture: float  # forward bend of the spine at rest, degrees
     swing: float  # arm swing of walks, share of the usual
     bounce: float  # rise and fall of walks, share of the usual
+    gait: tuple[float, float, float, float]  # added to lean, elbow (degrees), crouch, lift (meters)
+    turning: tuple[float, float]  # twist and sway of walks, share of the usual
 
     @staticmethod
     def draw(rng: np.random.Generator) -> "Style":
-        """A random person."""
+        """A random person: stooped or upright, stiff or loose, of small or large movements."""
         return Style(
-            pace=float(np.clip(rng.normal(1, 0.06), 0.88, 1.13)),
-            size=float(np.clip(rng.normal(1, 0.05), 0.9, 1.1)),
-            stance=float(rng.uniform(0.085, 0.115)),
-            toes_out=float(np.radians(rng.uniform(3, 14))),
+            pace=float(np.clip(rng.normal(1, 0.07), 0.86, 1.15)),
+            size=float(np.clip(rng.normal(1, 0.08), 0.85, 1.15)),
+            stance=float(rng.uniform(0.08, 0.125)),
+            toes_out=float(np.radians(rng.uniform(0, 17))),
             arms=(
-                float(rng.uniform(-4, 6)),
-                float(rng.uniform(8, 14)),
-                float(rng.uniform(10, 30)),
-                float(rng.uniform(10, 24)),
+                float(rng.uniform(-6, 10)),
+                float(rng.uniform(6, 20)),
+                float(rng.uniform(5, 40)),
+                float(rng.uniform(8, 36)),
             ),
-            posture=float(rng.normal(2, 2.5)),
-            swing=float(rng.uniform(0.75, 1.25)),
-            bounce=float(rng.uniform(0.8, 1.2)),
+            posture=float(rng.normal(2, 4.5)),
+            swing=float(rng.uniform(0.45, 1.5)),
+            bounce=float(rng.uniform(0.6, 1.5)),
+            gait=(
+                float(rng.normal(0, 3)),
+                float(rng.uniform(-6, 26)),
+                float(rng.uniform(-0.01, 0.025)),
+                float(rng.uniform(-0.02, 0.03)),
+            ),
+            turning=(float(rng.uniform(0.4, 1.7)), float(rng.uniform(0.6, 1.7))),
+        )
+
+    def walking(self, gait: "Gait") -> "Gait":
+        """The gait as this person has it."""
+        lean, elbow, crouch, lift = self.gait
+        twist, sway = self.turning
+        return replace(
+            gait,
+            lean=gait.lean + lean,
+            elbow=max(gait.elbow + elbow, 4.0),
+            crouch=max(gait.crouch + crouch, 0.005),
+            lift=max(gait.lift + lift, 0.04),
+            twist=gait.twist * twist,
+            sway=gait.sway * sway,
+            swing=gait.swing * self.swing,
+            bob=gait.bob * self.bounce,
         )
 
     def rest(self) -> Float[np.ndarray, " channels"]:
@@ -419,6 +444,7 @@ class Actor:
         Footprints lie where the pelvis is in the middle of the time that the foot stands there.
         """
         first = int(self.rng.integers(2)) if first is None else first
+        gait = self.style.walking(gait)
         beat = gait.seconds * _WALKING_PACE[self.spec.tempo] * self.style.pace
         lead, swing = 0.2, gait.air * beat
         end = lead + steps * beat + swing
@@ -460,12 +486,12 @@ class Actor:
 
     def _walk_body(self, take, gait, first, beat, lead, swing, speed, ahead) -> None:
         """Rise and fall, sway, counter-rotation and arm swing of a walk."""
-        t, style = take.t, self.style
+        t = take.t
         sign = 1.0 - 2.0 * first
         leading = sign * ahead * np.cos(np.pi * (t - lead - swing) / beat) * speed
         lifted = sign * np.cos(np.pi * (t - lead - swing / 2) / beat) * speed
         peak = lead + ((swing - beat) / 2 if gait.air > 1 else swing / 2)
-        bob = gait.bob * style.bounce * np.cos(2 * np.pi * (t - peak) / beat)
+        bob = gait.bob * np.cos(2 * np.pi * (t - peak) / beat)
         take.add("height", (bob - gait.crouch) * speed + 0.05 * (gait.tiptoe > 0) * speed)
         take.add("shift", -gait.sway * lifted)
         take.add("roll", np.radians(-3.0) * lifted)
@@ -478,7 +504,7 @@ class Actor:
         take.add("bend", np.radians(0.6 * gait.lean) * speed)
         take.add("nod", np.radians(-0.7 * gait.lean) * speed)
         for side, toward in (("left", -1.0), ("right", 1.0)):
-            flex = toward * np.radians(gait.swing * style.swing) * leading
+            flex = toward * np.radians(gait.swing) * leading
             take.add(f"{side}_flex", flex + np.radians(0.2 * gait.elbow - 2) * speed)
             take.add(f"{side}_elbow", np.radians(gait.elbow) * speed + 0.35 * np.maximum(flex, 0))
             if gait.knees:
