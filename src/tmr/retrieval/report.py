@@ -203,4 +203,4 @@ def _heading(column: str) -> str:
 
 
 def _shown(figure: Interval) -> str:
-    return f"{figure.value:.2f} ±{figure.margin:>4.1f}"
+    return f"{figure.value:.2f} ±{figure.margin:.1f}"
