@@ -1,6 +1,5 @@
 """Motions as files to take away, whole or in part, and as bytes for the viewer."""
 
-import csv
 import re
 import threading
 import zipfile
@@ -21,6 +20,7 @@ from tmr.motion.writers.gif import write_gif
 from tmr.motion.writers.glb import write_glb
 from tmr.progress import check_wanted
 from tmr.search.entry import TakeInfo, frame_span
+from tmr.spreadsheet import write_rows
 
 FORMATS = ("bvh", "glb", "npy", "gif")
 MAX_GIF_SECONDS = 20
@@ -111,8 +111,7 @@ def export_zip(
             caption = _cell(session.title(part.motion_id))
             rows.append((str(rank), score, _cell(name), f"{start:.3f}", f"{end:.3f}", caption))
         table = path.with_name("results.csv")
-        with table.open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file).writerows(rows)
+        write_rows(table, rows)
         archive.write(table, table.name)
         table.unlink()
 

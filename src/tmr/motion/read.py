@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -109,13 +109,11 @@ def read_recording(path: Path | str, overrides: Overrides = _NO_OVERRIDES) -> Re
 
 
 def sources_of(path: Path) -> tuple[Path, ...]:
-    """The files that a motion is read from: its own, and for an AMC file that of its skeleton.
-
-    Raises:
-        InputError: the skeleton is missing.
-    """
-    with _naming(path):
-        return (path, skeleton_of(path)) if path.suffix.lower() == ".amc" else (path,)
+    """The files that a motion is read from: its own, and of an AMC file its skeleton if there."""
+    if path.suffix.lower() == ".amc":
+        with suppress(InputError):  # raised again by whoever reads the motion
+            return (path, skeleton_of(path))
+    return (path,)
 
 
 def check_readable(files: Iterable[Path], overrides: Overrides) -> None:

@@ -321,24 +321,16 @@ def part_of(features: Features, span: tuple[float | int, float | int] | None) ->
     return features[begin:end] if begin < end else features
 
 
-def _needed(path: Path) -> tuple[Path, ...]:
-    """The files that a motion is read from; without a skeleton that is missing."""
-    try:
-        return sources_of(path)
-    except InputError:
-        return (path,)
-
-
 def _quick_stamp(path: Path, options: str) -> str:
     """Size, time and options: a file of which all are the same is not read again."""
     return f"{_size_and_time(path)}-{hashlib.sha256(options.encode()).hexdigest()[:8]}"
 
 
 def _size_and_time(path: Path) -> str:
-    found = [some.stat() for some in _needed(path)]
+    found = [some.stat() for some in sources_of(path)]
     return f"{sum(f.st_size for f in found)}-{max(f.st_mtime_ns for f in found)}"
 
 
 def _digest(path: Path) -> str:
     """Stands for the bytes of a file, and of those that it needs."""
-    return content_digest(*_needed(path))[:16]
+    return content_digest(*sources_of(path))[:16]
