@@ -234,10 +234,10 @@ def uploads(place: Place) -> Faults:
                 name,
                 partial(weighed, place, server, name, partial(by_file, server, file, content)),
             )
-        for suffix in ("gif", "bvh", "glb"):
-            items = [{"id": f"synthetic/{server.first}"}] * 100
-            yield f"100 {suffix} files in a zip", partial(
-                weighed, place, server, f"100 {suffix} files in a zip",
+        for suffix, count in (("gif", 20), ("bvh", 100), ("glb", 100)):
+            items = [{"id": f"synthetic/{server.first}"}] * count
+            yield f"{count} {suffix} files in a zip", partial(
+                weighed, place, server, f"{count} {suffix} files in a zip",
                 partial(many, server, {"items": items, "format": suffix}),
             )  # fmt: skip
 
