@@ -98,7 +98,7 @@ class Server:
     def processes(self) -> list[Path]:
         """The server, and those that read files for it."""
         own = Path(f"/proc/{self.process.pid}")
-        children = (own / "task" / own.name / "children").read_text().split()
+        children = " ".join(path.read_text() for path in own.glob("task/*/children")).split()
         return [own, *(Path("/proc", child) for child in children)]
 
 
