@@ -6,12 +6,14 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tmr.api import Model
 from tmr.errors import InputError
 from tmr.motion.conventions import Overrides
+from tmr.progress import Unwanted, check_wanted, wanted_until
 from tmr.runs.libraries import library_folder
 from tmr.search.library import Library
 from tmr.search.sources import FolderSource
@@ -97,12 +99,11 @@ class Libraries:
             InputError: no motion file there can be used, or the import was stopped.
         """
         folder = folder.resolve()
-        with self.lock:
+        with self.lock, self._stoppable():
             name = self._name_of(folder)
-            self.stopping.clear()
             library = Library.of_folder(
                 folder, self.model, self._kept(name),
-                overrides=overrides, overwrite=True, progress=self._watched(progress),
+                overrides=overrides, overwrite=True, progress=_checked(progress),
             )  # fmt: skip
             self.by_name[name] = library
         self.encode_moments(name)
@@ -115,9 +116,8 @@ class Libraries:
     def refresh(self, name: str, progress: Progress) -> Library:
         """Bring a library in step with its files."""
         library = self[name]
-        with self.lock:
-            self.stopping.clear()
-            library.refresh(self._watched(progress))
+        with self.lock, self._stoppable():
+            library.refresh(_checked(progress))
         self.encode_moments(name)
         return library
 
@@ -175,13 +175,23 @@ class Libraries:
         taken = (*self.by_name, *RESERVED)
         return next(name for name in names if name not in taken and "/" not in name)
 
-    def _watched(self, progress: Progress) -> Progress:
-        def report(done: int, total: int) -> None:
-            progress(done, total)
-            if self.stopping.is_set():
-                raise InputError("the import was stopped; import again to go on where it was")
+    @contextmanager
+    def _stoppable(self) -> Iterator[None]:
+        """The import in the block ends once it is stopped; it goes on when its page is closed."""
+        self.stopping.clear()
+        try:
+            with wanted_until(self.stopping.is_set):
+                yield
+        except Unwanted:
+            raise InputError("the import was stopped; import again to go on where it was") from None
 
-        return report
+
+def _checked(progress: Progress) -> Progress:
+    def report(done: int, total: int) -> None:
+        progress(done, total)
+        check_wanted()
+
+    return report
 
 
 def rate_shown(began: float) -> Callable[[int, int], str]:
