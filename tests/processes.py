@@ -30,12 +30,13 @@ def start_command(folder: Path, line: str, out: Path, err: Path | None = None) -
 
     What it prints goes into ``out``, and what it says of errors into ``err``, or there too.
     """
-    process = CONTEXT.Process(target=_command, args=(folder, line, out, err or out))
+    process = CONTEXT.Process(target=run_command, args=(folder, line, out, err or out))
     process.start()
     return process
 
 
-def _command(folder: Path, line: str, out: Path, err: Path) -> None:
+def run_command(folder: Path, line: str, out: Path, err: Path) -> None:
+    """The same in this process, which is for it alone."""
     import os
     import runpy
     import shlex

@@ -116,7 +116,7 @@ def served(place: Place) -> Iterator[Server]:
             process.kill()
 
 
-def requests(place: Place, count: int = 330) -> Faults:
+def requests(place: Place, count: int = 250) -> Faults:
     """Requests with hostile values, headers and paths; a search is answered after each."""
     with served(place) as server:
         for _ in range(count):

@@ -2,8 +2,10 @@
 
 import hashlib
 import os
+import resource
 import shutil
 import signal
+import threading
 import time
 from functools import partial
 from pathlib import Path
@@ -14,7 +16,7 @@ from safetensors import safe_open
 
 from benchmarks.faults.common import SECONDS, Faults, NotHeld, Place
 from tests.motion.bvh_text import person_bvh
-from tests.processes import start_command
+from tests.processes import CONTEXT, run_command, start_command
 from tests.workspace import Workspace
 from tmr.io import PARTIAL
 from tmr.search.stores.factory import open_store as open_rows
@@ -22,7 +24,7 @@ from tmr.search.stores.factory import open_store as open_rows
 TRAIN = (
     "python train.py data=synthetic model=tmr_small language_model=minilm trainer=cpu batch_size=8 "
     "model.motion_encoder.latent_dim=16 model.motion_encoder.ff_size=16 checkpoint_minutes=0 "
-    "model.motion_encoder.num_layers=1 trainer.max_epochs=4 run_dir=outputs/small"
+    "model.motion_encoder.num_layers=1 trainer.max_epochs=2 run_dir=outputs/small"
 )
 # A command, how it goes on after a kill where that is another one, and what it makes.
 STEPS: dict[str, tuple[str, str, tuple[str, ...]]] = {
@@ -41,7 +43,8 @@ STEPS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "encode_library": ("python encode_library.py run_dir=outputs/quickstart source=takes "
                        "library=lib workers=1", "", ("lib",)),
 }  # fmt: skip
-KILLS, ROUND = 40, 8  # of each step, and between two ends of it
+KILLS, ROUND = 40, 10  # of each step, and between two ends of it
+TAKES, FRAMES = 20, 240
 
 
 def kills(place: Place) -> Faults:
@@ -65,11 +68,11 @@ def kills(place: Place) -> Faults:
 
 
 def make_takes(workspace: Workspace) -> None:
-    """Forty takes of people who walk."""
+    """Takes of people who walk."""
     takes = workspace.folder / "takes"
     takes.mkdir(exist_ok=True)
-    for number in range(40):
-        take = person_bvh([(0, 90, number * t / 100) for t in range(400)], frame_time="0.05")
+    for number in range(TAKES):
+        take = person_bvh([(0, 90, number * t / 100) for t in range(FRAMES)], frame_time="0.05")
         (takes / f"{number:02}.bvh").write_text(take)
 
 
@@ -208,19 +211,35 @@ def full_disks(place: Place) -> Faults:
     make_takes(workspace)
     for step, (command, _, made) in STEPS.items():
         for size in (0, 1, 8, 60):
-            yield f"{step}, {size} KB left", partial(filled, workspace, command, made, size)
+            yield f"{step}, {size} KB left", partial(filled, place, command, made, size)
         clear(workspace, made)
         ended(workspace, command)
 
 
-def filled(workspace: Workspace, command: str, made: tuple[str, ...], size: int) -> None:
-    """Run a command that may write that much into a file."""
+def filled(place: Place, command: str, made: tuple[str, ...], size: int) -> None:
+    """Run a command that may write that many KB into a file."""
+    workspace = place.workspace
+    assert workspace is not None
     clear(workspace, made)
-    # What a command prints is no file, and the checks of libraries are not in its way.
-    limited = f"ulimit -f {size}; exec {command} 2>&1 | tail -c 2000 >&2; exit ${{PIPESTATUS[0]}}"
-    done = workspace.run(limited)
-    if "Traceback" in done.stderr or done.returncode not in (0, 2):
-        raise NotHeld(f"ended with {done.returncode}: {done.stderr[-400:]}")
+    pipe, printed = place.folder / "pipe", []  # what a command prints is no file
+    pipe.unlink(missing_ok=True)
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: printed.append(pipe.read_text()))
+    reader.start()
+    process = CONTEXT.Process(target=_limited, args=(size, workspace.folder, command, pipe))
+    process.start()
+    process.join(5 * SECONDS)
+    process.kill()
+    reader.join(SECONDS)
+    said = "".join(printed)
+    if "Traceback" in said or process.exitcode not in (0, 2):
+        raise NotHeld(f"ended with {process.exitcode}: {said[-400:]}")
     partial_ = [p for name in made for p in (workspace.folder / name).rglob(f"{PARTIAL}*")]
     if partial_:
         raise NotHeld(f"left {partial_[0]}")
+
+
+def _limited(size: int, folder: Path, command: str, output: Path) -> None:
+    with output.open("w"):  # before the first line: whoever reads waits for one who writes
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1024 * size, 1024 * size))
+        run_command(folder, command, output, output)

@@ -1,13 +1,20 @@
-"""How far a long work is: a bar on a terminal, elsewhere a line in the log every half minute."""
+"""How far a long work is: a bar on a terminal, elsewhere a line in the log every half minute.
+
+And whether it is still wanted: what may take seconds asks now and then.
+"""
 
 import logging
 import sys
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from types import TracebackType
 from typing import TypeVar
 
 from tqdm import tqdm
+
+from tmr.errors import InputError
 
 log = logging.getLogger(__name__)
 
@@ -74,3 +81,26 @@ def each(items: Collection[Item], what: str, unit: str, shown: bool = True) -> I
         for item in items:
             yield item
             progress.update(1)
+
+
+class Unwanted(InputError):
+    """Nobody waits any more for what is being done."""
+
+
+_unwanted: ContextVar[Callable[[], bool]] = ContextVar("unwanted", default=lambda: False)
+
+
+@contextmanager
+def wanted_until(unwanted: Callable[[], bool]) -> Iterator[None]:
+    """What is done in the block stops once ``unwanted()``: somebody has gone away."""
+    token = _unwanted.set(unwanted)
+    try:
+        yield
+    finally:
+        _unwanted.reset(token)
+
+
+def check_wanted() -> None:
+    """Raise Unwanted where nobody waits any more for what is being done."""
+    if _unwanted.get()():
+        raise Unwanted("stopped: nobody waits for it any more")

@@ -1,13 +1,14 @@
-"""Tables that people make: CSV files of any separator and of the encodings that Excel writes."""
+"""CSV files: those that people make, of any separator and Excel's encodings, and our own."""
 
 import csv
 import io
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
 
 from tmr.errors import InputError
+from tmr.io import write_text
 
 _SEPARATORS = ",;\t|"
 _WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".ods")
@@ -64,6 +65,13 @@ def read_rows(path: Path, *needed: str) -> Iterator[tuple[int, dict[str, str]]]:
         raise InputError(f"{path}, line {rows.line_num + skipped}: {error}") from None
     if columns is None:
         check_fields([], needed, str(path))
+
+
+def write_rows(path: Path, rows: Iterable[Iterable[object]]) -> None:
+    """Write rows of cells as UTF-8 CSV, atomically; the first one names the columns."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    write_text(path, text.getvalue())
 
 
 def decode(content: bytes, place: str) -> str:

@@ -29,6 +29,13 @@ def test_a_worked_query():
     assert figures["mAP"] == pytest.approx((1 + 1 + 1 / 3 + 1 / 3) / 4)
 
 
+def test_an_iou_that_is_just_reached_counts():
+    figures = query_metrics(np.array([[0.0, 5.0]]), np.array([[0.0, 10.0]]))
+    found = dict(zip(FIGURES, figures, strict=True))
+    for figure in ("R@1", "R@5", "AP"):
+        assert [found[f"{figure} IoU {iou}"] for iou in (0.1, 0.3, 0.5, 0.7)] == [1, 1, 1, 0]
+
+
 def test_each_truth_is_found_once():
     """Two answers on one truth, none on the other: (1/1) / 2; with the other third: + (2/3) / 2."""
     overlaps = np.array([[0.9, 0.0], [0.9, 0.0]])

@@ -1,5 +1,7 @@
 """Windows cover a motion within their limits, and their latents are those of the single clips."""
 
+import weakref
+
 import numpy as np
 import pytest
 import torch
@@ -79,6 +81,21 @@ def test_a_library_in_many_parts_is_the_library_in_one(encoder, monkeypatch):
     for i in range(5):
         np.testing.assert_array_equal(parts.of(i).spans, whole.of(i).spans)
         torch.testing.assert_close(parts.of(i).latents, whole.of(i).latents, rtol=1e-5, atol=1e-5)
+
+
+def test_only_the_motions_of_a_pass_are_in_memory(encoder, monkeypatch):
+    monkeypatch.setattr("tmr.localization.windows._FRAMES_AT_ONCE", 30)
+    given, alive = [], []
+
+    def motions():
+        for i in range(8):
+            features = torch.randn(20, 263)
+            given.append(weakref.ref(features))
+            alive.append(sum(motion() is not None for motion in given))
+            yield str(i), features
+
+    assert len(encode_motions(PLAN, encoder, motions()).names) == 8
+    assert max(alive) <= 4  # two in a pass, the last of the one before, and this one
 
 
 def test_stored_windows_come_back_for_the_same_fingerprint_only(encoder, tmp_path):

@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 
+from tests.model.test_packed_attention import check_compiled_steps
 from tests.model.toy import batch_of, sequences, tmr
 from tmr.data import Batch
 from tmr.model import TMR
@@ -41,6 +42,10 @@ def test_a_step_is_that_of_the_cpu(batch: Batch, precision: str, tolerance: floa
     for name, found in step(model, batch, "cuda", precision).items():
         distance = (found - expected[name]).norm()
         assert distance <= tolerance * expected[name].norm() + 1e-6, name
+
+
+def test_compiled_steps_are_the_same() -> None:
+    check_compiled_steps("cuda", "inductor")
 
 
 def test_a_training_step_waits_for_the_gpu_nowhere(batch: Batch) -> None:

@@ -1,6 +1,6 @@
 """Packed sequences in padded groups, and training on them against plain torch on padded ones."""
 
-import shutil
+import functools
 from concurrent.futures import ProcessPoolExecutor
 
 import pytest
@@ -11,7 +11,7 @@ from benchmarks.plain import PlainTMR, pad
 from tests.model.toy import batch_of, sequences, tmr
 from tests.processes import CONTEXT
 from tmr.data import Batch
-from tmr.model import TMR, packed_attention, transformer
+from tmr.model import TMR, packed_attention
 from tmr.model.packed_attention import PaddedGroups
 
 SIZES = {"latent_dim": 32, "ff_size": 48, "num_layers": 3, "num_heads": 4, "dropout": 0.0}
@@ -128,23 +128,19 @@ def test_groups_hold_each_sequence_once_with_few_of_other_lengths() -> None:
     assert torch.equal(layout.join(layout.split(of_each)), of_each)
 
 
-def compiled_steps() -> list[tuple[float, float, float, int]]:
+def compiled_steps(device: str, backend: str) -> list[tuple[float, float, float, int]]:
     """Of steps of any size: loss as it is and compiled, distance of gradients, programs made."""
     import torch._dynamo as dynamo
 
-    if shutil.which("g++") is None:  # without a compiler, what is traced is run as it is
-        transformer._maybe_compiled = lambda function, compiled: (
-            torch.compile(function, dynamic=True, backend="aot_eager") if compiled else function
-        )
-    plain, _ = models()
-    fused, _ = models()
+    torch.compile = functools.partial(torch.compile, backend=backend)
+    plain, fused = (models()[0].to(device) for _ in range(2))
     fused.compile_layers()
     found = []
     for lengths in ([9, 30, 4], [9, 30, 4], [17, 2], [5, 5, 8, 21]):
-        batch, losses, gradients = random_batch(lengths, lengths), [], []
+        batch, losses, gradients = random_batch(lengths, lengths).to(device), [], []
         for model in (plain, fused):
             model.zero_grad()
-            loss = model(batch, torch.Generator().manual_seed(3)).losses["loss"]
+            loss = model(batch, torch.Generator(device).manual_seed(3)).losses["loss"]
             loss.backward()
             losses.append(loss.item())
             every = [p.grad.flatten() for p in model.parameters() if p.grad is not None]
@@ -155,9 +151,14 @@ def compiled_steps() -> list[tuple[float, float, float, int]]:
 
 
 def test_compiled_steps_are_the_same_and_no_size_is_compiled_again() -> None:
+    """Traced and differentiated as for a GPU, but run without generated code, which takes long."""
+    check_compiled_steps("cpu", "aot_eager")
+
+
+def check_compiled_steps(device: str, backend: str) -> None:
     """In a process without checks of shapes, which do not go with compilation."""
     with ProcessPoolExecutor(1, CONTEXT) as pool:
-        steps = pool.submit(compiled_steps).result()
+        steps = pool.submit(compiled_steps, device, backend).result()
     for loss, compiled, distance, _ in steps:
         assert compiled == pytest.approx(loss, rel=1e-5)
         assert distance < 1e-5

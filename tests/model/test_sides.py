@@ -2,12 +2,11 @@
 
 import math
 from dataclasses import replace
-from typing import Any
 
 import pytest
 import torch
 
-from tests.model.toy import SIZES, batch_of, modules, sequences
+from tests.model.toy import SIDE_AWARE, SIZES, batch_of, modules, sequences
 from tmr.model import SideAwareTMR
 from tmr.model.sides import NUM_SIDES, NUM_UNORDERED, SideHead, side_loss
 from tmr.text.left_right import SIDES, side_bits
@@ -64,16 +63,7 @@ def test_without_order_the_same_sides_in_another_order_are_no_negative(
     order: bool, ignored: bool
 ) -> None:
     torch.manual_seed(0)
-    parts: dict[str, Any] = modules(10, 7, SIZES) | {"motion_decoder": None}
-    model = SideAwareTMR(
-        **parts,
-        loss_weights={"recons": 0, "kl": 0, "latent": 0, "contrastive": 1.0, "side": 1.0},
-        temperature=0.1,
-        threshold_selfsim=0.8,
-        sample_latents=False,
-        side_aware=True,
-        side_order=order,
-    )
+    model = SideAwareTMR(**modules(10, 7, SIZES) | SIDE_AWARE, side_order=order)
     captions = ("turns left, then kicks right", "turns right, then kicks left")
     batch = replace(
         batch_of(sequences([9, 4], 10), sequences([5, 2], 7), torch.ones(2, 12)), captions=captions

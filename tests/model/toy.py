@@ -11,6 +11,15 @@ from tmr.sequences import Packed, pack
 
 SIZES = {"latent_dim": 16, "ff_size": 24, "num_layers": 2, "num_heads": 4, "dropout": 0.1}
 WEIGHTS = {"recons": 1.0, "kl": 1e-5, "latent": 1e-5}
+# Of a SideAwareTMR without a decoder.
+SIDE_AWARE: dict[str, Any] = {
+    "motion_decoder": None,
+    "loss_weights": {"recons": 0, "kl": 0, "latent": 0, "contrastive": 1.0, "side": 1.0},
+    "temperature": 0.1,
+    "threshold_selfsim": 0.8,
+    "sample_latents": False,
+    "side_aware": True,
+}
 
 
 def modules(motion: int, text: int, sizes: dict) -> dict[str, Any]:

@@ -41,7 +41,17 @@ def test_the_table_has_both_rules_and_fits_a_terminal(report):
     assert sum("tie-safe" in line for line in lines) == 2 * len(PROTOCOLS)
     shown = report.intervals["normal"]["original"]["t2m/R01"]
     row = lines[lines.index(next(line for line in lines if line.startswith("normal"))) + 1]
-    assert f"{shown.value:.2f} ±{shown.margin:>4.1f}" in row
+    assert f"{shown.value:.2f} ±{shown.margin:.1f}" in row
+
+
+def test_columns_of_the_table_stay_apart_at_100():
+    perfect = encoded(20, 0.0)
+    rows = Report(evaluate_all({"test": perfect, "nsim_test": perfect}.get), resamples=20).table()
+    for row in rows.splitlines():
+        if "original" in row or "tie-safe" in row:
+            cells = row[27:].split()
+            assert len(cells) == 12 and all(cell.startswith("±") for cell in cells[1::2]), row
+            assert float(cells[0]) == 100
 
 
 def test_json_holds_every_figure_with_its_interval(report, tmp_path):

@@ -47,6 +47,8 @@ def test_the_index_finds_what_exact_search_finds(tmp_path, monkeypatch):
         store.replace([], entries[:1900], latents[:1900])
     assert isinstance(indexed, LanceStore)
     indexed.index()
+    (index,) = indexed.latest().stats.index_stats("latent_idx")["indices"]
+    assert index["num_partitions"] == 9  # of 1,900 rows, some 200 each
     for store in (exact, indexed):  # later rows are found before they are indexed
         store.replace(["0/0", "1/1"], entries[1900:], latents[1900:])
     for where in ("", "starts_with(file, '7/')", "length > 1"):

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.model.toy import SIDE_AWARE
 from tests.processes import CONTEXT
 from tmr.data import Normalizer, TextMotionData, TextMotionDataset
 from tmr.errors import InputError
@@ -98,14 +99,9 @@ def side_aware(dropout: float) -> SideAwareTMR:
     return SideAwareTMR(
         motion_encoder=ActorEncoder(nfeats=263, dropout=dropout, **SIZES),
         text_encoder=ActorEncoder(nfeats=384, dropout=dropout, **SIZES),
-        motion_decoder=None,
-        loss_weights={"recons": 0, "kl": 0, "latent": 0, "contrastive": 1.0, "side": 1.0},
-        temperature=0.1,
-        threshold_selfsim=0.8,
-        sample_latents=False,
         learn_temperature=True,
-        side_aware=True,
         hardness=0.5,
+        **SIDE_AWARE,
     )
 
 

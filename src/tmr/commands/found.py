@@ -1,16 +1,15 @@
 """What a search has found, as a table to read, or as a CSV or JSON file."""
 
-import csv
-import io
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tmr.errors import InputError
-from tmr.io import write_json, write_text
+from tmr.io import write_json
 from tmr.search.library import Hit
 from tmr.search.moments import Moment
+from tmr.spreadsheet import write_rows
 
 log = logging.getLogger(__name__)
 
@@ -62,19 +61,18 @@ def write(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     if path.suffix.lower() == ".json":
         write_json(path, rows)
     else:
-        text = io.StringIO()
-        writer = csv.DictWriter(text, list(rows[0]) if rows else FIELDS, lineterminator="\n")
-        writer.writeheader()
-        for row in rows:
-            lists = {name: " | ".join(v) for name, v in row.items() if isinstance(v, list)}
-            writer.writerow({**row, **lists})
-        write_text(path, text.getvalue())
+        cells = ([_cell(value) for value in row.values()] for row in rows)
+        write_rows(path, [list(rows[0]) if rows else FIELDS, *cells])
     log.info("wrote %s", path)
 
 
 FIELDS: tuple[str, ...] = (
     "rank", "score", "key", "file", "start", "end", "first_frame", "end_frame", "fps", "captions",
 )  # fmt: skip
+
+
+def _cell(value: object) -> object:
+    return " | ".join(value) if isinstance(value, list) else value
 
 
 def records(found: Found) -> list[dict[str, Any]]:

@@ -1,8 +1,6 @@
 """The HTTP API beside the page, for tools: search, and motions as files."""
 
-import asyncio
 import tempfile
-import threading
 from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
@@ -13,7 +11,6 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.background import BackgroundTask
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, Response
 
 from tmr.demo import validation as checks
@@ -29,7 +26,6 @@ from tmr.search.sources import FolderSource
 from tmr.search.stores.factory import changed_at
 
 API_URL = "/api"
-DISCONNECTED_AFTER = 0.5  # seconds between looks whether somebody still waits for an export
 Format = Literal["bvh", "glb", "npy", "gif"]
 Unit = Literal["cm", "m"]
 Seconds = Annotated[float | None, Query(ge=0, le=24 * 3600, allow_inf_nan=False)]
@@ -196,22 +192,17 @@ def build_api(handlers: Handlers, importing: bool) -> FastAPI:
         return answer
 
     @api.post("/export", response_class=FileResponse)
-    async def many(request: Request, given: Export) -> Response:
+    def many(given: Export) -> Response:
         """Several motions as one zip file, with a `results.csv`."""
-        stopping = threading.Event()
         results = [Result(Part(item.id, item.start, item.end), item.score) for item in given.items]
 
         def write(folder: Path) -> Path:
             path = folder / "motions.zip"
             meters = given.unit == "m"
-            export_zip(session, results, given.format, path, meters, given.origin, stopping)
+            export_zip(session, results, given.format, path, meters, given.origin)
             return path
 
-        work = asyncio.create_task(run_in_threadpool(_file, write))
-        while not (await asyncio.wait([work], timeout=DISCONNECTED_AFTER))[0]:
-            if await request.is_disconnected():  # nobody waits for the rest
-                stopping.set()
-        return await work
+        return _file(write)
 
     return api
 

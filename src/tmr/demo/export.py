@@ -1,6 +1,5 @@
 """Motions as files to take away, whole or in part, and as bytes for the viewer."""
 
-import csv
 import re
 import threading
 import zipfile
@@ -13,12 +12,15 @@ import numpy as np
 from tmr.demo.session import Session
 from tmr.errors import InputError
 from tmr.io import save_array
+from tmr.motion.apart import apart
 from tmr.motion.skeleton import FPS
 from tmr.motion.writers.bvh import write_bvh
 from tmr.motion.writers.bvh_cut import cut_bvh
 from tmr.motion.writers.gif import write_gif
 from tmr.motion.writers.glb import write_glb
+from tmr.progress import check_wanted
 from tmr.search.entry import TakeInfo, frame_span
+from tmr.spreadsheet import write_rows
 
 FORMATS = ("bvh", "glb", "npy", "gif")
 MAX_GIF_SECONDS = 20
@@ -66,7 +68,7 @@ def export(
     if format == "bvh" and source is not None:
         first, last = frame_span(take, start, end)
         up = session.source_axes(part.motion_id)[1] if to_origin else None
-        cut_bvh(source, path, first, last, motion_frames=take.frames, origin_up=up)
+        apart(cut_bvh, source, path, first, last, motion_frames=take.frames, origin_up=up)
         return path
     joints = session.joints(part.motion_id, part.start, part.end)
     if format == "bvh":
@@ -82,22 +84,21 @@ def export(
 
 def export_zip(
     session: Session, results: Sequence[Result], format: str, path: Path, meters: bool = False,
-    to_origin: bool = False, stopping: threading.Event | None = None,
+    to_origin: bool = False,
 ) -> None:  # fmt: skip
     """Write motions to a zip file, with a ``results.csv`` that lists them in their order.
 
-    Files lie in folders as in their libraries. Once ``stopping`` is set, no other motion is begun.
+    Files lie in folders as in their libraries.
 
     Raises:
-        InputError: as :func:`export`, more than ``MAX_ZIPPED`` motions, or stopped.
+        InputError: as :func:`export`, more than ``MAX_ZIPPED`` motions, or nobody waits.
     """
     if not 0 < len(results) <= MAX_ZIPPED:
         raise InputError(f"found {len(results)} motions, expected 1 to {MAX_ZIPPED} for a zip file")
     rows = [("rank", "score", "file", "start", "end", "caption")]
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for rank, result in enumerate(results, start=1):
-            if stopping is not None and stopping.is_set():
-                raise InputError("the export was stopped")
+            check_wanted()
             part = result.part
             written = export(session, part, format, path.parent, meters, to_origin)
             library, _, key = part.motion_id.partition("/")
@@ -110,8 +111,7 @@ def export_zip(
             caption = _cell(session.title(part.motion_id))
             rows.append((str(rank), score, _cell(name), f"{start:.3f}", f"{end:.3f}", caption))
         table = path.with_name("results.csv")
-        with table.open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file).writerows(rows)
+        write_rows(table, rows)
         archive.write(table, table.name)
         table.unlink()
 

@@ -6,12 +6,14 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tmr.api import Model
 from tmr.errors import InputError
 from tmr.motion.conventions import Overrides
+from tmr.progress import Unwanted, check_wanted, wanted_until
 from tmr.runs.libraries import library_folder
 from tmr.search.library import Library, source_of
 from tmr.search.sources import FolderSource
@@ -137,7 +139,7 @@ class Libraries:
             InputError: there is no motion file, or the import was stopped.
         """
         folder = folder.resolve()
-        with self.lock:
+        with self.lock, self._stoppable():
             name = self._name_of(folder)
             library = self._made(name, FOLDER, FolderSource.at(folder, overrides))
             self._refresh(library, progress)
@@ -153,18 +155,18 @@ class Libraries:
     def refresh(self, name: str, progress: Progress) -> Library:
         """Bring a library in step with its files."""
         library = self[name]
-        with self.lock:
+        with self.lock, self._stoppable():
             self._refresh(library, progress)
         self.encode_moments(name)
         return library
 
     def _refresh(self, library: Library, progress: Progress) -> None:
-        self.stopping.clear()
         try:
-            library.refresh(self._watched(progress))
+            library.refresh(_checked(progress))
+        except Unwanted:
+            raise
         except InputError:
-            # With files that could not be used, there is a list to show.
-            if self.stopping.is_set() or not library.skipped:
+            if not library.skipped:  # with files that could not be used, there is a list to show
                 raise
 
     def remove(self, name: str) -> None:
@@ -226,13 +228,23 @@ class Libraries:
         taken = (*self.by_name, *self.outdated, *RESERVED)
         return next(name for name in names if name not in taken and "/" not in name)
 
-    def _watched(self, progress: Progress) -> Progress:
-        def report(done: int, total: int) -> None:
-            progress(done, total)
-            if self.stopping.is_set():
-                raise InputError("the import was stopped; import again to go on where it was")
+    @contextmanager
+    def _stoppable(self) -> Iterator[None]:
+        """The import in the block ends once it is stopped; it goes on when its page is closed."""
+        self.stopping.clear()
+        try:
+            with wanted_until(self.stopping.is_set):
+                yield
+        except Unwanted:
+            raise InputError("the import was stopped; import again to go on where it was") from None
 
-        return report
+
+def _checked(progress: Progress) -> Progress:
+    def report(done: int, total: int) -> None:
+        progress(done, total)
+        check_wanted()
+
+    return report
 
 
 def rate_shown(began: float) -> Callable[[int, int], str]:

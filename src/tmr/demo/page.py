@@ -5,12 +5,14 @@ import math
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.context import LocalContext
 
 from tmr.demo.export import FORMATS, Part, export
 from tmr.demo.handlers import (
@@ -33,6 +35,7 @@ from tmr.demo.validation import choice, message, motion_id, number, text_of, who
 from tmr.errors import InputError
 from tmr.motion.conventions import Overrides
 from tmr.motion.skeleton_maps import PROFILES
+from tmr.progress import wanted_until
 from tmr.search.query import check_sentence
 
 log = logging.getLogger(__name__)
@@ -69,7 +72,8 @@ def shown(handler: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(handler)  # Gradio reads from the signature who wants events and progress
     def with_message(*args: Any) -> Any:
         try:
-            return handler(*args)
+            with _for_its_client():
+                return handler(*args)
         except InputError as error:
             reason = message(error)
         except Exception:
@@ -78,6 +82,16 @@ def shown(handler: Callable[..., Any]) -> Callable[..., Any]:
         raise gr.Error(reason, duration=None, print_exception=False)
 
     return with_message
+
+
+def _for_its_client() -> AbstractContextManager[None]:
+    """What an event of Gradio's queue does stops once its client has gone away.
+
+    Other requests are watched by the guard before the server.
+    """
+    blocks, event_id = LocalContext.blocks.get(None), LocalContext.event_id.get(None)
+    event = blocks._queue.event_ids_to_events.get(event_id) if blocks and event_id else None
+    return wanted_until(lambda: not event.alive) if event else nullcontext()
 
 
 class Page:

@@ -1,5 +1,6 @@
 """What the page's server lets through: who may ask, for what, and with how much."""
 
+import asyncio
 import base64
 import binascii
 import ipaddress
@@ -7,6 +8,7 @@ import os
 import re
 import secrets
 import socket
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,6 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tmr.demo.validation import is_ordinary_file_below
 from tmr.errors import InputError
+from tmr.progress import wanted_until
 
 LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 MAX_BODY_BYTES = 256 * 1024  # of a request that is no upload
@@ -114,7 +117,16 @@ class Guard:
                     headers[name] = value
             await send(message)
 
-        await self.app(scope, receive, send_with_headers)
+        if scope["path"].startswith(_UPLOAD):
+            await self.app(scope, receive, send_with_headers)
+            return
+        client = _Client(receive)
+        listening = asyncio.create_task(client.listen())
+        try:
+            with wanted_until(client.gone.is_set):
+                await self.app(scope, client.next_message, send_with_headers)
+        finally:
+            listening.cancel()
 
     def _check(self, method: str, path: str, headers: Headers) -> None:
         host = headers.get("host", "")
@@ -196,6 +208,27 @@ class Guard:
                 and is_ordinary_file_below(Path(value["path"]), self.uploads)
             ):
                 raise _Refused(400, "a request can only name files that were uploaded")
+
+
+class _Client:
+    """Passes on what a client sends, and notices at once when it has gone away."""
+
+    def __init__(self, receive: Receive) -> None:
+        self.receive = receive
+        self.messages: asyncio.Queue[Message] = asyncio.Queue(1)  # a client that floods has to wait
+        self.gone = threading.Event()
+
+    async def listen(self) -> None:
+        while not self.gone.is_set():
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                self.gone.set()
+            await self.messages.put(message)
+
+    async def next_message(self) -> Message:
+        if self.gone.is_set() and self.messages.empty():
+            return {"type": "http.disconnect"}
+        return await self.messages.get()
 
 
 def _objects(content: Any) -> Iterator[dict]:

@@ -30,6 +30,7 @@ from tmr.demo.page import Page
 from tmr.demo.results_view import HEAD, MOTIONS_URL, STATIC_URL
 from tmr.demo.security import MAX_UPLOAD_BYTES, Guard, is_local, names_of
 from tmr.errors import InputError
+from tmr.motion.apart import children, end_children
 
 STATIC = Path(__file__).parent / "static"
 # Names of fonts that the computer has: Gradio's own would be fetched from elsewhere.
@@ -72,6 +73,7 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
         logging.getLogger("uvicorn").setLevel(logging.CRITICAL + 1)  # answers are cut off now
         self.stopping.set()
+        end_children()
         timer = threading.Timer(SECONDS_TO_STOP, self._leave, [128 + sig])
         timer.daemon = True
         timer.start()
@@ -105,9 +107,10 @@ def serve(
         raise InputError(
             f"cannot listen on {host}:{port}: {error.strerror}; try port={port + 1}"
         ) from error
-    with tempfile.TemporaryDirectory(
-        prefix="motion-search-", ignore_cleanup_errors=True
-    ) as scratch:
+    with (
+        tempfile.TemporaryDirectory(prefix="motion-search-", ignore_cleanup_errors=True) as scratch,
+        children(),
+    ):
         os.environ["GRADIO_TEMP_DIR"] = scratch
         app = build_app(handlers, importing=is_local(host))
         guard = Guard(app, names_of(host, names), not is_local(host), Path(scratch), auth)

@@ -21,6 +21,7 @@ from tmr.demo.tags import Tags
 from tmr.demo.uploads import read_upload, upload_folder
 from tmr.demo.validation import uploaded_file
 from tmr.errors import InputError
+from tmr.motion.apart import apart
 from tmr.motion.features import features_to_joints
 from tmr.motion.read import read_motion
 from tmr.motion.skeleton import FPS
@@ -278,7 +279,8 @@ class Session:
         assert isinstance(library.source, FolderSource)
         take = library.entry(key).take
         overrides = library.source.overrides_of(take)
-        reading = read_motion(library.source.path(take), overrides, log_warnings=False).reading
+        path = library.source.path(take)
+        reading = apart(read_motion, path, overrides, log_warnings=False).reading
         return float(reading.unit), reading.up
 
     def title(self, motion_id: str) -> str:

@@ -13,6 +13,7 @@ from torch import Tensor
 from tmr.errors import InputError
 from tmr.model import Encoder
 from tmr.motion.skeleton import FPS
+from tmr.progress import check_wanted
 from tmr.sequences import Packed
 
 SHORTEST = 0.5  # seconds; less shows no action
@@ -87,6 +88,7 @@ class WindowPlan:
             rows = np.flatnonzero(lengths == length)
             size = max(self.frames_per_pass // int(length), 1)
             for part in np.split(rows, range(size, len(rows), size)):
+                check_wanted()
                 frames = torch.from_numpy(spans[part, :1] + np.arange(length))
                 windows = projected[frames.flatten().to(projected.device)]
                 packed = Packed(windows, (int(length),) * len(part))

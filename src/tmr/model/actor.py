@@ -1,8 +1,9 @@
 """ACTOR-style transformers (Petrovich et al., ICCV 2021) as TEMOS and TMR use them."""
 
 import copy
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TypeAlias, cast
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -24,7 +25,22 @@ def stack(layer: nn.Module, num_layers: int) -> nn.ModuleList:
     return nn.ModuleList(copy.deepcopy(layer) for _ in range(num_layers))
 
 
-class ActorEncoder(nn.Module):
+class Encoder(nn.Module):
+    """Sequences to Gaussians: a projection of single rows, and what follows it."""
+
+    latent_dim: int
+    projection: Callable[[Tensor], Tensor]
+
+    def forward(self, sequences: Packed) -> Gaussian:
+        """One Gaussian for each sequence."""
+        return self.encode_projected(replace(sequences, x=self.projection(sequences.x)))
+
+    def encode_projected(self, sequences: Packed) -> Gaussian:
+        """``forward`` behind the projection, which overlapping sequences can share."""
+        raise NotImplementedError
+
+
+class ActorEncoder(Encoder):
     """A sequence to a Gaussian: two learned tokens in front of it come out as mu and logvar.
 
     ``logvar_offset`` is added to the second; published runs have none. Behind a layer norm both
@@ -51,15 +67,8 @@ class ActorEncoder(nn.Module):
         self.positions = Positions(latent_dim)
         self.layers = stack(EncoderLayer(latent_dim, ff_size, num_heads, dropout), num_layers)
 
-    def forward(self, sequences: Packed) -> Gaussian:
-        """One Gaussian for each sequence."""
-        return self.encode_projected(replace(sequences, x=self.projection(sequences.x)))
-
     def encode_projected(self, sequences: Packed) -> Gaussian:
-        """``forward`` behind the projection: overlapping sequences can share that of their frames.
-
-        The last layer computes only the two tokens that are read.
-        """
+        """As above. The last layer computes only the two tokens that are read."""
         tokens = repeat(self.tokens, "two dim -> batch two dim", batch=len(sequences))
         frames = sequences.x.to(tokens.dtype).split(sequences.lengths)
         x = torch.cat([part for pair in zip(tokens, frames, strict=True) for part in pair])
@@ -79,7 +88,7 @@ class ActorEncoder(nn.Module):
         return Gaussian(mu, logvar + self.logvar_offset)
 
 
-class EncoderEnsemble(nn.Module):
+class EncoderEnsemble(Encoder):
     """Encoders of several trainings side by side: their unit means, one behind the other.
 
     The cosine similarity of two such latents is the mean of those of the members, which evens out
@@ -114,12 +123,8 @@ class EncoderEnsemble(nn.Module):
         """The members' projections, one behind the other."""
         return torch.cat([member.projection(x) for member in self.encoders], dim=-1)
 
-    def forward(self, sequences: Packed) -> Gaussian:
-        """One Gaussian for each sequence."""
-        return self.encode_projected(replace(sequences, x=self.projection(sequences.x)))
-
     def encode_projected(self, sequences: Packed) -> Gaussian:
-        """``forward`` behind the projection."""
+        """As above, by every member."""
         parts = sequences.x.chunk(len(self.members), dim=-1)
         found = [
             member.encode_projected(replace(sequences, x=part))
@@ -127,9 +132,6 @@ class EncoderEnsemble(nn.Module):
         ]
         unit = [F.normalize(gaussian.mu, dim=-1) for gaussian in found]
         return Gaussian(torch.cat(unit, dim=-1), torch.cat([g.logvar for g in found], dim=-1))
-
-
-Encoder: TypeAlias = ActorEncoder | EncoderEnsemble
 
 
 class ActorDecoder(nn.Module):

@@ -100,4 +100,4 @@ def temperature_of(model: TEMOS) -> float:
             f"the model {model.name} has no contrastive loss, whose temperature turns similarities "
             "into probabilities: give one with temperature=0.1"
         )
-    return float(model.temperature())
+    return float(model.temperature().detach())

@@ -5,8 +5,6 @@ what is listed there, unchanged, is left alone. Files whose source has gone are 
 fails costs no other one, and leaves nothing of an earlier run behind.
 """
 
-import csv
-import io
 import logging
 import time
 from collections import Counter
@@ -18,10 +16,11 @@ from typing import Any, TypeVar, cast
 import joblib
 
 from tmr.errors import InputError
-from tmr.io import call_in, remove_leftovers, write_text
+from tmr.io import call_in, remove_leftovers
 from tmr.motion.conventions import NoMotion
 from tmr.motion.manifest import Manifest, Stamp
 from tmr.progress import Progress
+from tmr.spreadsheet import write_rows
 
 SKIPPED = "skipped.csv"  # the report of what was left out, beside what was written
 
@@ -228,12 +227,7 @@ def _log(what: str, outcomes: Sequence[Outcome], summary: Summary, report: Path)
             log.error(outcome.problem)
             reason = outcome.problem.removeprefix(str(outcome.source)).lstrip(":, ")
             left_out.append((outcome.source, reason))
-    if left_out:
-        table = io.StringIO()
-        csv.writer(table, lineterminator="\n").writerows([("file", "reason"), *left_out])
-        write_text(report, table.getvalue())
-    else:
-        report.unlink(missing_ok=True)
+    write_skipped(report, left_out)
     log.info(
         "%s: %d files with %d frames written in %.1f s, %d done before, %d skipped",
         what,
@@ -243,6 +237,15 @@ def _log(what: str, outcomes: Sequence[Outcome], summary: Summary, report: Path)
         summary.already_done,
         summary.skipped,
     )
+
+
+def write_skipped(report: Path, skipped: Iterable[tuple[object, str]]) -> None:
+    """Write files with the reasons why they were left out; no report where none was."""
+    rows = [("file", "reason"), *skipped]
+    if len(rows) > 1:
+        write_rows(report, rows)
+    else:
+        report.unlink(missing_ok=True)
 
 
 def _log_warnings(what: str, outcomes: Sequence[Outcome]) -> None:

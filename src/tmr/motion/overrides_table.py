@@ -4,16 +4,13 @@
 it, and any of profile, fps, unit, up and handedness; an empty cell leaves the option as it is.
 """
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from tmr.errors import InputError
-from tmr.io import write_text
 from tmr.motion.conventions import Overrides
-from tmr.spreadsheet import read_rows
+from tmr.spreadsheet import read_rows, write_rows
 
 TABLE = "overrides.csv"
 _NUMBERS = ("fps",)
@@ -76,12 +73,8 @@ def give_overrides(table: Path, files: Sequence[str], given: Overrides) -> None:
     rows = [row for row in rows if row["path"] not in files]
     cells = {name: str(value) for name, value in asdict(given).items() if value is not None}
     rows += [{"path": file} | cells for file in files]
-    text = io.StringIO()
-    columns: list[str] = ["path", *_COLUMNS]
-    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(table, text.getvalue())
+    columns = ["path", *_COLUMNS]
+    write_rows(table, [columns, *([row.get(name, "") for name in columns] for row in rows)])
 
 
 def _value(name: str, text: str, place: str) -> str | float:

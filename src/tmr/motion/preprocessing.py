@@ -82,7 +82,7 @@ def import_folder(
     _refuse_clashes(names, target)
     settings = _settings(found.files, source, overrides or Overrides())
     jobs = [
-        Job(names[file], _sources(file), (target / names[file],), given, _fingerprint_of(given))
+        Job(names[file], sources_of(file), (target / names[file],), given, _fingerprint_of(given))
         for file, given in settings.items()
     ]
     folder = Folder(Manifest(target), jobs, lambda name: [target / name])
@@ -193,13 +193,6 @@ def _settings(files: Sequence[Path], source: Path, default: Overrides) -> dict[P
     for given in dict.fromkeys(settings.values()):
         check_readable([file for file in files if settings[file] == given], given)
     return settings
-
-
-def _sources(file: Path) -> tuple[Path, ...]:
-    try:
-        return sources_of(file)
-    except InputError:  # of this file alone, when its turn comes
-        return (file,)
 
 
 def _fingerprint_of(given: Overrides) -> str:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -76,6 +76,23 @@ def read_features(
         return joints_to_features(joints)
 
 
+def read_file(
+    path: Path, overrides: Overrides = _NO_OVERRIDES
+) -> tuple[Float32[np.ndarray, "frames 263"], float, int]:
+    """Features of a motion file, with the rate and the number of frames of the file.
+
+    Raises:
+        InputError: a file that cannot be used; it is named.
+    """
+    if path.suffix.lower() == ".npy":
+        features = read_features(path, overrides)
+        fps = float(overrides.fps or FPS)
+        return features, fps, round(len(features) / FPS * fps)
+    take = read_motion(path, overrides, log_warnings=False)
+    with _naming(path):
+        return joints_to_features(take.joints), float(take.reading.fps), take.reading.frames
+
+
 def read_recording(path: Path | str, overrides: Overrides = _NO_OVERRIDES) -> Recording:
     """Read the 22 joints of a motion file in its own units and axes.
 
@@ -92,13 +109,11 @@ def read_recording(path: Path | str, overrides: Overrides = _NO_OVERRIDES) -> Re
 
 
 def sources_of(path: Path) -> tuple[Path, ...]:
-    """The files that a motion is read from: its own, and for an AMC file that of its skeleton.
-
-    Raises:
-        InputError: the skeleton is missing.
-    """
-    with _naming(path):
-        return (path, skeleton_of(path)) if path.suffix.lower() == ".amc" else (path,)
+    """The files that a motion is read from: its own, and of an AMC file its skeleton if there."""
+    if path.suffix.lower() == ".amc":
+        with suppress(InputError):  # raised again by whoever reads the motion
+            return (path, skeleton_of(path))
+    return (path,)
 
 
 def check_readable(files: Iterable[Path], overrides: Overrides) -> None:

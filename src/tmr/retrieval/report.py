@@ -1,6 +1,6 @@
 """Figures as people and programs read them: a table, YAML, JSON, LaTeX, and ranks as CSV."""
 
-import csv
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -8,11 +8,12 @@ from typing import Any
 
 import orjson
 
-from tmr.io import atomic_path, write_json, write_text
+from tmr.io import write_json, write_text
 from tmr.retrieval.bootstrap import LEVEL, RESAMPLES, SEED, Interval
 from tmr.retrieval.metrics import COLUMNS, TIE_TOLERANCE
 from tmr.retrieval.protocols import PROTOCOLS, WAYS, Outcome, Protocol, Ranking
 from tmr.retrieval.sides import Sides
+from tmr.spreadsheet import write_rows
 
 WAY_NAMES = {"t2m": "text to motion", "m2t": "motion to text"}
 # What makes two reports comparable.
@@ -156,14 +157,14 @@ class Report:
 
     def write_ranks(self, path: Path) -> None:
         """A row for each query: its ranks, counted from one, and what stood first."""
-        with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as f:
-            writer = csv.writer(f)
-            writer.writerow(RANK_FIELDS)
-            for name, outcome in self.outcomes.items():
-                for way in WAYS:
-                    for gallery, ranking in enumerate(outcome.rankings[way]):
-                        fixed = (name, way, gallery)
-                        writer.writerows((*fixed, *row) for row in _rank_rows(ranking))
+        rows = (
+            (name, way, gallery, *row)
+            for name, outcome in self.outcomes.items()
+            for way in WAYS
+            for gallery, ranking in enumerate(outcome.rankings[way])
+            for row in _rank_rows(ranking)
+        )
+        write_rows(path, itertools.chain([RANK_FIELDS], rows))
 
 
 def _with_earlier(metrics: Path, found: dict[str, Any]) -> dict[str, Any]:
@@ -202,4 +203,4 @@ def _heading(column: str) -> str:
 
 
 def _shown(figure: Interval) -> str:
-    return f"{figure.value:.2f} ±{figure.margin:>4.1f}"
+    return f"{figure.value:.2f} ±{figure.margin:.1f}"

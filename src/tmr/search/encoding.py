@@ -7,9 +7,7 @@ again, a killed parent resumes from what the library holds. Of what two parents 
 one that ends drops the copies.
 """
 
-import csv
 import hashlib
-import io
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,7 +19,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 
 from tmr.errors import InputError
-from tmr.io import write_text
+from tmr.motion.file_jobs import SKIPPED, write_skipped
 from tmr.search.encoder import Encoder
 from tmr.search.library import Progress, changes, header_of, library_at, unseen
 from tmr.search.reading import Skipped, attempt
@@ -35,7 +33,6 @@ log = logging.getLogger(__name__)
 
 FILES_PER_BATCH = 64
 COMMIT_SECONDS = 10.0  # between two commits: a killed parent loses as much
-SKIPPED = "skipped.csv"
 
 # Pickled to the workers and compared by value there, so that each loads its model once: an
 # instance of a frozen dataclass.
@@ -120,7 +117,10 @@ def encode_library(
     outcome = _commit_all(store, engine.run(batches), len(new), progress)
     if copies := store.drop_copies():
         log.warning("%d takes were written by another process too; one copy is kept", copies)
-    _write_skipped(path, outcome.skipped)
+    report = Path(SKIPPED) if is_remote(path) else Path(path) / SKIPPED
+    write_skipped(report, outcome.skipped.items())
+    if outcome.skipped:
+        log.warning("%d files cannot be used, all are in %s", len(outcome.skipped), report)
     if share[1] == 1:
         store.index()
     if not len(store) and outcome.skipped:
@@ -189,14 +189,3 @@ def _commit_all(
     finally:
         store.commit(waiting)
     return Written([], takes, rows, skipped)
-
-
-def _write_skipped(path: Path | str, skipped: Skipped) -> None:
-    report = Path(SKIPPED) if is_remote(path) else Path(path) / SKIPPED
-    if not skipped:
-        report.unlink(missing_ok=True)
-        return
-    table = io.StringIO()
-    csv.writer(table, lineterminator="\n").writerows([("file", "reason"), *skipped.items()])
-    write_text(report, table.getvalue())
-    log.warning("%d files cannot be used, all are in %s", len(skipped), report)

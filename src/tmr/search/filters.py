@@ -18,7 +18,7 @@ Text stands in single or double quotes; a quote within is doubled. ``tag``, ``sp
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool
@@ -140,35 +140,21 @@ class Not:
 
 
 @dataclass(frozen=True, slots=True)
-class Both:
-    """The rows that pass two filters."""
+class Joined:
+    """The rows that pass both of two filters (``and``), or one of them (``or``)."""
 
+    word: Literal["and", "or"]
     first: Filter
     second: Filter
 
     def mask(self, rows: Columns) -> Mask:
         """Which rows pass."""
-        return self.first.mask(rows) & self.second.mask(rows)
+        first, second = self.first.mask(rows), self.second.mask(rows)
+        return first & second if self.word == "and" else first | second
 
     def sql(self) -> str:
         """The same for Lance."""
-        return f"({self.first.sql()}) AND ({self.second.sql()})"
-
-
-@dataclass(frozen=True, slots=True)
-class Either:
-    """The rows that pass one of two filters."""
-
-    first: Filter
-    second: Filter
-
-    def mask(self, rows: Columns) -> Mask:
-        """Which rows pass."""
-        return self.first.mask(rows) | self.second.mask(rows)
-
-    def sql(self) -> str:
-        """The same for Lance."""
-        return f"({self.first.sql()}) OR ({self.second.sql()})"
+        return f"({self.first.sql()}) {self.word.upper()} ({self.second.sql()})"
 
 
 WHOLE_TAKES = Comparison("window", "=", (0.0,))
@@ -179,7 +165,7 @@ def all_of(*filters: Filter | None) -> Filter | None:
     """The rows that pass every filter; None lets all pass."""
     joined = None
     for some in filters:
-        joined = some if joined is None else joined if some is None else Both(joined, some)
+        joined = some if joined is None else joined if some is None else Joined("and", joined, some)
     return joined
 
 
@@ -224,13 +210,13 @@ class _Parser:
     def _any(self) -> Filter:
         found = self._all()
         while self._accept_word("or"):
-            found = Either(found, self._all())
+            found = Joined("or", found, self._all())
         return found
 
     def _all(self) -> Filter:
         found = self._term()
         while self._accept_word("and"):
-            found = Both(found, self._term())
+            found = Joined("and", found, self._term())
         return found
 
     def _term(self) -> Filter:

@@ -8,6 +8,7 @@ import joblib
 
 from tmr.errors import InputError
 from tmr.io import call_in
+from tmr.progress import Unwanted
 from tmr.search.sources import FolderSource, Listed, Motion, Source
 
 _FILES_PER_PROCESS = 16  # fewer are read sooner than another process starts
@@ -41,6 +42,8 @@ def attempt(source: Source, listed: Listed) -> Motion | tuple[str, str]:
     file = listed.take.file
     try:
         return source.read(listed)
+    except Unwanted:
+        raise
     except InputError as error:
         return file, str(error).removeprefix(f"{source.path(listed.take)}: ")
     except Exception as error:  # one file of 15,000 must not cost the others

@@ -16,11 +16,11 @@ from tmr.data.annotations import Annotation, is_test, within
 from tmr.data.dataset import frames_of
 from tmr.digests import content_digest
 from tmr.errors import InputError
+from tmr.motion.apart import apart
 from tmr.motion.conventions import Overrides
-from tmr.motion.features import joints_to_features
 from tmr.motion.folders import find_files
 from tmr.motion.overrides_table import TABLE, read_overrides
-from tmr.motion.read import READERS, read_features, read_motion, sources_of
+from tmr.motion.read import READERS, read_file, sources_of
 from tmr.motion.skeleton import FPS
 from tmr.search.entry import TakeInfo
 from tmr.text import EmbeddingCache, TextModel, embeddings_folder
@@ -198,7 +198,7 @@ class FolderSource:
             InputError: a file that cannot be used.
         """
         path = self.path(listed.take)
-        features, fps, frames = read_file(path, listed.overrides)
+        features, fps, frames = apart(read_file, path, listed.overrides)
         stamp = f"{listed.take.stamp}:{_digest(path)}"
         return Motion(replace(listed.take, fps=fps, frames=frames, stamp=stamp), features)
 
@@ -313,23 +313,6 @@ def is_unchanged(path: Path, stamp: str) -> bool:
     return quick.startswith(f"{_size_and_time(path)}-") or content == _digest(path)
 
 
-def read_file(path: Path, overrides: Overrides) -> tuple[Features, float, int]:
-    """Features of a motion file, with the rate and the number of frames of the file.
-
-    Raises:
-        InputError: a file that cannot be used; it is named.
-    """
-    if path.suffix.lower() == ".npy":
-        features = read_features(path, overrides)
-        fps = float(overrides.fps or FPS)
-        return features, fps, round(len(features) / FPS * fps)
-    take = read_motion(path, overrides, log_warnings=False)
-    try:
-        return joints_to_features(take.joints), float(take.reading.fps), take.reading.frames
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
-
-
 def part_of(features: Features, span: tuple[float | int, float | int] | None) -> Features:
     """The features of a part in seconds; all where it begins after the end of the motion."""
     if span is None:
@@ -338,24 +321,16 @@ def part_of(features: Features, span: tuple[float | int, float | int] | None) ->
     return features[begin:end] if begin < end else features
 
 
-def _needed(path: Path) -> tuple[Path, ...]:
-    """The files that a motion is read from; without a skeleton that is missing."""
-    try:
-        return sources_of(path)
-    except InputError:
-        return (path,)
-
-
 def _quick_stamp(path: Path, options: str) -> str:
     """Size, time and options: a file of which all are the same is not read again."""
     return f"{_size_and_time(path)}-{hashlib.sha256(options.encode()).hexdigest()[:8]}"
 
 
 def _size_and_time(path: Path) -> str:
-    found = [some.stat() for some in _needed(path)]
+    found = [some.stat() for some in sources_of(path)]
     return f"{sum(f.st_size for f in found)}-{max(f.st_mtime_ns for f in found)}"
 
 
 def _digest(path: Path) -> str:
     """Stands for the bytes of a file, and of those that it needs."""
-    return content_digest(*_needed(path))[:16]
+    return content_digest(*sources_of(path))[:16]

@@ -260,9 +260,8 @@ def _sidestep(actor: Actor) -> Take:
 def _carry(take: Take, actor: Actor) -> None:
     carry = actor.spec.carry
     if carry.startswith("wave"):
-        side = carry.split()[1]
-        poses = [_waving(side, 1.0, bent) for bent in (125, 80)]
-        carry_arms(take, poses, 0.3)
+        out, into, beat = _waving(actor, carry.split()[1], high=False)
+        carry_arms(take, [into, out], 1.15 * beat)
     elif carry == "clap":
         carry_arms(take, list(_clapping("front")), 0.28)
     else:
@@ -626,31 +625,61 @@ def _stretch(actor: Actor) -> Take:
 # Arms
 
 
-def _waving(side: str, high: float, bent: Number) -> Pose:
-    """Forearm up beside the shoulder, or (``high`` above 1) the whole arm above the head."""
-    if high > 1:
-        return arm(side, abduct=146, flex=8, inward=-85, elbow=bent - 70)
-    return arm(side, abduct=72, flex=14, inward=-84, elbow=bent)
+def _waving(actor: Actor, side: str, high: bool) -> tuple[Pose, Pose, float]:
+    """Both ends of a wave and the usual seconds between them, in one of the ways people wave.
+
+    Beside the shoulder the elbow opens and closes; in front of the chest the forearm turns; the
+    whole arm sways beside the head. ``high``, the hand is above the head. Two hands go the same
+    way, or mirror each other.
+    """
+    rng = actor.rng
+    way = rng.choice(["elbow", "sway"] if high else ["elbow", "elbow", "turn", "turn", "sway"])
+    swing = rng.uniform(0.5, 1.0)
+    if way == "sway":
+        held = {"flex": rng.uniform(0, 25), "inward": -85, "elbow": rng.uniform(8, 35)}
+        middle, reached = rng.uniform(138, 158), "abduct"
+        swing *= 22
+    elif way == "turn":
+        held = {"flex": rng.uniform(30, 75), "abduct": rng.uniform(5, 35),
+                "elbow": rng.uniform(80, 120)}  # fmt: skip
+        middle, reached = rng.uniform(-35, 0), "inward"
+        swing *= 36
+    elif high:
+        held = {"flex": rng.uniform(0, 20), "abduct": rng.uniform(135, 150), "inward": -85}
+        middle, reached = rng.uniform(30, 40), "elbow"
+        swing *= 30
+    else:
+        held = {"flex": rng.uniform(0, 35), "abduct": rng.uniform(40, 80), "inward": -84}
+        middle, reached = rng.uniform(92, 112), "elbow"
+        swing *= 30
+    out, into = (arm(side, **held, **{reached: middle + sign * swing}) for sign in (-1, 1))
+    if side == "both" and rng.random() < 0.4:
+        for name in [name for name in out if name.startswith("right")]:
+            out[name], into[name] = into[name], out[name]
+    return out, into, 0.26 * rng.uniform(0.75, 1.3)
 
 
 @action("wave", sides=ANY_ARM, tempos=ANY_TEMPO, amplitudes=("", "big"))
 def _wave(actor: Actor) -> Take:
-    side, high = actor.spec.side, 1.3 if actor.spec.amplitude else 1.0
-    out, into = _waving(side, high, 76), _waving(side, high, 128)
-    beats = {"slow": 3, "": 4, "fast": 6}[actor.spec.tempo]
-    return actor.perform([(0.55, out), *[(0.26, into), (0.26, out)] * beats, (0.55, REST)])
+    out, into, beat = _waving(actor, actor.spec.side, high=bool(actor.spec.amplitude))
+    beats = {"slow": 3, "": 4, "fast": 6}[actor.spec.tempo] + int(actor.rng.integers(-1, 2))
+    return actor.perform([(0.55, out), *[(beat, into), (beat, out)] * beats, (0.55, REST)])
 
 
 @action("raise", sides=ANY_ARM, directions=("forward", "sideways", "overhead"), counts=(1, 2, 3),
         tempos=ANY_TEMPO)  # fmt: skip
 def _raise(actor: Actor) -> Take:
-    side = actor.spec.side
-    up = {
-        "forward": arm(side, flex=90, abduct=3, inward=0, elbow=5),
-        "sideways": arm(side, flex=0, abduct=90, inward=0, elbow=5),
-        "overhead": arm(side, flex=173, abduct=8, inward=0, elbow=6),
+    side, rng = actor.spec.side, actor.rng
+    aim = {
+        "forward": {"flex": 90, "abduct": 5, "inward": 0},
+        "sideways": {"flex": 5, "abduct": 90, "inward": 0},
+        "overhead": {"flex": 165, "abduct": 12, "inward": 0},
     }[actor.spec.direction]
-    return actor.stroke((0.2, REST), [(0.55, up), (0.35, up), (0.55, REST)], 0.15)
+    off = rng.uniform(-8, 8, len(aim))
+    up = arm(side, **{name: v + d for (name, v), d in zip(aim.items(), off, strict=True)},
+             elbow=rng.uniform(4, 40))  # fmt: skip
+    held = rng.uniform(0.3, 1.5) if actor.spec.count == 1 else 0.35
+    return actor.stroke((0.2, REST), [(0.55, up), (held, up), (0.55, REST)], 0.15)
 
 
 def _clapping(where: str) -> tuple[Pose, Pose]:

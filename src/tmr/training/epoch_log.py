@@ -1,7 +1,5 @@
 """What a training run logs: a line and a row of figures an epoch, progress, and ``train.log``."""
 
-import csv
-import io
 import logging
 import time
 from collections.abc import Iterator
@@ -11,7 +9,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from tmr.io import write_text
+from tmr.spreadsheet import write_rows
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +66,10 @@ class EpochLog(pl.Callback):
         self.rows.append(row)
         if trainer.is_global_zero:
             log.info(epoch_line(row, trainer.max_epochs))
-            write_text(self.table, csv_of(self.rows))
+            names = sorted({name for row in self.rows for name in row} - {*FIRST_COLUMNS})
+            columns = [*FIRST_COLUMNS, *names]
+            cells = ([row.get(name, "") for name in columns] for row in self.rows)
+            write_rows(self.table, [columns, *cells])
 
 
 class ProgressLog(pl.Callback):
@@ -122,16 +123,6 @@ def epoch_line(row: dict[str, float | int], max_epochs: int | None) -> str:
             recalls = (row[f"val/{direction}/{recall}"] for recall in ("R01", "R10"))
             line += ", R@1 {:.1f} R@10 {:.1f} {}".format(*recalls, name)
     return f"{line}, {row['seconds']:.1f} s"
-
-
-def csv_of(rows: list[dict[str, float | int]]) -> str:
-    """Rows as CSV, with a column for every name that occurs."""
-    names = sorted({name for row in rows for name in row} - set(FIRST_COLUMNS))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [*FIRST_COLUMNS, *names], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from tmr.errors import InputError
 from tmr.io import atomic_path
 from tmr.motion.contact_sheet import TRUNK, limb_color, project
 from tmr.motion.skeleton import CHAINS, FPS, JOINTS, joint
+from tmr.progress import check_wanted
 
 _BACKGROUND, _GRID, _SHADOW, _TRAIL, _TEXT = "#ffffff", "#e3e7eb", "#dde1e5", "#2a9d8f", "#212529"
 _FINER = 2  # drawn so many times larger and then scaled down: smooth edges
@@ -44,6 +45,7 @@ def write_gif(
     middle = gaussian_filter1d(middle.astype(np.float64), _FOLLOW_SIGMA, axis=0, mode="nearest")
 
     def picture(frame: int) -> Image.Image:
+        check_wanted()
         return _draw(joints[: frame + 1] - middle[frame], middle[frame], caption, size)
 
     # One palette for all frames: colors that differ a little from frame to frame would flicker.
