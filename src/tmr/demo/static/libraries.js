@@ -42,8 +42,7 @@ export class Libraries {
     };
     if (outdated) button("Encode again", () => this.manage({ action: "renew", library: name }));
     else button("Show", () => this.manage({ action: "show", library: name }));
-    if (!folder) return;
-    if (!outdated) button("Refresh", () => this.retry({ all: true, library: name }));
+    if (folder && !outdated) button("Refresh", () => this.retry({ all: true, library: name }));
     if (!fixed) button("Remove", () => this.remove(name));
   }
 
