@@ -37,16 +37,7 @@ SWAPS = {
 OPERATOR = re.compile(r"is\s+not|not\s+in|is|in|and|or|<<|>>|[<>=!]=|//|\*\*|[-<>+*/%@&|]")
 # Forked from a process that has imported what takes long, but not the package.
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(
-    [
-        "torch",
-        "beartype",
-        "matplotlib.pyplot",
-        "safetensors.torch",
-        "scipy.ndimage",
-        "sklearn.cluster",
-    ]
-)
+PROCESSES.set_forkserver_preload(["torch", "beartype", "scipy.ndimage", "safetensors.torch"])
 UNTOUCHED = (ast.JoinedStr, ast.Raise, ast.Assert)
 
 

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
-from tqdm import tqdm
 
 from tmr.digests import content_digest
 from tmr.errors import InputError
 from tmr.io import write_json
+from tmr.progress import Progress
 
 log = logging.getLogger(__name__)
 
@@ -125,11 +125,11 @@ def _md5(path: Path) -> str:
 def _transfer(url: str, part: Path) -> None:
     """Fill ``part`` until it is as long as the server says, however often the line is cut."""
     failures, wait = 0, FIRST_WAIT
-    with tqdm(desc=url.rpartition("/")[2][:40], unit="B", unit_scale=True, disable=None) as bar:
+    with Progress(url.rpartition("/")[2][:40], "MB") as progress:
         while True:
             before = part.stat().st_size if part.exists() else 0
             try:
-                if _continue(url, part, bar):
+                if _continue(url, part, progress):
                     return
                 reason = "the connection was cut"
             except urllib.error.HTTPError as error:
@@ -163,7 +163,7 @@ def _transfer(url: str, part: Path) -> None:
             wait *= 2
 
 
-def _continue(url: str, part: Path, bar: tqdm) -> bool:
+def _continue(url: str, part: Path, progress: Progress) -> bool:
     """Append what the server sends behind the bytes in ``part``; whether the file is whole now."""
     have = part.stat().st_size if part.exists() else 0
     headers = AGENT | ({"Range": f"bytes={have}-"} if have else {})
@@ -183,13 +183,12 @@ def _continue(url: str, part: Path, bar: tqdm) -> bool:
         if response.status != http.HTTPStatus.PARTIAL_CONTENT:
             have = 0  # the server starts from the beginning, and so must we
         length = response.headers.get("Content-Length")
-        bar.total = have + int(length) if length else None
-        bar.n = have
         with part.open("r+b" if have else "wb") as file:
             file.seek(have)
             for chunk in _chunks(response):
                 file.write(chunk)
-                bar.update(len(chunk))
+                done = file.tell()
+                progress(done >> 20, (have + int(length) if length else done) >> 20)
             return length is None or file.tell() == have + int(length)
 
 

@@ -1,5 +1,6 @@
 """The page's server against hostile requests: the real server, and requests as they come."""
 
+import asyncio
 import base64
 import io
 import json
@@ -15,15 +16,18 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+from starlette.types import Message, Receive, Scope, Send
 
 from tests.demo.conftest import served
 from tests.workspace import Workspace
 from tmr.demo.security import Guard, names_of
+from tmr.progress import Unwanted, check_wanted
 
 LIMITS = ["synthetic", "everything", 3, 0, 3600, "", "", "all"]
 # The server closes a connection after some refusals; one that is used again may be reset then.
 ONCE = httpx.Limits(max_keepalive_connections=0)
 FIELDS = ["library", "set", "results", "shortest", "longest", "name", "tag", "find"]
+HOST = [(b"host", b"localhost")]
 FILE = {"meta": {"_type": "gradio.FileData"}}
 
 
@@ -143,6 +147,8 @@ def test_only_our_own_names_reach_the_page(client: httpx.Client):
         "192.168.0.7",
     ):
         assert client.get("/", headers={"Host": host}).status_code == 400
+        forwarded = {"X-Forwarded-Host": f"localhost, {host}"}
+        assert client.get("/config", headers=forwarded).status_code == 400
     for host in (f"localhost:{port}", f"127.0.0.1:{port}", f"[::1]:{port}"):
         assert client.get("/", headers={"Host": host}).status_code == 200
 
@@ -324,3 +330,35 @@ def test_a_password_is_compared_whole(tmp_path: Path):
     assert guard._knows_password(f"Basic {good}")
     for bad in ("", "Basic", "Basic !!!", f"Bearer {good}", "Basic am86c2VjcmU="):
         assert not guard._knows_password(bad)
+
+
+def test_work_for_a_client_that_goes_away_is_stopped(tmp_path: Path):
+    sent: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        assert (await receive())["type"] == "http.request"
+        gone.set()
+        with pytest.raises(Unwanted):
+            while True:
+                check_wanted()
+                await asyncio.sleep(0.001)
+        sent.append((await receive())["type"])
+
+    async def receive() -> Message:
+        if messages:
+            return messages.pop()
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def ignore(_: Message) -> None:
+        pass
+
+    for method in ("GET", "POST"):
+        messages, gone = (
+            [{"type": "http.request", "body": b"", "more_body": False}],
+            asyncio.Event(),
+        )
+        scope = {"type": "http", "method": method, "path": "/config", "headers": HOST}
+        guard = Guard(app, names_of("127.0.0.1"), False, tmp_path)
+        asyncio.run(asyncio.wait_for(guard(scope, receive, ignore), 60))
+    assert sent == ["http.disconnect"] * 2

@@ -7,6 +7,7 @@ import numpy as np
 from tests.bodies import walk
 from tmr.localization import Segment
 from tmr.localization.timeline_plot import draw
+from tmr.motion.contact_sheet import TRUNK
 
 
 def test_the_picture_shows_the_body_wherever_it_is(tmp_path: Path) -> None:
@@ -20,3 +21,11 @@ def test_the_picture_shows_the_body_wherever_it_is(tmp_path: Path) -> None:
     here = picture("here.png", joints, fits, segments)
     assert picture("there.png", joints + np.array([16.0, 0, -8]), fits, segments) == here
     assert picture("other.png", joints, fits, segments[::-1]) != here
+
+
+def test_the_figures_in_the_best_segment_are_in_full_color(tmp_path: Path) -> None:
+    """Sixteen figures, each in the middle of its part of the three seconds."""
+    joints, fits = walk(60), np.linspace(0, 1, 60)
+    best = Segment(0.0, 3 * 3 / 16, 0.9, 0.8, None)
+    draw(tmp_path / "found.svg", "walks", joints, fits, [best])
+    assert (tmp_path / "found.svg").read_text().count(f"fill: {TRUNK}") == 3

@@ -61,6 +61,7 @@ def export(
         InputError: no such motion or part, one that is too long for a picture, or too many
             pictures that are being drawn already.
     """
+    check_wanted()
     take, start, end = session.span(part.motion_id, part.start, part.end)
     whole = session.span(part.motion_id) == (take, start, end)
     path = folder / f"{_stem(take, start, end, whole)}.{format}"
@@ -98,7 +99,6 @@ def export_zip(
     rows = [("rank", "score", "file", "start", "end", "caption")]
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for rank, result in enumerate(results, start=1):
-            check_wanted()
             part = result.part
             written = export(session, part, format, path.parent, meters, to_origin)
             library, _, key = part.motion_id.partition("/")

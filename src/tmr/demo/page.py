@@ -170,7 +170,7 @@ class Page:
             if self.importing:
                 self._import_events(imports, library)
             self._plain_endpoints()
-        page.queue(max_size=MAX_WAITING)
+        page.queue(max_size=MAX_WAITING, api_open=False)  # nobody goes past the queue
         # As after a launch of its own: a request can then name no file but those uploaded.
         page.has_launched = True
         return page

@@ -130,7 +130,9 @@ class Guard:
 
     def _check(self, method: str, path: str, headers: Headers) -> None:
         host = headers.get("host", "")
-        if not self._is_ours(host):
+        # Gradio makes links of the name that a proxy says it was called by.
+        forwarded = headers.get("x-forwarded-host", host).split(",")
+        if not all(self._is_ours(name.strip()) for name in (host, *forwarded)):
             raise _Refused(400, "this page is not known by that name")
         origin = headers.get("origin")
         if origin is not None and urlsplit(origin).netloc != host:

@@ -34,7 +34,8 @@ def read_upload(path: Path) -> Float32[np.ndarray, "frames 263"]:
     try:
         return apart(read_measured, path)
     except InputError as error:
-        reason = str(error).removeprefix(f"{path}: ").replace(str(path), path.name)
-        raise InputError(f"{path.name}: {reason}") from None
+        reason = str(error).replace(str(path), path.name)
+        named = reason.startswith(path.name)
+        raise InputError(reason if named else f"{path.name}: {reason}") from None
     finally:
         _reading.release()
