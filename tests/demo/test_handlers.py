@@ -6,6 +6,8 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,7 @@ from tmr.demo.results_view import SKELETON
 from tmr.errors import InputError
 from tmr.motion.conventions import Overrides
 from tmr.motion.writers import write_bvh
+from tmr.search.stores.memory import MemoryStore
 
 LIMITS = Limits("synthetic", top=6)
 STATIC = Path(session.__file__).parent / "static"
@@ -26,6 +29,15 @@ STATIC = Path(session.__file__).parent / "static"
 
 def ids(value: dict) -> list[str]:
     return [item["id"] for item in value["items"]]
+
+
+def wait_until(done: Callable[[], bool]) -> None:
+    """Wait for what is encoded in the background."""
+    for _ in range(600):
+        if done():
+            return
+        time.sleep(0.1)
+    raise AssertionError("not encoded after a minute")
 
 
 def test_a_search_shows_what_the_library_finds(handlers: Handlers):
@@ -38,6 +50,9 @@ def test_a_search_shows_what_the_library_finds(handlers: Handlers):
 def test_one_sentence_combined_is_a_search(handlers: Handlers):
     one = handlers.combine(["a person waves", "", "no"], [0.5, 1.0, 0.0], LIMITS)
     assert ids(one) == ids(handlers.search("a person waves", LIMITS))
+    mixed = handlers.combine(["a person waves", "angry", "turning"], [1.0, 0.5, -0.5], LIMITS)
+    asked = handlers.search(mixed["query"]["q"], LIMITS)
+    assert (asked["heading"], ids(asked)) == (mixed["heading"], ids(mixed))
 
 
 def test_a_mix_that_only_forbids_is_refused(handlers: Handlers):
@@ -117,10 +132,7 @@ def test_moments_of_all_takes_are_found_beside_whole_takes(handlers: Handlers, t
     np.save(tmp_path / "long" / "all.npy", np.concatenate(parts))
     np.save(tmp_path / "long" / "short.npy", parts[0][:50])
     name, _ = handlers.import_folder(str(tmp_path / "long"), lambda *_: None)
-    for _ in range(600):  # encoded in the background
-        if name not in session.libraries.encoding:
-            break
-        time.sleep(0.1)
+    wait_until(lambda: name not in session.libraries.encoding)
     value = handlers.search("a person walks", Limits(name, show=MOMENTS))
     whole = handlers.search("a person walks", Limits(name, show=TAKES))
     assert {*ids(value)} <= {f"{name}/all", f"{name}/short"}
@@ -174,6 +186,13 @@ def test_libraries_stay_apart_are_refreshed_and_removed(handlers: Handlers, tmp_
     write_bvh(one / "walk.bvh", motions[0])
     write_bvh(two / "run.bvh", motions[1])
     (two / "broken.bvh").write_text("HIERARCHY")
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "broken.bvh").write_text("HIERARCHY")
+    bad, value = handlers.import_folder(str(tmp_path / "bad"), lambda *_: None)
+    assert [left["file"] for left in value["left_out"]] == ["broken.bvh"]
+    assert handlers.search("a person walks", Limits(bad))["items"] == []
+    assert handlers.examples(bad) == []
+    session.libraries.remove(bad)
     first, _ = handlers.import_folder(str(one), lambda *_: None)
     second, value = handlers.import_folder(str(two), lambda *_: None)
     assert (first, second) == ("synthetic (a)", "synthetic (b)")
@@ -190,6 +209,15 @@ def test_libraries_stay_apart_are_refreshed_and_removed(handlers: Handlers, tmp_
     (one / "walk.bvh").unlink()
     assert ids(handlers.refresh(first, lambda *_: None)) == [f"{first}/jump"]
     assert handlers.import_folder(str(one), lambda *_: None)[0] == first
+
+    older = replace(session.libraries[second].store.header, fingerprint="of another model")
+    store = MemoryStore(older, Path(session.libraries.path(second)))
+    store.replace([], session.libraries[second].entries(), session.libraries[second].latents())
+    again = Libraries(session.model, session.main)
+    assert second not in again and second in again.outdated
+    again.renew(second)
+    wait_until(lambda: second not in again.encoding)
+    assert [entry.key for entry in again[second].entries()] == ["run"]
     for name in (first, second):
         session.libraries.remove(name)
     assert not {first, second} & {*Libraries(session.model, session.main)}

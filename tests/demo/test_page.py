@@ -238,6 +238,12 @@ def test_more_like_this_leaves_the_motion_out(page: Page):
     keys = [card.get_attribute("data-key") for card in page.locator(".card").all()]
     assert len(keys) == 12
     assert key not in keys
+    assert f"like=synthetic%2F{key}&library=synthetic" in page.url
+    page.get_by_label("results").fill("3")  # a limit applies to what is shown
+    page.keyboard.press("Enter")
+    expect(page.locator(".card")).to_have_count(3)
+    expect(page.locator(".results-view h2")).to_have_text(re.compile("^Like “"))
+    page.get_by_label("results").fill("100")
 
 
 def test_sentences_that_fit_a_motion_are_ranked(page: Page):
@@ -303,6 +309,9 @@ def test_a_folder_becomes_a_library_with_a_map(page: Page, takes: Path):
     page.get_by_role("button", name="Import").click()
     expect(page.locator(".results-view h2")).to_have_text("studio")
     expect(page.locator(".card")).to_have_count(3)
+    row = page.locator("#libraries tr", has_text="studio")
+    expect(row.locator("td").nth(1)).to_have_text("3")
+    expect(row.locator("td").nth(3)).to_have_text(str(takes))
     search(page, "a person walks")
     assert {card.get_attribute("data-key") for card in page.locator(".card").all()} == set(TAKES)
     page.get_by_role("combobox", name="library").click()

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,10 +17,13 @@ from tmr.demo import validation as checks
 from tmr.demo.confidence import WEAK, Level
 from tmr.demo.export import MAX_ZIPPED, Part, Result, export, export_zip
 from tmr.demo.handlers import ALL, EVERYTHING, MAX_RESULTS, MAX_SECONDS, Handlers, Limits
+from tmr.demo.libraries import Libraries
 from tmr.demo.tags import MAX_TAGS
 from tmr.demo.uploads import upload_folder
 from tmr.errors import InputError
 from tmr.search.query import MAX_QUERY_LENGTH
+from tmr.search.sources import FolderSource
+from tmr.search.stores.factory import changed_at
 
 API_URL = "/api"
 Format = Literal["bvh", "glb", "npy", "gif"]
@@ -67,9 +71,14 @@ class Tagged(BaseModel):
 
 
 class LibraryState(BaseModel):
-    """A library, and the takes done and all to do while its moments are encoded."""
+    """A library, and the takes done and all to do while it is encoded in the background."""
 
     name: str
+    takes: int
+    changed: datetime | None = Field(description="when takes were encoded last")
+    folder: str | None = Field(description="of its motion files, where people may import folders")
+    fixed: bool = Field(description="whether the page was opened with it: it cannot be removed")
+    outdated: bool = Field(description="another model encoded it: it has to be encoded again")
     moments: bool = Field(description="whether moments of its takes can be found")
     encoding: tuple[int, int] | None
 
@@ -84,8 +93,11 @@ class Export(BaseModel):
     origin: bool = False
 
 
-def build_api(handlers: Handlers) -> FastAPI:
-    """The application that is mounted at ``API_URL``; ``openapi.json`` there describes it."""
+def build_api(handlers: Handlers, importing: bool) -> FastAPI:
+    """The application that is mounted at ``API_URL``; ``openapi.json`` there describes it.
+
+    Paths of this computer are told only where people may import its folders.
+    """
     api = FastAPI(title="Motion search", docs_url=None, redoc_url=None)
     session = handlers.session
 
@@ -142,16 +154,9 @@ def build_api(handlers: Handlers) -> FastAPI:
 
     @api.get("/libraries")
     def libraries() -> list[LibraryState]:
-        """The libraries that can be searched, and how far their moments are encoded."""
+        """The libraries that there are, and how far they are encoded."""
         known = session.libraries
-        return [
-            LibraryState(
-                name=name,
-                moments=known.windowed(name) is not None,
-                encoding=known.encoding.get(name),
-            )
-            for name in known
-        ]
+        return [_state(known, name, importing) for name in (*known, *known.outdated)]
 
     @api.post("/tags")
     def tags(given: Tagged) -> Tagged:
@@ -200,6 +205,23 @@ def build_api(handlers: Handlers) -> FastAPI:
         return _file(write)
 
     return api
+
+
+def _state(libraries: Libraries, name: str, with_folder: bool) -> LibraryState:
+    library = None if name in libraries.outdated else libraries[name]
+    source = libraries.outdated.get(name) if library is None else library.source
+    path = libraries.path(name)
+    changed = None if path is None else changed_at(path)
+    return LibraryState(
+        name=name,
+        takes=0 if library is None else library.takes,
+        changed=None if changed is None else datetime.fromtimestamp(changed, timezone.utc),
+        folder=str(source.folder) if with_folder and isinstance(source, FolderSource) else None,
+        fixed=library is libraries.main,
+        outdated=library is None,
+        moments=library is not None and libraries.windowed(name) is not None,
+        encoding=libraries.encoding.get(name),
+    )
 
 
 def _file(write: Callable[[Path], Path]) -> FileResponse:

@@ -66,12 +66,15 @@ class Confidence:
         """Calibrated by the best cosines that unrelated sentences have in a library."""
         return Confidence(mean, tuple(sorted((2 * best - unrelated @ mean).tolist())))
 
-    def above(self, query: Float[Tensor, " dim"], cosine: float) -> float:
-        """Share of the unrelated sentences that a query is above, with its best cosine."""
-        stands = 2 * cosine - float(query @ self.mean)
-        return bisect_left(self.unrelated, stands) / len(self.unrelated)
+    def stands(self, query: Float[Tensor, " dim"], cosine: float | Float[Tensor, ""]) -> float:
+        """The best cosine of a query, and once more how far that is above its mean cosine."""
+        return float(2 * cosine - query @ self.mean)
 
-    def level(self, query: Float[Tensor, " dim"], cosine: float) -> Level:
+    def above(self, query: Float[Tensor, " dim"], cosine: float | Float[Tensor, ""]) -> float:
+        """Share of the unrelated sentences that a query is above, with its best cosine."""
+        return bisect_left(self.unrelated, self.stands(query, cosine)) / len(self.unrelated)
+
+    def level(self, query: Float[Tensor, " dim"], cosine: float | Float[Tensor, ""]) -> Level:
         """Strong, fair or weak: how sure it is that a motion with this cosine fits."""
         share = self.above(query, cosine)
         return STRONG if share >= STRONG_ABOVE else FAIR if share >= FAIR_ABOVE else WEAK

@@ -1,5 +1,6 @@
 """What people can do on the page, as calls that return a value for the results view."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -37,7 +38,7 @@ from tmr.search.entry import Entry
 from tmr.search.filters import quoted
 from tmr.search.latent_map import latent_map
 from tmr.search.library import Hit, Library
-from tmr.search.query import check_sentence
+from tmr.search.query import check_sentence, parse_query
 from tmr.search.sources import FolderSource
 
 ALL_LIBRARIES = "all libraries"  # stands in the list of libraries for every one
@@ -50,6 +51,7 @@ MAX_SENTENCES = 50
 MAX_LEFT_OUT = 500
 MOST_OF_A_TAKE = 0.8  # a moment that is as long says no more than the take
 EXAMPLES = 5
+QUOTES = re.compile('["“”„«»]')
 Progress = Callable[[int, int], object]
 
 
@@ -136,7 +138,7 @@ class Handlers:
         spread = torch.linspace(0, len(entries) - 1, count).round().long()
         items = [self._card(limits.library, entries[row]) for row in spread.tolist()]
         note = f"{len(entries):,} motions; describe one above to find it"
-        return _found(limits.library, note, items)
+        return _found(limits.library, note, items) | _asked(limits)
 
     def warm_up(self) -> None:
         """Load the language model: the first sentence then takes no longer than others."""
@@ -147,8 +149,9 @@ class Handlers:
         """Motions that fit a sentence, or a query of quoted sentences with + and -."""
         latent = self.session.encode(text)
         hits = self.find(latent, limits)
-        value = self._hits(f"“{text.strip()}”", hits, limits) | self._confidence(latent, hits)
-        return value | {"query": {"q": text.strip(), "library": limits.library}}
+        heading = f"“{text.strip()}”" if len(parse_query(text)) == 1 else text.strip()
+        value = self._hits(heading, hits, limits) | self._confidence(latent, hits)
+        return value | _asked(limits, q=text.strip())
 
     def combine(
         self, sentences: Sequence[object], weights: Sequence[object], limits: Limits
@@ -165,14 +168,16 @@ class Handlers:
         latent = self.session.encode_terms(texts, factors)
         heading = " ".join(_term(text, weight) for text, weight in used).removeprefix("+ ")
         hits = self.find(latent, limits)
-        return self._hits(heading, hits, limits) | self._confidence(latent, hits)
+        value = self._hits(heading, hits, limits) | self._confidence(latent, hits)
+        return value | _asked(limits, q=heading)
 
     def more_like_this(self, motion_id: str, limits: Limits) -> Value:
         """Motions that resemble one of a library, or an upload; itself left out."""
         if self.session.upload(motion_id):
             return self._like_upload(motion_id, limits)
         hits = self.find(self.session.latent(motion_id), limits, [motion_id])
-        return self._hits(f"Like “{self.session.title(motion_id)}”", hits, limits)
+        value = self._hits(f"Like “{self.session.title(motion_id)}”", hits, limits)
+        return value | _asked(limits, like=motion_id)
 
     def find_moments(self, motion_id: str, text: str, top: int = 5) -> Value:
         """Where in a motion a sentence happens: the best moments, and how it fits over time."""
@@ -208,7 +213,11 @@ class Handlers:
 
         Their colors are eight groups of the library, or how well they fit a sentence.
         """
+        if library_name == ALL_LIBRARIES:
+            raise InputError("a map shows one library: choose which in the list of libraries")
         library = self.session.library(library_name)
+        if not len(library):
+            raise InputError(f"{library_name} has no motion yet: there is nothing to draw")
         entries, latents = library.entries(), library.latents()
         originals = [row for row, entry in enumerate(entries) if not entry.take.mirrored]
         if originals:
@@ -270,8 +279,12 @@ class Handlers:
 
     def contents(self, name: str) -> Value:
         """Motions from all over a library, and the files that were left out, with reasons."""
-        value = self.browse(Limits(name))
-        skipped = self.session.library(name).skipped
+        library = self.session.library(name)
+        skipped = library.skipped
+        if len(library):
+            value = self.browse(Limits(name))
+        else:
+            value = cards(name, "none of its files could be read; the list says why", [])
         left_out = [
             {"file": str(file), "reason": message(reason)} for file, reason in skipped.items()
         ]
@@ -357,7 +370,7 @@ class Handlers:
         assert upload is not None
         value = self._hits(f"Like {upload.name}", self.find(upload.latent, limits), limits)
         value["items"].insert(0, upload_card(motion_id, upload.name, len(upload.features)))
-        return value
+        return value | _asked(limits, like=motion_id)
 
     def confidence(
         self, latent: Float[Tensor, " dim"], hits: Sequence[tuple[str, Hit]]
@@ -402,9 +415,16 @@ def _found(heading: str, note: str, items: Sequence[Value]) -> Value:
     return cards(heading, note, items)
 
 
+def _asked(limits: Limits, **query: str) -> Value:
+    """What the page's address holds of a search: ``q`` or ``like``, and the library."""
+    return {"query": {**query, "library": limits.library}}
+
+
 def _term(text: str, weight: float) -> str:
+    """A term as it is read in a query, too: quotes within would end it."""
     sign = "+" if weight > 0 else "−"  # noqa: RUF001
-    return f"{sign} “{text}”" if abs(weight) == 1 else f"{sign} {abs(weight):g} “{text}”"
+    factor = "" if abs(weight) == 1 else f"{abs(weight):g} "
+    return f"{sign} {factor}“{QUOTES.sub('’', text)}”"  # noqa: RUF001
 
 
 def _groups(

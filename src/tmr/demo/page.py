@@ -1,6 +1,7 @@
 """The page: Gradio components around the results view, and the named endpoints of its handlers."""
 
 import logging
+import math
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -26,7 +27,7 @@ from tmr.demo.handlers import (
     Limits,
 )
 from tmr.demo.libraries import rate_shown
-from tmr.demo.results_view import Value, results_view
+from tmr.demo.results_view import Value, place_of_view, results_view
 from tmr.demo.security import check_room
 from tmr.demo.tags import FAVORITE
 from tmr.demo.uploads import SUFFIXES, upload_folder
@@ -49,11 +50,17 @@ EXAMPLES = (
 STATED = "as stated"  # what a file says itself, or what its joints show
 UP_AXES = (STATED, "y", "z")
 MAX_FPS = 1000
+SECONDS_BETWEEN = 0.3  # two messages of progress
 MAX_WAITING = 64  # events in Gradio's queue
 SWEEP_SECONDS, KEEP_SECONDS = 300, 3600  # how often old files are deleted, and how old they are
 HIGH = 80  # pixels of a place for a file
 # Puts the id of the motion in the viewer in place of the first input.
 IN_VIEWER = "(_, ...rest) => [document.querySelector('.results-view').dataset.motion, ...rest]"
+# Puts what is shown results of, a sentence or the id of a motion, in place of the first two inputs.
+ASKED = """(q, like, ...limits) =>
+    [...document.querySelector('.results-view').parentElement.resultsView.asked(), ...limits]"""
+# And another library is searched in all its splits.
+ASKED_ANEW = f"(...given) => {{ given[3] = '{EVERYTHING}'; return ({ASKED})(...given); }}"
 
 
 def shown(handler: Callable[..., Any]) -> Callable[..., Any]:
@@ -127,18 +134,21 @@ class Page:
             chosen = examples.click(_first, examples, text, api_visibility="private")
             private = {"api_visibility": "private", "preprocess": False}
             ready = self.results_view.ready(shown(self.handlers.warm_up), api_visibility="private")
-            ready.then(shown(self._examples), library, examples, **private)
-            library.change(shown(self._examples), library, examples, queue=False, **private)
+            ready.then(shown(self._of_library), library, [examples, limits[1]], **private)
+            library.change(
+                shown(self._of_library), library, [examples, limits[1]], queue=False, **private
+            )
             self._on(text.submit, self._search, [text, *limits], "search", queue=False)
             # A limit applies as soon as it is chosen, or typed and entered.
             split, count, shortest, longest, name, tag, show = limits[1:]
+            again = [text, motion, *limits]
+            self._on(library.input, self._again, again, queue=False, js=ASKED_ANEW)
             for some in (
-                library.input,
                 split.input,
                 show.input,
                 *(field.submit for field in (count, shortest, longest, name, tag)),
             ):
-                self._on(some, self._again, [text, *limits], queue=False)
+                self._on(some, self._again, again, queue=False, js=ASKED)
             self._on(go.click, self._search, [text, *limits], queue=False)
             self._on(chosen.then, self._search, [text, *limits], queue=False)
             mixed = [*sentences, *weights, *limits]
@@ -152,14 +162,9 @@ class Page:
                 shown(self._ask), limits, [self.results_view, text, library],
                 queue=False, **private,
             )  # fmt: skip
-            if self.importing:
-                self.results_view.retry(
-                    shown(self._retry),
-                    library,
-                    self.results_view,
-                    concurrency_id="import",
-                    **private,
-                )
+            self.results_view.manage(
+                shown(self._manage), None, [self.results_view, library], queue=False, **private
+            )
             self._on(draw.click, self._latent_map, [library, color], "latent_map")
             self._on(color.submit, self._latent_map, [library, color])
             if self.importing:
@@ -193,12 +198,12 @@ class Page:
                     weights.append(
                         gr.Slider(-1, 1, weight, step=0.25, label="how much (below 0: avoid it)")
                     )
-        with gr.Row():
-            mix = gr.Button("Search this combination", variant="primary", scale=0, min_width=180)
+        with gr.Row(elem_classes="line"):
+            mix = gr.Button("Search this combination", variant="primary", scale=0)
         return sentences, weights, mix
 
     def _file_tab(self) -> gr.File:
-        label = "A motion file: BVH, .npz of AMASS, or .npy with joints or features"
+        label = f"A motion file ({', '.join(SUFFIXES)}); motions like it are found"
         return gr.File(label=label, file_types=list(SUFFIXES), height=HIGH)
 
     def _moment_tab(self) -> tuple[gr.Textbox, gr.File, gr.Textbox, gr.Button]:
@@ -209,9 +214,11 @@ class Page:
             )
             label = "in this file, or else in the selected motion"
             file = gr.File(
-                label=label, file_types=list(SUFFIXES), height=HIGH, scale=4, min_width=300
-            )
+                label=label, file_types=list(SUFFIXES), height=HIGH, scale=4, min_width=300,
+                elem_id="moments-file",
+            )  # fmt: skip
             look = gr.Button("Find", variant="primary", scale=1, min_width=110)
+        place_of_view("moments-motion")
         return motion, file, what, look
 
     def _library_tab(self) -> tuple["_Imports", gr.Textbox, gr.Button]:
@@ -220,47 +227,42 @@ class Page:
                 label="Folder of motion files on this computer", placeholder="/home/me/mocap",
                 scale=6,
             )  # fmt: skip
-            up = gr.Dropdown(UP_AXES, value=UP_AXES[0], label="Up axis", scale=1, min_width=120)
+            up = gr.Dropdown(UP_AXES, value=UP_AXES[0], label="Up axis", scale=1, min_width=130)
             fps = gr.Number(
-                0, minimum=0, maximum=MAX_FPS, label="Frames a second (0: as stated)", scale=1,
-                min_width=150,
+                0, minimum=0, maximum=MAX_FPS, label="Frames/s (0: as stated)", scale=1,
+                min_width=190,
             )  # fmt: skip
             add = gr.Button("Import", variant="primary", scale=1, min_width=100)
             stop = gr.Button("Stop", scale=0, min_width=80)
+        # Progress is shown here: what was found stays in sight, and can be used.
+        status = gr.HTML("", elem_id="import-status", apply_default_css=False)
+        place_of_view("libraries")
         with gr.Row(elem_classes="line"):
-            refresh = gr.Button(
-                "Refresh the library", visible=self.importing, scale=0, min_width=170
-            )
-            remove = gr.Button("Remove it", visible=self.importing, scale=0, min_width=110)
             color = gr.Textbox(
-                label="Color the map by a sentence (or leave empty for groups)", scale=8
+                label="Color the map of the chosen library by a sentence (empty: by groups)",
+                scale=8,
             )
             draw = gr.Button("Show the map", scale=1, min_width=110)
-        return _Imports(folder, up, fps, add, stop, refresh, remove), color, draw
+        return _Imports(folder, up, fps, add, stop, status), color, draw
 
     def _import_events(self, imports: "_Imports", library: gr.Dropdown) -> None:
-        shared = {"outputs": [self.results_view, library], "preprocess": False}
+        shared = {
+            "outputs": [self.results_view, library], "preprocess": False,
+            "concurrency_id": "import", "concurrency_limit": 1,
+            "show_progress_on": imports.status,
+        }  # fmt: skip
+        private = {"api_visibility": "private"}
         given = [imports.folder, imports.up, imports.fps]
-        one = {"concurrency_id": "import", "concurrency_limit": 1}
-        imports.add.click(shown(self._import), given, api_name="import_folder", **shared, **one)
-        imports.refresh.click(
-            shown(self._refresh), library, api_name="refresh_library", **shared, **one
-        )
-        imports.remove.click(
-            shown(self._remove), library, api_name="remove_library", queue=False, **shared
-        )
+        imports.add.click(shown(self._import), given, api_name="import_folder", **shared)
+        imports.folder.submit(shown(self._import), given, **shared, **private)
+        self.results_view.retry(shown(self._retry), None, **shared, **private)
         imports.stop.click(shown(self._stop), None, None, api_visibility="private", queue=False)
 
     def _limits_row(self, library: str, splits: Sequence[str]) -> list[Any]:
         with gr.Row(elem_id="limits"):
             return [
                 gr.Dropdown(self._names(), value=library, label="library", min_width=150),
-                gr.Dropdown(
-                    [EVERYTHING, *splits],
-                    value=EVERYTHING,
-                    label="set",
-                    min_width=150,
-                ),
+                self._splits(splits),
                 gr.Number(
                     MAX_RESULTS,
                     minimum=1,
@@ -311,33 +313,61 @@ class Page:
     def _browse(self, *limits: Any) -> Value:
         return self.handlers.browse(self._limits(*limits))
 
-    def _again(self, text: Any, *limits: Any) -> Value:
-        """What is found for the sentence once a limit has changed; all motions without one."""
+    def _again(self, text: Any, like: Any, *limits: Any) -> Value:
+        """What is shown, once a limit has changed: of a sentence, or of the motion ``like``."""
+        if like:
+            return self._more_like_this(like, *limits)
         return self._search(text, *limits) if text else self._browse(*limits)
 
-    def _examples(self, library: Any) -> gr.Dataset:
-        """Examples that work: of an imported folder, sentences that its motions fit."""
+    def _of_library(self, library: Any) -> tuple[gr.Dataset, gr.Dropdown]:
+        """Examples that work, and the splits: of a folder, sentences that its motions fit."""
         sentences: Sequence[str] = EXAMPLES
+        splits: Sequence[str] = ()
         session = self.handlers.session
-        if library in session.libraries and not session.library(library).captions.texts:
-            sentences = self.handlers.examples(library)
-        return gr.Dataset(samples=[[sentence] for sentence in sentences])
+        if library in session.libraries:
+            splits = session.splits(library)
+            if not session.library(library).captions.texts:
+                sentences = self.handlers.examples(library)
+        samples = [[sentence] for sentence in sentences]
+        return gr.Dataset(samples=samples), self._splits(splits)
+
+    @staticmethod
+    def _splits(splits: Sequence[str]) -> gr.Dropdown:
+        """The list of a library's splits, where it has any."""
+        return gr.Dropdown(
+            [EVERYTHING, *splits], value=EVERYTHING, label="set", min_width=150,
+            visible=bool(splits),
+        )  # fmt: skip
 
     def _retry(
         self,
         event: gr.EventData,
-        library: Any,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
-    ) -> Value:
-        """Read files that were left out once more, with what is given about them."""
-        name = choice(library, "library", list(self.handlers.session.libraries))
+    ) -> tuple[Value, Any]:
+        """Read files of a library once more: all, or some with what is given about them."""
+        name = self._known(getattr(event, "library", None))
+        if getattr(event, "all", False) is True:
+            return self.handlers.refresh(name, _reporting(progress)), gr.Dropdown(value=name)
         files = getattr(event, "files", None)
         if not isinstance(files, list) or not files:
             raise InputError("choose the files that are to be tried again")
         given = _overrides(*(getattr(event, field, None) for field in ("up", "fps", "skeleton")))
-        return self.handlers.retry(
+        value = self.handlers.retry(
             name, [text_of(file, "file") for file in files], given, _reporting(progress)
         )
+        return value, gr.Dropdown(value=name)
+
+    def _manage(self, event: gr.EventData) -> tuple[Value, Any]:
+        """Show a library, remove it, or have it encoded again."""
+        actions = {"show": self._known, "remove": self._remove, "renew": self._renew}
+        action = choice(getattr(event, "action", None), "action", list(actions))
+        if action != "show" and not self.importing:
+            raise InputError("libraries can be changed on the computer of the page alone")
+        name = actions[action](getattr(event, "library", None))
+        return self.handlers.contents(name), gr.Dropdown(choices=self._names(), value=name)
+
+    def _known(self, library: Any) -> str:
+        return choice(library, "library", list(self.handlers.session.libraries))
 
     def _search(self, text: Any, *limits: Any) -> Value:
         return self.handlers.search(check_sentence(text), self._limits(*limits))
@@ -362,11 +392,10 @@ class Page:
 
     def _ask(self, event: gr.EventData, *limits: Any) -> tuple[Value, str, str]:
         """The search that the page's address holds."""
-        query = check_sentence(getattr(event, "q", None))
-        known = list(self.handlers.session.libraries)
-        library = getattr(event, "library", None)
-        chosen = self._limits(library if library in known else limits[0], *limits[1:])
-        return self.handlers.search(query, chosen), query, chosen.library
+        query, like, library = (getattr(event, name, "") for name in ("q", "like", "library"))
+        known = [*self.handlers.session.libraries, ALL_LIBRARIES]
+        chosen = [library, EVERYTHING] if library in known else limits[:2]
+        return self._again(query, like, *chosen, *limits[2:]), query, chosen[0]
 
     def _latent_map(self, library: Any, text: Any) -> Value:
         limits = self._limits(library)
@@ -390,19 +419,23 @@ class Page:
         name, value = self.handlers.import_folder(path, _reporting(progress), given)
         return value, gr.Dropdown(choices=self._names(), value=name)
 
-    def _refresh(
-        self,
-        library: Any,
-        progress: gr.Progress = gr.Progress(),  # noqa: B008
-    ) -> tuple[Value, Any]:
-        name = choice(library, "library", list(self.handlers.session.libraries))
-        return self.handlers.refresh(name, _reporting(progress)), gr.Dropdown(self._names())
+    def _refresh_library(self, library: Any) -> Value:
+        return self.handlers.refresh(self._known(library), lambda *_: None)
 
-    def _remove(self, library: Any) -> tuple[Value, Any]:
-        session = self.handlers.session
-        session.libraries.remove(choice(library, "library", list(session.libraries)))
-        main = session.main.name
-        return self.handlers.contents(main), gr.Dropdown(choices=self._names(), value=main)
+    def _remove_library(self, library: Any) -> Value:
+        return self.handlers.contents(self._remove(library))
+
+    def _remove(self, library: Any) -> str:
+        """Forget a library; the name of the one to show then."""
+        known = self.handlers.session.libraries
+        known.remove(choice(library, "library", [*known, *known.outdated]))
+        return known.main.name
+
+    def _renew(self, library: Any) -> str:
+        """Have a library of another model encoded again; the name of the one to show meanwhile."""
+        known = self.handlers.session.libraries
+        known.renew(choice(library, "library", list(known.outdated)))
+        return known.main.name
 
     def _stop(self) -> None:
         self.handlers.session.libraries.stopping.set()
@@ -419,6 +452,11 @@ class Page:
             (motion.submit, self._more_like_this, [motion, *self.limits], found),
             (motion.submit, self._sentences, [motion, top], found),
             (motion.submit, self._download, [motion, kind], file),
+            *(
+                (motion.submit, handler, [self.limits[0]], found)
+                for handler in (self._refresh_library, self._remove_library)
+                if self.importing
+            ),
         ):
             name = handler.__name__.removeprefix("_")
             trigger(shown(handler), inputs, output, api_name=name, preprocess=False)
@@ -439,15 +477,14 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class _Imports:
-    """The controls that import folders, refresh libraries and remove them."""
+    """The controls that import folders, and where progress is shown."""
 
     folder: gr.Textbox
     up: gr.Dropdown
     fps: gr.Number
     add: gr.Button
     stop: gr.Button
-    refresh: gr.Button
-    remove: gr.Button
+    status: gr.HTML
 
 
 def _overrides(up: Any, fps: Any, skeleton: Any = STATED) -> Overrides:
@@ -465,8 +502,14 @@ def _overrides(up: Any, fps: Any, skeleton: Any = STATED) -> Overrides:
 def _reporting(progress: gr.Progress) -> Callable[[int, int], None]:
     """Shows on the page how far an import is."""
     text = rate_shown(time.monotonic())
+    last = -math.inf
 
     def report(done: int, total: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last < SECONDS_BETWEEN and done < total:
+            return
+        last = now
         progress((done, total), desc=text(done, total), unit="files")
 
     return report

@@ -21,17 +21,19 @@ Value = dict[str, Any]
 
 _MOUNT = f"""
 const more = (id) => trigger('more', {{ id }});
-const ask = (q, library) => trigger('ask', {{ q, library }});
+const ask = (query) => trigger('ask', query);
+const manage = (given) => trigger('manage', given);
 const retry = (given) => trigger('retry', given);
 const ready = () => trigger('ready', {{}});
 import('{STATIC_URL}/results_view.js')
-  .then((view) => view.mount({{ element, props, watch, more, ask, retry, ready }}));
+  .then((view) => view.mount({{ element, props, watch, more, ask, manage, retry, ready }}));
 """
 # Fetched beside Gradio's own files, not after them.
 MODULES = (
     "results_view.js",
     "alerts.js",
     "clip.js",
+    "libraries.js",
     "map.js",
     "preview.js",
     "scene.js",
@@ -61,9 +63,10 @@ SKELETON = {
 def results_view(value: Value) -> gr.HTML:
     """The Gradio component, and what it shows first.
 
-    Its event ``more`` carries the ``id`` of a motion, ``ask`` the query ``q`` and the ``library``
-    of the page's address, ``retry`` ``files`` and what is given about them; ``ready`` comes once
-    the value is drawn.
+    Its event ``more`` carries the ``id`` of a motion, ``ask`` the ``q`` or ``like`` and the
+    ``library`` of the page's address, ``manage`` the ``action`` on a ``library``, ``retry`` the
+    ``files`` of one and what is given about them, or ``all``; ``ready`` comes once the value is
+    drawn.
     """
     return gr.HTML(
         value,
@@ -72,6 +75,17 @@ def results_view(value: Value) -> gr.HTML:
         apply_default_css=False,
         elem_id="results-view",
         skeleton=SKELETON,
+    )
+
+
+def place_of_view(elem_id: str) -> gr.HTML:
+    """A place in a tab that the results view fills, which is told once it is on the page."""
+    return gr.HTML(
+        "<div class=of-view></div>",
+        js_on_load="document.dispatchEvent(new Event('placed'))",
+        apply_default_css=False,
+        elem_id=elem_id,
+        padding=False,
     )
 
 

@@ -45,7 +45,7 @@ def build_app(handlers: Handlers, importing: bool = True) -> FastAPI:
     app.get(f"{STATIC_URL}/vendor/OrbitControls.js")(_orbit_controls)
     app.mount(STATIC_URL, StaticFiles(directory=STATIC))
     app.get(f"{MOTIONS_URL}/{{motion_id:path}}")(partial(_motion, handlers))
-    app.mount(API_URL, build_api(handlers))
+    app.mount(API_URL, build_api(handlers, importing))
     return gr.mount_gradio_app(
         app,
         Page(handlers, importing).build(),

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from tmr.api import Model, load
 from tmr.data import TextMotionData
-from tmr.demo.confidence import PLAIN, UNRELATED, Confidence, Level
+from tmr.demo.confidence import PLAIN, STRONG, UNRELATED, Confidence, Level
 from tmr.demo.libraries import Libraries
 from tmr.demo.tags import Tags
 from tmr.demo.uploads import read_upload, upload_folder
@@ -111,14 +111,21 @@ class Session:
         return found
 
     def examples(self, name: str, count: int) -> list[str]:
-        """Plain sentences that the motions of a library fit best, each another motion."""
-        calibrated, library = self._calibrated(name, False), self.library(name)
+        """Plain sentences that the motions of a library fit best, each another motion.
+
+        Only those that the search says are a strong match, where there is any.
+        """
+        library = self.library(name)
+        if not len(library):
+            return []
+        calibrated = self._calibrated(name, False)
         cosines, rows = (self._plain @ library.latents().mT).max(dim=-1)
-        order = sorted(
-            range(len(PLAIN)), key=lambda i: -calibrated.above(self._plain[i], float(cosines[i]))
-        )
+        stands = [calibrated.stands(*pair) for pair in zip(self._plain, cosines, strict=True)]
+        order = sorted(range(len(PLAIN)), key=lambda i: -stands[i])
         firsts = {int(rows[i]): PLAIN[i] for i in reversed(order)}
-        return [PLAIN[i] for i in order if firsts[int(rows[i])] == PLAIN[i]][:count]
+        apart = [i for i in order if firsts[int(rows[i])] == PLAIN[i]]
+        strong = [i for i in apart if calibrated.level(self._plain[i], cosines[i]) == STRONG]
+        return [PLAIN[i] for i in (strong or apart)[:count]]
 
     @cached_property
     def _unrelated(self) -> Float[Tensor, "q dim"]:

@@ -168,7 +168,7 @@ class Library:
         if store is None:
             raise InputError(f"no library at {path}; make one with search.py folder=FOLDER")
         _check_model(store.header, encoder, path)
-        return Library(encoder, store, _source_of(store.header), path)
+        return Library(encoder, store, source_of(store.header), path)
 
     def save(self, path: Path | str, store: str = "auto") -> "Library":
         """A copy of the library at another path, by default in the kind of store that fits.
@@ -198,6 +198,11 @@ class Library:
     def __len__(self) -> int:
         """Number of rows, windows included."""
         return len(self.store)
+
+    @property
+    def takes(self) -> int:
+        """Number of whole takes, mirrored copies left out."""
+        return self.store.count(self._filter("", whole=True, mirrored=False))
 
     def __repr__(self) -> str:
         place = "in memory" if self.path is None else f"at {self.path}"
@@ -457,14 +462,24 @@ class Library:
         self, listed: Sequence[Listed], least: float, progress: Progress
     ) -> Iterator[Encoded]:
         """The rows of motions, in parts of ``least`` takes or more, which are to be saved."""
-        assert self.source is not None
-        motions = read_motions(self.source, listed, self.skipped)
+        source = self.source
+        assert source is not None
+        read = 0
+
+        def reported() -> Iterator[Motion]:
+            # Parts are encoded together: an import would seem to stand still for minutes.
+            nonlocal read
+            for read, motion in enumerate(read_motions(source, listed, self.skipped), start=1):
+                yield motion
+                progress(read + len(self.skipped), len(listed))
+            if self.skipped:
+                progress(read + len(self.skipped), len(listed))
+
         entries, latents, done, saved = [], [], 0, 0
-        for part in encode_motions(motions, self.encoder, self.windows):
+        for part in encode_motions(reported(), self.encoder, self.windows):
             entries += part.entries
             latents.append(part.latents)
             done += len({entry.key for entry in part.entries})
-            progress(done + len(self.skipped), len(listed))
             if done - saved >= least:
                 yield Encoded(entries, torch.cat(latents))
                 entries, latents, saved = [], [], done
@@ -596,7 +611,7 @@ def _check_contents(found: Header, expected: Header, path: Path | str) -> None:
         )
 
 
-def _source_of(header: Header) -> Source | None:
+def source_of(header: Header) -> FolderSource | None:
     """The folder that a library was made from, if it is here."""
     source = header.source
     if source.get("kind") != "folder" or not Path(source["path"]).is_dir():

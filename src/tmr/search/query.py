@@ -18,7 +18,7 @@ MAX_WEIGHT = 100
 
 _NUMBER = re.compile(r"\d+(\.\d*)?|\.\d+", re.ASCII)
 _COMPOUND = re.compile(r'["+\-*.\d]')  # how a query of several sentences begins
-_STRAIGHT = str.maketrans("“”„«»", '"' * 5)  # phones type these
+_STRAIGHT = str.maketrans("“”„«»−", '"' * 5 + "-")  # phones type these  # noqa: RUF001
 _SMALLEST_SUM = 1e-4  # of unit vectors: what is left when terms cancel out is rounding
 
 

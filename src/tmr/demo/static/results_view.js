@@ -3,6 +3,7 @@
 
 import { plain, watchRequests } from "./alerts.js";
 import { Clip, THEMES } from "./clip.js";
+import { Libraries, progressOf } from "./libraries.js";
 import { LatentMap } from "./map.js";
 import { Preview } from "./preview.js";
 import { Surface, View, drawsInSoftware } from "./scene.js";
@@ -12,6 +13,7 @@ const FLAT = 0.0005; // a curve that rises less says nothing
 const FAVORITE = "favorite"; // the tag of the star
 const HISTORY = "motion-search-history"; // where the browser keeps sentences
 const REMEMBERED = 50;
+const LONG = 52; // letters of a name on a card
 const PAGE = 12; // cards that appear at once; more come by scrolling
 const LAYOUT = `
   <section class="results-view">
@@ -89,14 +91,14 @@ const LAYOUT = `
   </section>`;
 
 /** Build the results view inside a Gradio component and keep it in step with the component's value. */
-export async function mount({ element, props, watch, more, ask, retry, ready }) {
+export async function mount({ element, props, watch, more, ask, manage, retry, ready }) {
   watchRequests();
   const trial = document.createElement("canvas").getContext("webgl2");
   if (!trial) {
     element.textContent = "This browser shows no 3D: switch on WebGL, or try another browser.";
     return;
   }
-  const view = new ResultsView(element, props.skeleton, { more, ask, retry }, drawsInSoftware(trial));
+  const view = new ResultsView(element, props.skeleton, { more, ask, manage, retry }, drawsInSoftware(trial));
   element.resultsView = view;
   watch("value", () => view.show(props.value));
   await view.show(props.value);
@@ -112,13 +114,14 @@ function seen() {
 }
 
 class ResultsView {
-  constructor(element, skeleton, { more, ask, retry }, software) {
+  constructor(element, skeleton, { more, ask, manage, retry }, software) {
     element.innerHTML = LAYOUT;
     this.root = element.querySelector(".results-view");
     this.skeleton = skeleton;
     this.more = more;
     this.ask = ask;
     this.retry = retry;
+    this.libraries = new Libraries({ manage, retry });
     this.chosen = new Set();
     this.clips = new Map();
     this.cards = [];
@@ -179,6 +182,10 @@ class ResultsView {
     view.onpointermove = (event) => this.nameBone(event);
     view.onpointerleave = () => (this.part(".bone").hidden = true);
     document.addEventListener("keydown", (event) => this.key(event));
+    document.addEventListener("placed", () => {
+      this.nameSelected();
+      this.watchEncoding();
+    });
     window.addEventListener("popstate", () => this.askAddress());
     this.end = new IntersectionObserver((seen) => seen.some((entry) => entry.isIntersecting) && this.showMore());
     this.reduced.onchange = () => {
@@ -236,6 +243,7 @@ class ResultsView {
     this.part(".filter").value = "";
     this.part(".sort").value = "score";
     this.chosen.clear();
+    this.typed = sentenceField()?.value ?? "";
     this.keepAddress(value.query);
     this.remember(value.query?.q);
     this.watchEncoding();
@@ -272,7 +280,7 @@ class ResultsView {
     event.preventDefault();
     const files = [...this.root.querySelectorAll(".left-out li input:checked")].map((tick) => tick.value);
     const { skeleton, up, fps } = event.target.elements;
-    this.retry({ files, skeleton: skeleton.value, up: up.value, fps: Number(fps.value) });
+    this.retry({ library: this.value.query.library, files, skeleton: skeleton.value, up: up.value, fps: Number(fps.value) });
   }
 
   /** Show the items of the value again: sorted, and those that hold the text of the filter. */
@@ -294,6 +302,7 @@ class ResultsView {
       };
       const order = orders[this.part(".sort").value];
       const items = text ? value.items.filter(holds) : [...value.items];
+      this.several = new Set(value.items.map(libraryOf)).size > 1;
       this.waiting = order ? items.sort(order) : items;
       this.shown = this.waiting.length;
       this.showMore();
@@ -335,7 +344,8 @@ class ResultsView {
         <span class="preview"></span>
         <span class="caption"></span>
         <span class="tags"></span>
-        <span class="meta"><span class="key"></span><span class="badge"></span><span class="seconds"></span></span>
+        <span class="meta"><span class="key"></span><span class="kind"></span></span>
+        <span class="meta"><span class="badge"></span><span class="seconds"></span></span>
       </button>
       <input class="choose" type="checkbox" />`;
     const card = box.querySelector(".card");
@@ -344,10 +354,12 @@ class ResultsView {
     const badge = item.score === null ? item.badge : item.score.toFixed(2);
     card.querySelector(".badge").textContent = badge;
     card.querySelector(".badge").hidden = !badge;
-    card.querySelector(".caption").textContent = item.captions[0] ?? item.file;
-    card.querySelector(".key").append(...inTheMiddle(item.key));
+    const place = placeOf(item, this.several);
+    card.querySelector(".caption").textContent = item.captions[0] ?? shortened(nameOf(item));
+    card.querySelector(".key").append(...inTheMiddle(item.captions.length ? `${place}${nameOf(item)}` : place));
+    card.querySelector(".kind").textContent = kindOf(item);
     const [from, to] = item.moment ?? [];
-    card.querySelector(".seconds").textContent = item.moment ? `${from.toFixed(1)} to ${to.toFixed(1)} of ${item.seconds.toFixed(1)} s` : `${item.seconds.toFixed(1)} s`;
+    card.querySelector(".seconds").textContent = item.moment ? `${from.toFixed(1)}–${to.toFixed(1)} of ${item.seconds.toFixed(1)} s` : `${item.seconds.toFixed(1)} s`;
     card.classList.toggle("of-a-take", Boolean(item.moment));
     this.markTags(card, item);
     card.onclick = () => this.select(item, true);
@@ -439,6 +451,8 @@ class ResultsView {
     this.root.dataset.motion = item.id;
     for (const { card, item: other } of this.cards) card.setAttribute("aria-pressed", String(other === item));
     this.fill(item);
+    if (byHand && !item.id.startsWith("uploads/")) document.querySelector("#moments-file [aria-label=Clear]")?.click();
+    this.nameSelected();
     if (byHand && this.part(".viewer").getBoundingClientRect().top < 0) {
       this.part(".viewer").scrollIntoView({ behavior: "smooth" });
     }
@@ -457,11 +471,18 @@ class ResultsView {
     if (byHand) this.play(true);
   }
 
+  /** Say in the tab of moments which motion they are looked for in. */
+  nameSelected() {
+    const place = document.querySelector("#moments-motion .of-view");
+    const { item } = this;
+    if (place && item) place.textContent = `selected motion: ${item.captions[0] ?? item.key} (${item.seconds.toFixed(1)} s)`;
+  }
+
   fill(item) {
     const [first, ...others] = item.captions;
     this.part(".title").textContent = first ?? item.key;
     this.part(".others").replaceChildren(...others.map((text) => textNode("li", text)));
-    const kind = item.file.includes(".") ? item.file.split(".").pop().toUpperCase() : "";
+    const kind = kindOf(item);
     const tags = item.tags.filter((tag) => tag !== FAVORITE);
     const mine = !item.id.startsWith("uploads/");
     this.part(".star").hidden = this.part(".tagging").hidden = !mine;
@@ -469,7 +490,8 @@ class ResultsView {
     this.part(".tagging input").value = tags.join(", ");
     const facts = {
       score: item.score?.toFixed(3),
-      key: item.key,
+      library: libraryOf(item),
+      key: first && item.key,
       file: item.file,
       moment: item.moment && `${item.moment[0].toFixed(2)} to ${item.moment[1].toFixed(2)} s`,
       length: `${item.seconds.toFixed(2)} s`,
@@ -586,25 +608,35 @@ class ResultsView {
     clearTimeout(this.watching);
     const answer = await fetch("/api/libraries").catch(() => null);
     if (!answer?.ok) return;
-    const working = (await answer.json()).filter(({ encoding }) => encoding);
-    const [first] = working;
-    const [done, all] = first?.encoding ?? [];
-    this.part(".working").textContent = first ? `moments of ${first.name}: ${all ? `${done} of ${all} takes` : "waiting"}` : "";
+    const all = await answer.json();
+    this.libraries.show(all);
+    const first = all.find(({ encoding }) => encoding);
+    this.part(".working").textContent = first ? progressOf(first) : "";
     clearTimeout(this.watching);
     if (first) this.watching = setTimeout(() => this.watchEncoding(), 2000);
   }
 
   /** The address holds the sentence, so that a search can be shared and the back button works. */
   keepAddress(query) {
-    if (!query) return;
+    if (!query || !this.opened) return; // what it holds when the page opens is to be asked first
     const wanted = `?${new URLSearchParams(query)}`;
     if (wanted !== location.search) history.pushState(null, "", wanted);
   }
 
   askAddress() {
-    const query = new URLSearchParams(location.search);
-    const [q, library] = [query.get("q"), query.get("library")];
-    if (q && q !== this.value?.query?.q) this.ask(q, library ?? "");
+    this.opened ??= this.value.query;
+    const held = location.search ? Object.fromEntries(new URLSearchParams(location.search)) : this.opened;
+    const { q = "", like = "", library = "" } = held;
+    const now = { q: "", like: "", ...this.value.query };
+    if (q !== now.q || like !== now.like || library !== now.library) this.ask({ q, like, library });
+  }
+
+  /** What a new limit applies to: the sentence that has been typed since, or else what is shown. */
+  asked() {
+    const field = sentenceField();
+    if (field?.offsetParent && field.value !== this.typed) return [field.value, ""];
+    const { q = "", like = "" } = this.value.query ?? {};
+    return [q, like];
   }
 
   /** Fill the list of fitting sentences when it is open. */
@@ -685,6 +717,32 @@ class ResultsView {
     this.compare(false);
     this.map?.draw();
   }
+}
+
+function sentenceField() {
+  return document.querySelector("#text textarea, #text input");
+}
+
+function libraryOf(item) {
+  return item.id.split("/")[0];
+}
+
+function nameOf(item) {
+  return item.key.split("/").pop();
+}
+
+/** The folder of a take in its library; that before it where several are searched. */
+function placeOf(item, several) {
+  const folders = item.key.split("/").slice(0, -1);
+  return [...(several ? [libraryOf(item)] : []), ...folders].map((name) => `${name}/`).join("");
+}
+
+function kindOf(item) {
+  return item.file.includes(".") ? item.file.split(".").pop().toUpperCase() : "";
+}
+
+function shortened(name) {
+  return name.length > LONG ? `${name.slice(0, LONG / 2)}…${name.slice(-LONG / 2)}` : name;
 }
 
 /** A name that is cut in its middle where room is short: takes differ at their ends. */

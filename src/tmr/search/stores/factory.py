@@ -34,6 +34,14 @@ def is_library(path: Path | str) -> bool:
     return is_remote(path) or any((Path(path) / name).exists() for name in names)
 
 
+def changed_at(path: Path | str) -> float | None:
+    """When the library in a folder was changed last, in seconds since 1970; None without one."""
+    if is_remote(path):
+        return None
+    places = (Path(path) / name for name in (LANCE_FOLDER, memory.FILE))
+    return max((place.stat().st_mtime for place in places if place.exists()), default=None)
+
+
 def create_store(
     header: Header,
     path: Path | str | None,
