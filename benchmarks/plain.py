@@ -151,6 +151,7 @@ class Trained(TMR):
         first = motion_encoder.layers[0]
         assert isinstance(first, EncoderLayer) and isinstance(self.text_encoder, ActorEncoder)
         projection, words = motion_encoder.projection, self.text_encoder.projection
+        assert isinstance(projection, nn.Linear) and isinstance(words, nn.Linear)
         sizes = (
             projection.out_features,
             first.linear1.out_features,

@@ -211,7 +211,7 @@ def test_libraries_stay_apart_are_refreshed_and_removed(handlers: Handlers, tmp_
     assert handlers.import_folder(str(one), lambda *_: None)[0] == first
 
     older = replace(session.libraries[second].store.header, fingerprint="of another model")
-    store = MemoryStore(older, Path(session.libraries.path(second)))
+    store = MemoryStore(older, Path(session.libraries.path(second) or ""))
     store.replace([], session.libraries[second].entries(), session.libraries[second].latents())
     again = Libraries(session.model, session.main)
     assert second not in again and second in again.outdated

@@ -251,7 +251,7 @@ class Page:
             "concurrency_id": "import", "concurrency_limit": 1,
             "show_progress_on": imports.status,
         }  # fmt: skip
-        private = {"api_visibility": "private"}
+        private: dict[str, Any] = {"api_visibility": "private"}
         given = [imports.folder, imports.up, imports.fps]
         imports.add.click(shown(self._import), given, api_name="import_folder", **shared)
         imports.folder.submit(shown(self._import), given, **shared, **private)

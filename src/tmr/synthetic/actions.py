@@ -115,7 +115,8 @@ def _bend(rng: np.random.Generator, length: float, angle: float) -> Callable[[fl
     x, z = (length * np.cumsum(f(heading)) / len(course) for f in (np.sin, np.cos))
 
     def place(s: float) -> Place:
-        return tuple(float(np.interp(s, course, along)) for along in (x, z, heading))
+        here, there, turned = (float(np.interp(s, course, along)) for along in (x, z, heading))
+        return here, there, turned
 
     return place
 
