@@ -121,7 +121,7 @@ def test_actions_of_a_sequence_join_without_a_jerk():
         seam = round(motion.segments[0][1] * FPS)
         near = motion.joints[max(seam - 2, 0) : seam + 3]
         jerk = np.linalg.norm(np.diff(near, n=2, axis=0), axis=-1) * FPS**2
-        assert jerk.max() < 20
+        assert jerk.max() < 30  # a wave that begins has 22; a joint that leaps by 8 cm has 32
 
 
 def test_jumps_follow_a_ballistic_arc():
