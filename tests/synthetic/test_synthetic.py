@@ -109,7 +109,7 @@ def test_speeds_and_accelerations_are_those_of_people(sample):
 def test_actions_of_a_sequence_join_without_a_jerk():
     rng = np.random.default_rng(5)
     calm = [
-        Spec("wave", side="left"),
+        Spec("shrug", count=2),  # arms that rise to wave begin faster than this test allows
         Spec("bow", count=1),
         Spec("look", side="right"),
         Spec("clap", direction="front", count=2),
@@ -119,9 +119,9 @@ def test_actions_of_a_sequence_join_without_a_jerk():
         pair = [calm[int(i)] for i in rng.choice(len(calm), 2, replace=False)]
         motion = animate(tuple(pair), rng)
         seam = round(motion.segments[0][1] * FPS)
-        near = motion.joints[max(seam - 2, 0) : seam + 3]
+        near = motion.joints[max(seam - 3, 0) : seam + 4]
         jerk = np.linalg.norm(np.diff(near, n=2, axis=0), axis=-1) * FPS**2
-        assert jerk.max() < 30  # a wave that begins has 22; a joint that leaps by 8 cm has 32
+        assert jerk.max() < 20
 
 
 def test_jumps_follow_a_ballistic_arc():
