@@ -1,6 +1,7 @@
 """ACTOR-style transformers (Petrovich et al., ICCV 2021) as TEMOS and TMR use them."""
 
 import copy
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
 from typing import cast
@@ -25,7 +26,7 @@ def stack(layer: nn.Module, num_layers: int) -> nn.ModuleList:
     return nn.ModuleList(copy.deepcopy(layer) for _ in range(num_layers))
 
 
-class Encoder(nn.Module):
+class Encoder(nn.Module, ABC):
     """Sequences to Gaussians: a projection of single rows, and what follows it."""
 
     latent_dim: int
@@ -35,9 +36,9 @@ class Encoder(nn.Module):
         """One Gaussian for each sequence."""
         return self.encode_projected(replace(sequences, x=self.projection(sequences.x)))
 
+    @abstractmethod
     def encode_projected(self, sequences: Packed) -> Gaussian:
         """``forward`` behind the projection, which overlapping sequences can share."""
-        raise NotImplementedError
 
 
 class ActorEncoder(Encoder):
