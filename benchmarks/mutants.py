@@ -37,7 +37,12 @@ SWAPS = {
 OPERATOR = re.compile(r"is\s+not|not\s+in|is|in|and|or|<<|>>|[<>=!]=|//|\*\*|[-<>+*/%@&|]")
 # Forked from a process that has imported what takes long, but not the package.
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["torch", "beartype", "scipy.ndimage", "safetensors.torch"])
+PROCESSES.set_forkserver_preload(
+    [
+        *("torch", "beartype", "safetensors.torch"),
+        *("scipy.ndimage", "sklearn.cluster", "matplotlib.pyplot"),
+    ]
+)
 UNTOUCHED = (ast.JoinedStr, ast.Raise, ast.Assert)
 
 

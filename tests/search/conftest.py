@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import multiprocessing
 import os
 import signal
 import zlib
@@ -104,14 +103,15 @@ class LoadRun:
     """Loads the model of a run folder, in a worker too.
 
     ``deadly`` is a file that is made by the first process that loads the model elsewhere than in
-    the parent, which is then killed.
+    the one that made this, which is then killed.
     """
 
     run: Path
     deadly: Path | None = None
+    parent: int = dataclasses.field(default_factory=os.getpid)
 
     def __call__(self) -> Model:
-        if self.deadly and multiprocessing.parent_process() and not self.deadly.exists():
+        if self.deadly and os.getpid() != self.parent and not self.deadly.exists():
             self.deadly.touch()
             os.kill(os.getpid(), signal.SIGKILL)
         return load(self.run)
