@@ -10,6 +10,8 @@ the tracked files; annotations, messages and docstrings are not touched.
 
 import argparse
 import ast
+import contextlib
+import gc
 import itertools
 import multiprocessing
 import os
@@ -21,9 +23,12 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
+from types import CodeType, FunctionType
 
 import pytest
 
@@ -43,6 +48,7 @@ PROCESSES.set_forkserver_preload(
         *("scipy.ndimage", "sklearn.cluster", "matplotlib.pyplot"),
     ]
 )
+UNTRIED = 99  # the exit code where a mutant could not be tried
 UNTOUCHED = (ast.JoinedStr, ast.Raise, ast.Assert)
 
 
@@ -153,48 +159,128 @@ def tests_of(path: Path) -> list[str]:
     return list(dict.fromkeys(str(test) for name in names for test in sorted(package.rglob(name))))
 
 
-def passes(root: Path, tests: list[str], seconds: float) -> bool:
-    """Whether tests pass within some seconds, in a process of their own."""
-    process = PROCESSES.Process(target=run_tests, args=(root, tests))
-    process.start()
-    process.join(seconds)
-    if process.is_alive() and process.pid is not None:
-        os.killpg(process.pid, signal.SIGKILL)
-    process.join()
-    return process.exitcode == 0
+class Trial:
+    """Pytest's run, but of each mutant in a fork of the process that has collected the tests."""
+
+    def __init__(self, root: Path, mutants: list[Mutant], seconds: float, fates: Connection):
+        self.root = root
+        self.mutants = mutants
+        self.seconds = seconds
+        self.fates = fates
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Send whether the tests pass unchanged, then whether they notice each mutant."""
+        self.fates.send(self.passes(session, None))
+        for mutant in self.mutants:
+            before = mutant.apply(self.root)
+            self.fates.send(not self.passes(session, mutant))
+            (self.root / mutant.path).write_text(before)
+        return True
+
+    def passes(self, session: pytest.Session, mutant: Mutant | None) -> bool:
+        """Whether the tests pass within some seconds."""
+        process = os.fork()
+        if process == 0:
+            os.setsid()
+            try:
+                failed = self.run(session, mutant)
+            except BaseException:
+                traceback.print_exc()
+                os._exit(UNTRIED)
+            os._exit(failed)
+        end = time.monotonic() + self.seconds
+        while (ended := os.waitpid(process, os.WNOHANG))[0] == 0 and time.monotonic() < end:
+            time.sleep(0.05)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process, signal.SIGKILL)
+        if ended[0] == 0:
+            os.waitpid(process, 0)
+        code = os.waitstatus_to_exitcode(ended[1])
+        if code == UNTRIED:
+            sys.exit(f"{mutant} could not be tried")
+        return ended[0] == process and code == 0
+
+    def run(self, session: pytest.Session, mutant: Mutant | None) -> bool:
+        """Whether a test fails, those of the mutant's module first."""
+        items = session.items
+        if mutant:
+            tests = tests_of(mutant.path)
+            if not change(self.root / mutant.path):
+                command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
+                os.execv(sys.executable, [*command, *tests])
+            order = {str(self.root / test): rank for rank, test in enumerate(tests)}
+            items = [item for item in items if str(item.path) in order]
+            items.sort(key=lambda item: order[str(item.path)])
+        for item, following in itertools.zip_longest(items, items[1:]):
+            item.ihook.pytest_runtest_protocol(item=item, nextitem=following)
+            if session.testsfailed:
+                print("\nfailed:", item.nodeid, flush=True)
+                return True
+        return False
 
 
-def run_tests(root: Path, tests: list[str]) -> None:
-    """Run tests in the tree ``root`` up to the first that fails, and exit with pytest's code."""
-    os.setsid()
+def change(path: Path) -> bool:
+    """Give functions of a module that is imported the code of its file as it is now.
+
+    False where the change is in none of them, but in what runs when the module is imported.
+    """
+    modules = [m for m in sys.modules.values() if getattr(m, "__file__", None) == str(path)]
+    codes = {}
+    for module in modules:
+        pending = [module.__spec__.loader.source_to_code(path.read_bytes(), str(path))]
+        while pending:
+            code = pending.pop()
+            codes[code.co_firstlineno, code.co_name] = code
+            pending += [value for value in code.co_consts if isinstance(value, CodeType)]
+    changed = False
+    for function in gc.get_objects():
+        if type(function) is FunctionType and function.__code__.co_filename == str(path):
+            old = function.__code__
+            new = codes.get((old.co_firstlineno, old.co_name), old)
+            if new != old:
+                function.__code__ = new
+                changed = True
+    return changed
+
+
+def run_tests(
+    root: Path, tests: list[str], mutants: list[Mutant], seconds: float, fates: Connection
+) -> None:
+    """Collect tests in the tree ``root`` and try mutants on them."""
     os.chdir(root)
     os.environ["PYTHONPATH"] = str(root / "src")
     sys.path[:0] = [str(root), str(root / "src")]
     with Path(os.environ.get("MUTANTS_LOG", os.devnull)).open("w") as null:
         os.dup2(null.fileno(), 1)
         os.dup2(null.fileno(), 2)
-    sys.exit(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *tests]))
+    trial = Trial(root, mutants, seconds, fates)
+    pytest.main(["-q", "-p", "no:cacheprovider", *tests], plugins=[trial])
 
 
 def try_part(root: Path, part: str, options: argparse.Namespace) -> tuple[str, int, int, int, int]:
     """Try a sample of a part's mutants, after the unchanged part has passed its tests."""
     place = Path("src/tmr") / part
     paths = sorted(place.rglob("*.py")) if place.is_dir() else [place]
-    if not passes(root, tests_of(paths[0]), options.seconds):
-        sys.exit(f"the tests of {part} fail without a mutant")
     mutants = [mutant for path in paths for mutant in Mutations(root, path)]
     sample = random.Random(f"{options.seed} {part}").sample(
         mutants, min(options.tried, len(mutants))
     )
+    described = [mutant.describe((root / mutant.path).read_text()) for mutant in sample]
+    fates, sender = PROCESSES.Pipe(duplex=False)
+    arguments = root, tests_of(paths[0]), sample, options.seconds, sender
+    process = PROCESSES.Process(target=run_tests, args=arguments)
+    process.start()
+    sender.close()
+    if not fates.recv():
+        sys.exit(f"the tests of {part} fail without a mutant")
     left = 0
-    for mutant in sample:
+    for mutant in described:
         began = time.monotonic()
-        before = mutant.apply(root)
-        noticed = not passes(root, tests_of(mutant.path), options.seconds)
-        (root / mutant.path).write_text(before)
+        noticed = fates.recv()
         left += not noticed
         fate = "killed" if noticed else "left"
-        print(f"{fate:6} {time.monotonic() - began:4.0f}s {mutant.describe(before)}", flush=True)
+        print(f"{fate:6} {time.monotonic() - began:4.0f}s {mutant}", flush=True)
+    process.join()
     return part, len(mutants), len(sample), len(sample) - left, left
 
 

@@ -2,19 +2,41 @@
 
 import os
 import signal
+from functools import partial
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from types import CodeType, ModuleType
+from unittest.mock import patch
 
 # Tests run side by side, a process a core: more threads would only take turns.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 from hypothesis import settings
-from jaxtyping import install_import_hook
+from jaxtyping import _import_hook
 
 from tests.workspace import ROOT, SMALL, Workspace
 
+
+class Loader(_import_hook._JaxtypingLoader):
+    """Jaxtyping's, which gives the compiled code of its own module alone another name.
+
+    Jaxtyping has all that the module imports look for that name, finds none for torch, Gradio and
+    the others, and where Python may not write beside them, each process compiles them.
+    """
+
+    def get_code(self, fullname: str) -> CodeType | None:
+        renamed = partial(_import_hook._optimized_cache_from_source, self._typechecker.get_hash())
+        with patch("importlib._bootstrap_external.cache_from_source", renamed):
+            return super().get_code(fullname)
+
+    def exec_module(self, module: ModuleType) -> None:
+        SourceFileLoader.exec_module(self, module)
+
+
 # Before the first import of the package: the hook checks every annotated shape at call time.
-install_import_hook("tmr", "beartype.beartype")
+_import_hook._JaxtypingLoader = Loader
+_import_hook.install_import_hook("tmr", "beartype.beartype")
 
 # A suite started in the background by a shell ignores Ctrl-C, and all that it starts does, too:
 # the tests of Ctrl-C would wait forever.
@@ -25,24 +47,30 @@ settings.register_profile("suite", deadline=None, derandomize=True)
 settings.load_profile("suite")
 
 
+# Groups that take long, the longest first: one left for the end would run alone.
+FIRST = ("quickstart", "page", "training")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have pytest-xdist start groups in the order below, not those of many tests first."""
+    config.option.loadscopereorder = False
+
+
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file's tests in one process, and all that share the quickstart, which go first.
-
-    The page's tests, which share a browser and a small library, go next.
-    """
+    """Keep a file's tests in one process, and all that share what took long to make."""
     groups = {item: group_of(item) for item in items}
     for item, group in groups.items():
         item.add_marker(pytest.mark.xdist_group(group))
-    first = ("quickstart", "page")
-    items.sort(key=lambda item: first.index(g) if (g := groups[item]) in first else len(first))
+    items.sort(key=lambda item: FIRST.index(g) if (g := groups[item]) in FIRST else len(FIRST))
 
 
 def group_of(item: pytest.Item) -> str:
     """Name of the group of tests that run one after the other in one process."""
     if "quickstart" in getattr(item, "fixturenames", ()):
         return "quickstart"
-    return "page" if item.path.parent.name == "demo" else str(item.path.relative_to(ROOT))
+    folder = {"demo": "page", "training": "training"}
+    return folder.get(item.path.parent.name, str(item.path.relative_to(ROOT)))
 
 
 @pytest.fixture(scope="session")
@@ -62,10 +90,14 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def quickstart(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, str]:
-    """A workspace after ``make quickstart`` with few motions and epochs, and what it printed."""
+    """A workspace after ``make quickstart`` with few motions and epochs, and what it printed.
+
+    What make would run is run line by line: most lines are then forked. Make itself runs in
+    test_readme.py.
+    """
     workspace = Workspace(tmp_path_factory.mktemp("quickstart"))
-    printed = workspace.succeed(f"make quickstart {SMALL}")
-    return workspace, printed
+    lines = workspace.run(f"make --dry-run quickstart {SMALL}").stdout
+    return workspace, workspace.follow(lines.replace(".venv/bin/python", "python"))
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -25,34 +26,51 @@ def together(world: int, function: Callable[..., Any], *args: Any) -> list[Any]:
         return [member.result(SECONDS) for member in members]
 
 
-def start_command(folder: Path, line: str, out: Path, err: Path | None = None) -> ForkServerProcess:
+def start_command(
+    folder: Path, line: str, out: Path, err: Path | None = None, **environment: str
+) -> ForkServerProcess:
     """`python SCRIPT OPTIONS...` or `python -m MODULE OPTIONS...` in ``folder``, started.
 
     What it prints goes into ``out``, and what it says of errors into ``err``, or there too.
     """
-    process = CONTEXT.Process(target=run_command, args=(folder, line, out, err or out))
+    process = CONTEXT.Process(target=run_command, args=(folder, line, out, err or out, environment))
     process.start()
     return process
 
 
-def run_command(folder: Path, line: str, out: Path, err: Path) -> None:
-    """The same in this process, which is for it alone."""
+def completed(folder: Path, line: str) -> CompletedProcess[str]:
+    """The same, ended: its exit code and what it printed."""
+    with tempfile.TemporaryDirectory() as temporary:
+        out, err = Path(temporary, "out"), Path(temporary, "err")
+        process = start_command(folder, line, out, err)
+        process.join()
+        printed = (file.read_text() if file.is_file() else "" for file in (out, err))
+        return CompletedProcess(line, process.exitcode or 0, *printed)
+
+
+def run_command(folder: Path, line: str, out: Path, err: Path, environment: dict[str, str]) -> None:
+    """A command in this process, which is for it alone."""
+    import atexit
     import os
     import runpy
     import shlex
     import sys
 
     os.chdir(folder)
+    os.environ |= environment
     for stream, path in ((1, out), (2, err)):
         with path.open("a") as file:
             os.dup2(file.fileno(), stream)
     sys.argv = shlex.split(line)[1:]
     sys.path.insert(0, str(folder))
-    if sys.argv[0] == "-m":
-        _, module, *sys.argv[1:] = sys.argv
-        runpy.run_module(module, run_name="__main__", alter_sys=True)
-    else:
-        runpy.run_path(sys.argv[0], run_name="__main__")
+    try:
+        if sys.argv[0] == "-m":
+            _, module, *sys.argv[1:] = sys.argv
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
+        else:
+            runpy.run_path(sys.argv[0], run_name="__main__")
+    finally:  # joblib's workers would live on for minutes
+        atexit._run_exitfuncs()
 
 
 def _member(

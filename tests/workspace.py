@@ -4,15 +4,14 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.processes import start_command
+from tests.processes import completed
 
 ROOT = Path(__file__).resolve().parent.parent
 # `make quickstart` with few motions and epochs: appended to the command.
-SMALL = "MOTIONS='size.motions=240 size.test=40 size.val=12' EPOCHS=2"
+SMALL = "MOTIONS='size.motions=240 size.test=40 size.val=12 processes=1' EPOCHS=2"
 # A call of Python without anything for a shell to do.
 PLAIN = re.compile(r"python (?!-c)[^$`|<>;&*~\n]*")
 
@@ -48,21 +47,13 @@ class Workspace:
         start some fifty, and each would spend seconds on its imports. ``exec python`` is not.
         """
         if PLAIN.fullmatch(command) and not environment:
-            return self._forked(command)
+            return completed(self.folder, command)
         path = f"{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}"
         return subprocess.run(
             ["bash", "-euo", "pipefail", "-c", command],
             cwd=self.folder, capture_output=True, text=True, check=False,
             env=os.environ | {"PATH": path} | environment,
         )  # fmt: skip
-
-    def _forked(self, command: str) -> subprocess.CompletedProcess[str]:
-        with tempfile.TemporaryDirectory() as folder:
-            out, err = Path(folder, "out"), Path(folder, "err")
-            process = start_command(self.folder, command, out, err)
-            process.join()
-            printed = (file.read_text() if file.is_file() else "" for file in (out, err))
-            return subprocess.CompletedProcess(command, process.exitcode or 0, *printed)
 
     def follow(self, block: str) -> str:
         """What the commands of a guide print, one after the other."""

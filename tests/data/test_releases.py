@@ -4,8 +4,7 @@ import csv
 import gzip
 import json
 import re
-import subprocess
-import sys
+import shlex
 import zipfile
 from functools import cache
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.processes import completed
 from tmr.data import TextMotionData, read_annotations
 from tmr.data.releases import (
     detect_format,
@@ -95,11 +95,9 @@ def test_humanml3d_is_rebuilt_from_texts_and_index(shared, tmp_path, root):
     for path in splits.iterdir():
         (tmp_path / "HumanML3D" / path.name).write_bytes(path.read_bytes())
 
-    command = [sys.executable, "-m", "prepare.annotations", "data=humanml3d"]
+    command = ["python", "-m", "prepare.annotations", "data=humanml3d"]
     options = [f"release={tmp_path}", f"data.annotations={tmp_path}/out"]
-    done = subprocess.run(
-        [*command, *options], cwd=root, capture_output=True, text=True, check=False
-    )
+    done = completed(root, shlex.join([*command, *options]))
     assert done.returncode == 0, done.stderr
     built = json.loads((tmp_path / "out" / "annotations.json").read_bytes())
     assert built == expected and list(built) == list(expected)

@@ -2,13 +2,14 @@
 
 import gzip
 import json
-import subprocess
-import sys
+import shlex
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import numpy as np
 import pytest
 
+from tests.processes import completed
 from tmr.data.caption_embeddings import embed_captions
 from tmr.errors import InputError
 from tmr.text import EmbeddingCache, TextModel
@@ -26,11 +27,8 @@ def annotations(texts: list[str]) -> bytes:
     return json.dumps({"000000": entry}).encode()
 
 
-def command(root: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "prepare.text_embeddings", *options],
-        cwd=root, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+def command(root: Path, *options: str) -> CompletedProcess[str]:
+    return completed(root, shlex.join(["python", "-m", "prepare.text_embeddings", *options]))
 
 
 def test_the_command_embeds_each_caption_once(root: Path, tmp_path: Path) -> None:

@@ -1,10 +1,10 @@
 """Weights from checkpoints to files to models, with real files, whole and damaged."""
 
 import json
+import shlex
 import shutil
-import subprocess
-import sys
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 import torch
@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 from safetensors.torch import load_file
 from torch import Tensor
 
+from tests.processes import completed
 from tmr.errors import InputError
 from tmr.model import TEMOS
 from tmr.runs.build import model_of
@@ -191,11 +192,8 @@ def test_a_checkpoint_of_something_else_is_refused(run: RunDir) -> None:
 def test_the_command_extracts_and_refuses_in_one_line(run: RunDir, root: Path) -> None:
     save_checkpoint(run, prefixed(load_model(run)))
 
-    def command(*options: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "extract.py", *options],
-            cwd=root, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+    def command(*options: str) -> CompletedProcess[str]:
+        return completed(root, shlex.join(["python", "extract.py", *options]))
 
     done = command(f"run_dir={run.root}")
     assert done.returncode == 0, done.stderr

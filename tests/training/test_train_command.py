@@ -6,8 +6,6 @@ import re
 import shutil
 import signal
 import socket
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -39,13 +37,8 @@ def whole(workspace: Workspace) -> Path:
 
 @pytest.fixture(scope="module")
 def guided(workspace: Workspace) -> str:
-    """What the commands of the guide print, one behind the other.
-
-    Joblib's workers live on for minutes unless the interpreter that made them ends in order, which
-    forked ones do not.
-    """
-    lines = [line for block in BLOCKS for line in block.splitlines()]
-    return "".join(workspace.succeed(f"exec {x}" if "joblib" in x else x) for x in lines)
+    """What the commands of the guide print, one behind the other."""
+    return "".join(workspace.follow(block) for block in BLOCKS)
 
 
 def run(workspace: Workspace, line: str, code: int = 0) -> str:
@@ -143,27 +136,26 @@ def test_two_devices_make_one_run_folder(workspace, guided):
     assert last_checkpoint(two)["global_step"] == last_checkpoint(one)["global_step"] == 2
 
 
-def test_two_nodes_make_one_run_folder(workspace):
+def test_two_nodes_make_one_run_folder(workspace, tmp_path):
     """A process on each of two machines, which both see the folder; here they are one."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    line = f"train.py {TINY} trainer.max_epochs=1 trainer=ddp trainer.accelerator=cpu "
+    line = f"python train.py {TINY} trainer.max_epochs=1 trainer=ddp trainer.accelerator=cpu "
     line += "trainer.devices=1 trainer.num_nodes=2 run_dir=outputs/nodes"
+    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "LOCAL_RANK": "0"}
+    printed = [tmp_path / f"{number}.txt" for number in range(2)]
     nodes = [
-        subprocess.Popen(
-            [sys.executable, *line.split()], cwd=workspace.folder, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            env=os.environ | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port),
-                              "NODE_RANK": str(number), "LOCAL_RANK": "0"},
-        )
-        for number in range(2)
-    ]  # fmt: skip
+        start_command(workspace.folder, line, file, **place, NODE_RANK=str(number))
+        for number, file in enumerate(printed)
+    ]
     try:
-        first, second = (node.communicate(timeout=600)[0] for node in nodes)
+        for node in nodes:
+            node.join(600)
+        said = "".join(file.read_text() for file in printed)
+        assert [node.exitcode for node in nodes] == [0, 0], said
     finally:  # one that waits for the other would wait for ever
         for node in nodes:
             node.kill()
-    assert [node.returncode for node in nodes] == [0, 0], first + second
     checkpoint = last_checkpoint(workspace.folder / "outputs" / "nodes")
     assert checkpoint["global_step"] == 5  # batches of 8 from 38 motions, whatever their number
 
