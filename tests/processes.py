@@ -31,8 +31,10 @@ def start_command(
 ) -> ForkServerProcess:
     """`python SCRIPT OPTIONS...` or `python -m MODULE OPTIONS...` in ``folder``, started.
 
-    What it prints goes into ``out``, and what it says of errors into ``err``, or there too.
+    What it prints goes into ``out``, and what it says of errors into ``err``, or there too. It has
+    no workers of joblib's, for which a forked process would wait minutes at its end.
     """
+    environment = {"LOKY_MAX_CPU_COUNT": "1"} | environment
     process = CONTEXT.Process(target=run_command, args=(folder, line, out, err or out, environment))
     process.start()
     return process
@@ -50,7 +52,6 @@ def completed(folder: Path, line: str) -> CompletedProcess[str]:
 
 def run_command(folder: Path, line: str, out: Path, err: Path, environment: dict[str, str]) -> None:
     """A command in this process, which is for it alone."""
-    import atexit
     import os
     import runpy
     import shlex
@@ -63,14 +64,11 @@ def run_command(folder: Path, line: str, out: Path, err: Path, environment: dict
             os.dup2(file.fileno(), stream)
     sys.argv = shlex.split(line)[1:]
     sys.path.insert(0, str(folder))
-    try:
-        if sys.argv[0] == "-m":
-            _, module, *sys.argv[1:] = sys.argv
-            runpy.run_module(module, run_name="__main__", alter_sys=True)
-        else:
-            runpy.run_path(sys.argv[0], run_name="__main__")
-    finally:  # joblib's workers would live on for minutes
-        atexit._run_exitfuncs()
+    if sys.argv[0] == "-m":
+        _, module, *sys.argv[1:] = sys.argv
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    else:
+        runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 def _member(

@@ -11,7 +11,7 @@ from tests.processes import completed
 
 ROOT = Path(__file__).resolve().parent.parent
 # `make quickstart` with few motions and epochs: appended to the command.
-SMALL = "MOTIONS='size.motions=240 size.test=40 size.val=12 processes=1' EPOCHS=2"
+SMALL = "MOTIONS='size.motions=240 size.test=40 size.val=12' EPOCHS=2"
 # A call of Python without anything for a shell to do.
 PLAIN = re.compile(r"python (?!-c)[^$`|<>;&*~\n]*")
 
