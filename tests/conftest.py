@@ -48,7 +48,7 @@ settings.load_profile("suite")
 
 
 # Groups that take long, the longest first: one left for the end would run alone.
-FIRST = ("quickstart", "page", "training")
+FIRST = ("quickstart", "page", "training", "bandai")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -67,8 +67,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def group_of(item: pytest.Item) -> str:
     """Name of the group of tests that run one after the other in one process."""
-    if "quickstart" in getattr(item, "fixturenames", ()):
+    fixtures = getattr(item, "fixturenames", ())
+    if "quickstart" in fixtures:
         return "quickstart"
+    if "bandai_bvh" in fixtures:  # an archive that takes ten seconds to unpack
+        return "bandai"
     folder = {"demo": "page", "training": "training"}
     return folder.get(item.path.parent.name, str(item.path.relative_to(ROOT)))
 

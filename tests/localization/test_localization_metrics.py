@@ -48,4 +48,4 @@ def test_the_table_has_a_line_a_figure():
     rows = with_intervals(np.ones((3, len(FIGURES))), np.arange(3))
     lines = table({"model": rows, "whole": rows}).splitlines()
     assert len(lines) == 1 + len(FIGURES)
-    assert lines[1].count("100.00 [100.00,100.00]") == 2
+    assert lines[1].count("100.00 [100.00, 100.00]") == 2

@@ -15,9 +15,8 @@ from tmr.errors import InputError
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of option. ``literal`` ones are taken as typed, the others are read by Hydra."""
+    """A kind of option."""
 
-    literal: bool = False
     expected: str = ""
 
     def accepts(self, value: Any) -> bool:
@@ -32,7 +31,6 @@ class Text(Kind):
     The words null and true are texts as any other.
     """
 
-    literal: bool = True
     several: bool = False
 
 
@@ -40,7 +38,6 @@ class Text(Kind):
 class File(Kind):
     """A file, folder or address; ``null`` leaves it out, and `${...}` is Hydra's, as in sweeps."""
 
-    literal: bool = True
     several: bool = False
 
 
@@ -48,7 +45,6 @@ class File(Kind):
 class Word(Kind):
     """The name of something: a split, a checkpoint, a motion's key; ``null`` leaves it out."""
 
-    literal: bool = True
     among: tuple[str, ...] = ()
 
     def accepts(self, value: Any) -> bool:

@@ -55,9 +55,6 @@ def table(rows: Mapping[str, Sequence[Interval]]) -> str:
     width = 24
     lines = [f"{'':<14}" + "".join(f"{name:>{width}}" for name in rows)]
     for i, figure in enumerate(FIGURES):
-        cells = [
-            f"{100 * r[i].value:6.2f} [{100 * r[i].low:6.2f},{100 * r[i].high:6.2f}]"
-            for r in rows.values()
-        ]
-        lines.append(f"{figure:<14}" + "".join(f"{cell:>{width}}" for cell in cells))
+        cells = "".join(f"{row[i].percent():>{width}}" for row in rows.values())
+        lines.append(f"{figure:<14}{cells}")
     return "\n".join(lines)

@@ -26,6 +26,10 @@ class Interval:
         """Half the width of the interval."""
         return (self.high - self.low) / 2
 
+    def percent(self) -> str:
+        """A share in percent with its interval: ``25.00 [20.50, 30.00]``."""
+        return f"{100 * self.value:.2f} [{100 * self.low:.2f}, {100 * self.high:.2f}]"
+
 
 def estimate(
     hits: Float[np.ndarray, "galleries queries recalls"],

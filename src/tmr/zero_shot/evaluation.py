@@ -12,7 +12,7 @@ from tmr.data import Caption, TextMotionData
 from tmr.data.dataset import frames_of, read_features
 from tmr.errors import InputError
 from tmr.progress import each
-from tmr.retrieval.bootstrap import Interval, with_intervals
+from tmr.retrieval.bootstrap import with_intervals
 from tmr.search.encoder import Encoder
 from tmr.zero_shot.labels import LabelSet
 from tmr.zero_shot.recognition import (
@@ -56,7 +56,7 @@ class Recognized:
         """Top-1 and top-5 in percent with bootstrap intervals, and the mean over labels."""
         hits = self.recognition.hits.astype(float)
         tops = with_intervals(hits, np.arange(len(hits)), seed)
-        figures = {f"top-{top}": _percent(i) for top, i in zip(TOPS, tops, strict=True)}
+        figures = {f"top-{top}": i.percent() for top, i in zip(TOPS, tops, strict=True)}
         return figures | {"mean over labels": f"{100 * self.recognition.mean_per_label:.2f}"}
 
     def rankings(self) -> list[dict[str, Any]]:
@@ -110,7 +110,3 @@ def recognize(
     truths = truth_table([motion.truths for motion in motions], labels.labels)
     recognition = evaluate_recognition(probabilities, truths)
     return Recognized(motions, labels.labels, probabilities, recognition)
-
-
-def _percent(interval: Interval) -> str:
-    return f"{100 * interval.value:.2f} [{100 * interval.low:.2f}, {100 * interval.high:.2f}]"
