@@ -22,3 +22,9 @@ def test_suppression_keeps_what_a_sorted_walk_keeps():
             kept.append(int(i))
     assert non_maximum_suppression(spans, scores, 0.3, 60).tolist() == kept
     assert non_maximum_suppression(spans, scores, 0.3, 4).tolist() == kept[:4]
+
+
+def test_a_span_that_overlaps_by_just_what_is_allowed_is_kept():
+    spans = np.array([[0, 4], [0, 2], [1, 4]])  # half of the first, and three quarters
+    scores = np.array([0.9, 0.8, 0.7])
+    assert non_maximum_suppression(spans, scores, 0.5, 3).tolist() == [0, 1]

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+from matplotlib.image import imread
 
 from tests.bodies import walk
 from tmr.localization import Segment
@@ -21,6 +22,8 @@ def test_the_picture_shows_the_body_wherever_it_is(tmp_path: Path) -> None:
     here = picture("here.png", joints, fits, segments)
     assert picture("there.png", joints + np.array([16.0, 0, -8]), fits, segments) == here
     assert picture("other.png", joints, fits, segments[::-1]) != here
+    image = imread(tmp_path / "here.png")
+    assert image[:, :10].min() == image[:, -10:].min() == 1  # nothing is cut off at the sides
 
 
 def test_the_figures_in_the_best_segment_are_in_full_color(tmp_path: Path) -> None:
