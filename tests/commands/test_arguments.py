@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import string
+from functools import cache
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -34,10 +35,14 @@ SENTENCES = [
 FOLDERS = ["takes (1)", "José", "a,b", "lr=0.1", "it's", "a&b", "[raw]", "ex!", "1e3", "a b ", "#"]
 
 
+@cache
+def groups_of(command: str) -> dict[str, str | None]:
+    return ConfigFile(CONFIGS, command).groups()
+
+
 def understood(command: str, argument: str) -> object:
     """The value that a command reads from its config."""
-    groups = ConfigFile(CONFIGS, command).groups()
-    (read,) = to_hydra(command, [argument], groups)
+    (read,) = to_hydra(command, [argument], groups_of(command))
     parsed = OverridesParser.create().parse_override(read)
     return OmegaConf.create({"value": parsed.value()}).value
 
