@@ -24,8 +24,10 @@ import sys
 import tempfile
 import time
 import traceback
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.machinery import SourceFileLoader
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import CodeType, FunctionType
@@ -179,7 +181,9 @@ class Trial:
 
     def passes(self, session: pytest.Session, mutant: Mutant | None) -> bool:
         """Whether the tests pass within some seconds."""
-        process = os.fork()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Lance says that it may not work in a fork: it does
+            process = os.fork()
         if process == 0:
             os.setsid()
             try:
@@ -227,7 +231,9 @@ def change(path: Path) -> bool:
     modules = [m for m in sys.modules.values() if getattr(m, "__file__", None) == str(path)]
     codes = {}
     for module in modules:
-        pending = [module.__spec__.loader.source_to_code(path.read_bytes(), str(path))]
+        loader = module.__spec__ and module.__spec__.loader
+        assert isinstance(loader, SourceFileLoader)
+        pending = [loader.source_to_code(path.read_bytes(), str(path))]
         while pending:
             code = pending.pop()
             codes[code.co_firstlineno, code.co_name] = code

@@ -2,11 +2,12 @@
 
 import multiprocessing
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from subprocess import CompletedProcess
+from types import MappingProxyType
 from typing import Any
 
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -27,14 +28,18 @@ def together(world: int, function: Callable[..., Any], *args: Any) -> list[Any]:
 
 
 def start_command(
-    folder: Path, line: str, out: Path, err: Path | None = None, **environment: str
+    folder: Path,
+    line: str,
+    out: Path,
+    err: Path | None = None,
+    environment: Mapping[str, str] = MappingProxyType({}),
 ) -> ForkServerProcess:
     """`python SCRIPT OPTIONS...` or `python -m MODULE OPTIONS...` in ``folder``, started.
 
     What it prints goes into ``out``, and what it says of errors into ``err``, or there too. It has
     no workers of joblib's, for which a forked process would wait minutes at its end.
     """
-    environment = {"LOKY_MAX_CPU_COUNT": "1"} | environment
+    environment = {"LOKY_MAX_CPU_COUNT": "1", **environment}
     process = CONTEXT.Process(target=run_command, args=(folder, line, out, err or out, environment))
     process.start()
     return process
@@ -50,7 +55,9 @@ def completed(folder: Path, line: str) -> CompletedProcess[str]:
         return CompletedProcess(line, process.exitcode or 0, *printed)
 
 
-def run_command(folder: Path, line: str, out: Path, err: Path, environment: dict[str, str]) -> None:
+def run_command(
+    folder: Path, line: str, out: Path, err: Path, environment: Mapping[str, str]
+) -> None:
     """A command in this process, which is for it alone."""
     import os
     import runpy

@@ -150,7 +150,7 @@ def test_two_nodes_make_one_run_folder(workspace, tmp_path):
     place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "LOCAL_RANK": "0"}
     printed = [tmp_path / f"{number}.txt" for number in range(2)]
     nodes = [
-        start_command(workspace.folder, line, file, **place, NODE_RANK=str(number))
+        start_command(workspace.folder, line, file, environment=place | {"NODE_RANK": str(number)})
         for number, file in enumerate(printed)
     ]
     try:
