@@ -501,7 +501,7 @@ def _overrides(up: Any, fps: Any, skeleton: Any = STATED) -> Overrides:
 
 def _reporting(progress: gr.Progress) -> Callable[[int, int], None]:
     """Shows on the page how far an import is."""
-    text = rate_shown(time.monotonic())
+    text = rate_shown()
     last = -math.inf
 
     def report(done: int, total: int) -> None:
