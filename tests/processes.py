@@ -59,7 +59,7 @@ def run_command(folder: Path, line: str, out: Path, err: Path) -> None:
     finally:
         # As an interpreter does first when it ends, and joblib's workers end with it; where
         # multiprocessing waits for them they would live for another five minutes.
-        threading._shutdown()
+        threading._shutdown()  # pyright: ignore[reportAttributeAccessIssue]
         atexit._run_exitfuncs()
 
 
