@@ -251,6 +251,8 @@ def rate_shown(began: float) -> Callable[[int, int], str]:
     """Says how far an import is: files done of all, files a second, and the time left."""
 
     def text(done: int, total: int) -> str:
+        if not done:
+            return f"{total:,} files found"
         rate = done / max(time.monotonic() - began, 1e-3)
         left = (total - done) / max(rate, 1e-6)
         minutes = f"{left / 60:.0f} min" if left > 90 else f"{left:.0f} s"
