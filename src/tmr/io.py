@@ -56,9 +56,10 @@ class WriteError(InputError):
 def atomic_path(path: Path | str, durable: bool = False, size: int | None = None) -> Iterator[Path]:
     """A temporary path, renamed to ``path`` on success and deleted on failure.
 
-    Parent folders are made. What killed writers left there goes with a process's first file. The temporary file has the name of the final one, in a folder beside
-    it. With ``durable``, the content is on the disk before the old file goes, for a machine that
-    may lose power. ``size`` is how many bytes will be written, where that is known.
+    Parent folders are made. What killed writers left there goes with a process's first file. The
+    temporary file has the name of the final one, in a folder beside it. With ``durable``, the
+    content is on the disk before the old file goes, for a machine that may lose power. ``size`` is
+    how many bytes will be written, where that is known.
 
     Raises:
         WriteError: the folder cannot be written to, or the disk is full.
