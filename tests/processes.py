@@ -37,10 +37,12 @@ def start_command(folder: Path, line: str, out: Path, err: Path | None = None) -
 
 def run_command(folder: Path, line: str, out: Path, err: Path) -> None:
     """The same in this process, which is for it alone."""
+    import atexit
     import os
     import runpy
     import shlex
     import sys
+    import threading
 
     os.chdir(folder)
     for stream, path in ((1, out), (2, err)):
@@ -48,11 +50,17 @@ def run_command(folder: Path, line: str, out: Path, err: Path) -> None:
             os.dup2(file.fileno(), stream)
     sys.argv = shlex.split(line)[1:]
     sys.path.insert(0, str(folder))
-    if sys.argv[0] == "-m":
-        _, module, *sys.argv[1:] = sys.argv
-        runpy.run_module(module, run_name="__main__", alter_sys=True)
-    else:
-        runpy.run_path(sys.argv[0], run_name="__main__")
+    try:
+        if sys.argv[0] == "-m":
+            _, module, *sys.argv[1:] = sys.argv
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
+        else:
+            runpy.run_path(sys.argv[0], run_name="__main__")
+    finally:
+        # As an interpreter does first when it ends, and joblib's workers end with it; where
+        # multiprocessing waits for them they would live for another five minutes.
+        threading._shutdown()  # pyright: ignore[reportAttributeAccessIssue]
+        atexit._run_exitfuncs()
 
 
 def _member(
