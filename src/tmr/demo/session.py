@@ -21,6 +21,7 @@ from tmr.demo.tags import Tags
 from tmr.demo.uploads import read_upload, upload_folder
 from tmr.demo.validation import uploaded_file
 from tmr.errors import InputError
+from tmr.localization.windows import SHORTEST
 from tmr.motion.apart import apart
 from tmr.motion.features import features_to_joints
 from tmr.motion.read import read_motion
@@ -31,6 +32,7 @@ from tmr.search.captions import captions_of
 from tmr.search.entry import TakeInfo
 from tmr.search.library import Library
 from tmr.search.query import combine, parse_query
+from tmr.search.rows import whole_latents
 from tmr.search.sources import FolderSource
 from tmr.search.stores.factory import is_library
 
@@ -303,8 +305,17 @@ class Session:
         captions = library.entry(key).captions
         return captions[0] if captions else key
 
-    def latent(self, motion_id: str) -> Float[Tensor, " dim"]:
-        """Latent of a motion, of length 1."""
+    def latent(
+        self, motion_id: str, start: float | None = None, end: float | None = None
+    ) -> Float[Tensor, " dim"]:
+        """Latent of a motion or of a part of it, of length 1."""
+        if start is not None or end is not None:
+            features = self.features(motion_id, start, end)
+            if len(features) < SHORTEST * FPS:
+                raise InputError(
+                    f"found a part of {len(features) / FPS:g} s, expected at least {SHORTEST:g} s"
+                )
+            return whole_latents([features], self.model)[0]
         upload = self.upload(motion_id)
         if upload:
             return torch.nn.functional.normalize(upload.latent, dim=-1)
