@@ -36,8 +36,8 @@ def start_command(
 ) -> ForkServerProcess:
     """`python SCRIPT OPTIONS...` or `python -m MODULE OPTIONS...` in ``folder``, started.
 
-    What it prints goes into ``out``, and what it says of errors into ``err``, or there too. It has
-    no workers of joblib's, for which a forked process would wait minutes at its end.
+    What it prints goes into ``out``, and what it says of errors into ``err``, or there too. Joblib
+    starts no workers: for a test's few files they would spend their time on imports.
     """
     environment = {"LOKY_MAX_CPU_COUNT": "1", **environment}
     process = CONTEXT.Process(target=run_command, args=(folder, line, out, err or out, environment))
@@ -59,10 +59,12 @@ def run_command(
     folder: Path, line: str, out: Path, err: Path, environment: Mapping[str, str]
 ) -> None:
     """A command in this process, which is for it alone."""
+    import atexit
     import os
     import runpy
     import shlex
     import sys
+    import threading
 
     os.chdir(folder)
     os.environ |= environment
@@ -71,11 +73,17 @@ def run_command(
             os.dup2(file.fileno(), stream)
     sys.argv = shlex.split(line)[1:]
     sys.path.insert(0, str(folder))
-    if sys.argv[0] == "-m":
-        _, module, *sys.argv[1:] = sys.argv
-        runpy.run_module(module, run_name="__main__", alter_sys=True)
-    else:
-        runpy.run_path(sys.argv[0], run_name="__main__")
+    try:
+        if sys.argv[0] == "-m":
+            _, module, *sys.argv[1:] = sys.argv
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
+        else:
+            runpy.run_path(sys.argv[0], run_name="__main__")
+    finally:
+        # As an interpreter does first when it ends, and joblib's workers end with it; where
+        # multiprocessing waits for them they would live for another five minutes.
+        threading._shutdown()  # pyright: ignore[reportAttributeAccessIssue]
+        atexit._run_exitfuncs()
 
 
 def _member(

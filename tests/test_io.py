@@ -124,3 +124,12 @@ def test_a_full_disk_is_known_behind_what_it_caused() -> None:
     except RuntimeError as error:
         assert disk_is_full(error)
     assert not disk_is_full(FileNotFoundError(errno.ENOENT, "no such file"))
+
+
+def test_the_first_file_in_a_folder_takes_litter_with_it(tmp_path: Path) -> None:
+    dead = tmp_path / ".tmr-partial-ab12cd34"
+    dead.mkdir()
+    (dead / "weights.pt").write_text("half")
+    os.utime(dead, (0, 0))
+    write_text(tmp_path / "other.txt", "whole")
+    assert [path.name for path in tmp_path.iterdir()] == ["other.txt"]

@@ -25,6 +25,7 @@ WAIT = 300_000  # milliseconds
 KICK = ("a person kicks with the left leg", r"kick.*\bleft\b", r"\bright\b")
 WAVE = ("someone waves with the right hand", r"wav.*\bright\b", r"\bleft\b")
 CURVE = ("a person walks in a curve to the left", r"(curve|arc|veer|turn).*\bleft\b", r"\bright\b")
+SENTENCES = (KICK, WAVE, CURVE)
 FRAMES_A_SECOND = 8
 GIF_WIDTH, COLORS = 900, 96
 
@@ -54,9 +55,14 @@ def search(page: Page, text: str, says: str, never: str) -> None:
     )
     ready(page)
     captions = " / ".join(page.evaluate(f"{VIEW}.cards[0].item.captions"))
-    if not re.search(says, captions) or re.search(never, captions):
+    if not is_right(captions, says, never):
         sys.exit(f"{text!r} found {captions!r} first: no picture is made")
     print(f"{text!r}: {captions}")
+
+
+def is_right(captions: str, says: str, never: str) -> bool:
+    """Whether the captions of a motion say what they have to, and not what they must not."""
+    return bool(re.search(says, captions)) and not re.search(never, captions)
 
 
 def ready(page: Page) -> None:

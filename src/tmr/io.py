@@ -11,6 +11,7 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -55,9 +56,10 @@ class WriteError(InputError):
 def atomic_path(path: Path | str, durable: bool = False, size: int | None = None) -> Iterator[Path]:
     """A temporary path, renamed to ``path`` on success and deleted on failure.
 
-    Parent folders are made. The temporary file has the name of the final one, in a folder beside
-    it. With ``durable``, the content is on the disk before the old file goes, for a machine that
-    may lose power. ``size`` is how many bytes will be written, where that is known.
+    Parent folders are made. What killed writers left there goes with a process's first file. The
+    temporary file has the name of the final one, in a folder beside it. With ``durable``, the
+    content is on the disk before the old file goes, for a machine that may lose power. ``size`` is
+    how many bytes will be written, where that is known.
 
     Raises:
         WriteError: the folder cannot be written to, or the disk is full.
@@ -65,6 +67,7 @@ def atomic_path(path: Path | str, durable: bool = False, size: int | None = None
     path = Path(path)
     with _writing(path, size):
         path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(path.parent.absolute())
         folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=PARTIAL))
     temporary = folder / path.name
     try:
@@ -98,6 +101,12 @@ def remove_leftovers(folder: Path | str, recursive: bool = False) -> None:
                 shutil.rmtree(partial, ignore_errors=True)
         if not recursive:
             break
+
+
+@cache
+def _sweep(folder: Path) -> None:
+    """``remove_leftovers``, once a process: the next file would find nothing new, but search."""
+    remove_leftovers(folder)
 
 
 def call_in(folder: Path, function: Callable[..., Result], *arguments: Any) -> Result:

@@ -1,11 +1,15 @@
 """How sure a search is, on latents whose neighbors are known."""
 
+from dataclasses import replace
+
 import torch
 import torch.nn.functional as F
 
 from tmr.demo import Handlers
 from tmr.demo.confidence import FAIR, STRONG, UNRELATED, WEAK, WORDS, Confidence
 from tmr.demo.handlers import Limits
+from tmr.demo.session import CALIBRATION, Session
+from tmr.runs.libraries import library_folder
 
 
 def unit(*shape: int) -> torch.Tensor:
@@ -44,3 +48,15 @@ def test_every_search_says_how_sure_it_is(handlers: Handlers):
         level = session.confidence("synthetic", session.encode(sentence), cosine)
         assert value["confidence"] == {"level": level, "text": WORDS[level]}
     assert "confidence" not in handlers.browse(limits)
+
+
+def test_unrelated_sentences_are_encoded_once(handlers: Handlers):
+    opened, limits = handlers.session, Limits("synthetic", top=1)
+    kept = library_folder(opened.model.run, opened.model.ckpt, "")
+    assert kept is not None
+    handlers.search("a person walks", limits)
+    written = (kept / CALIBRATION).stat().st_mtime_ns
+    after_a_restart = replace(handlers, session=Session(opened.model, opened.libraries))
+    found = after_a_restart.search("a person walks", limits)
+    assert found["confidence"] == handlers.search("a person walks", limits)["confidence"]
+    assert (kept / CALIBRATION).stat().st_mtime_ns == written

@@ -55,6 +55,21 @@ def test_one_sentence_combined_is_a_search(handlers: Handlers):
     assert (asked["heading"], ids(asked)) == (mixed["heading"], ids(mixed))
 
 
+def test_a_part_of_a_motion_finds_motions_like_the_part(handlers: Handlers):
+    motion = ids(handlers.search("a person waves", LIMITS))[0]
+    part = f"{motion}#t=0.50,1.75"
+    found = handlers.more_like_this(part, LIMITS)
+    session = handlers.session
+    latent = session.model.encode_motions([session.features(motion, 0.5, 1.75)])[0]
+    key = motion.partition("/")[2]
+    hits = session.main.search(latent, top=6, exclude=[key])
+    assert ids(found) == [f"synthetic/{hit.entry.key}" for hit in hits]
+    assert found["heading"].endswith(", 0.5 to 1.8 s")
+    assert found["query"]["like"] == part
+    with pytest.raises(InputError, match=r"part of 0.2 s, expected at least 0.5 s"):
+        handlers.more_like_this(f"{motion}#t=0.50,0.70", LIMITS)
+
+
 def test_a_mix_that_only_forbids_is_refused(handlers: Handlers):
     with pytest.raises(InputError, match="weight above 0"):
         handlers.combine(["a person waves", "", ""], [-1.0, 1.0, 1.0], LIMITS)

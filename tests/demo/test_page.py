@@ -12,11 +12,19 @@ import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
 from gradio_client import Client, handle_file
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    Locator,
+    Page,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
 
 from tests.workspace import Workspace
 from tmr.motion.features import features_to_joints
@@ -40,6 +48,9 @@ FLAGS = [
 VIEW = "document.querySelector('.results-view').parentElement.resultsView"
 SEEN_FROM = f"large.camera.position.clone().sub({VIEW}.large.controls.target)"
 TABS = ["Search", "Combine", "By example", "Moments", "Library"]
+WIDTH, HEIGHT = 1280, 860
+PHONE = 390  # pixels across
+Scheme = Literal["light", "dark"]
 TAKES = ("07_12", "09_12", "132_03")
 
 
@@ -65,7 +76,7 @@ def page(browser: Browser, address: str, asked: list[str]) -> Page:
 
     Its user prefers reduced motion: nothing moves, and is drawn, until a test wants it to.
     """
-    return opened(browser, address, asked, width=1280, height=860)
+    return opened(browser, address, asked)
 
 
 @pytest.fixture(autouse=True)
@@ -90,14 +101,9 @@ def takes(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     raise AssertionError(f"the archive has not all of {TAKES}")
 
 
-def opened(
-    browser: Browser, address: str, asked: list[str], width: int, height: int, scale: float = 1
-) -> Page:
-    page = browser.new_page(
-        viewport={"width": width, "height": height},
-        device_scale_factor=scale,
-        reduced_motion="reduce",
-    )
+def opened(browser: Browser, address: str, asked: list[str]) -> Page:
+    viewport: ViewportSize = {"width": WIDTH, "height": HEIGHT}
+    page = browser.new_page(viewport=viewport, reduced_motion="reduce")
     page.on("request", lambda request: asked.append(request.url))
     page.on("pageerror", lambda error: asked.append(f"error: {error}"))
     page.goto(address)
@@ -185,7 +191,12 @@ def test_play_pause_scrub_and_step(page: Page):
     page.get_by_label("speed").select_option("2")
     assert in_view(page, "large.speed") == 2
     page.get_by_label("speed").select_option("1")
-    page.get_by_role("button", name="pause").click()
+    page.get_by_label("loop").uncheck()
+    page.wait_for_function(f"!{VIEW}.large.playing")
+    assert in_view(page, "large.time") == in_view(page, "large.clip.duration")
+    page.get_by_role("button", name="play").click()  # from the start again
+    page.wait_for_function(f"{VIEW}.large.time < {VIEW}.large.clip.duration")
+    page.get_by_label("loop").check()
 
 
 def test_drag_orbits_and_wheel_zooms(page: Page):
@@ -265,7 +276,7 @@ def test_sentences_are_combined_with_weights(page: Page):
 def test_a_real_bvh_file_finds_motions_like_it(page: Page, takes: Path):
     page.get_by_role("tab", name="By example").click()
     page.locator("input[type=file]").first.set_input_files(takes / "07_12.bvh")
-    expect(page.locator(".results-view h2")).to_have_text("Like 07_12.bvh")
+    expect(page.locator(".results-view h2")).to_have_text("Like “07_12.bvh”")
     expect(page.locator(".card").first.locator(".badge")).to_have_text("your file")
     expect(page.locator(".card")).to_have_count(12)
     expect_drawn(page)
@@ -312,6 +323,10 @@ def test_a_folder_becomes_a_library_with_a_map(page: Page, takes: Path):
     row = page.locator("#libraries tr", has_text="studio")
     expect(row.locator("td").nth(1)).to_have_text("3")
     expect(row.locator("td").nth(3)).to_have_text(str(takes))
+    row.get_by_role("button", name="Remove studio").click()
+    expect(row.get_by_role("button", name="Forget studio")).to_be_focused()  # it asks
+    page.keyboard.press("Tab")
+    expect(row.get_by_role("button", name="Remove studio")).to_be_visible()
     search(page, "a person walks")
     assert {card.get_attribute("data-key") for card in page.locator(".card").all()} == set(TAKES)
     page.get_by_role("combobox", name="library").click()
@@ -339,6 +354,7 @@ def test_a_motion_is_downloaded(page: Page, tmp_path: Path):
         waiting.value.save_as(path)
         assert path.read_bytes().startswith(start)
         assert path.suffix == f".{kind}"
+    expect(page.locator(".unit-note")).to_have_text(re.compile("unit of this BVH is 1 cm, Y is up"))
 
 
 def test_in_and_out_points_cut_what_is_exported(page: Page, tmp_path: Path):
@@ -376,6 +392,33 @@ def test_in_and_out_points_cut_what_is_exported(page: Page, tmp_path: Path):
     assert in_view(page, "trim.whole")
 
 
+def test_a_part_is_typed_or_moved_and_finds_what_is_like_it(page: Page):
+    search(page, "a person sneaks")
+    duration = in_view(page, "large.clip.duration")
+    trim = page.locator(".trim")
+    bar, kept = trim.bounding_box(), page.locator(".kept")
+    assert bar is not None
+    trim.click(position={"x": bar["width"] / 2 - 20, "y": 9})  # the nearer handle comes
+    start = in_view(page, "trim.in")
+    assert start == pytest.approx(duration * (0.5 - 20 / bar["width"]), abs=0.06)
+    page.get_by_label("last frame").fill(str(in_view(page, f"trim.frame({start})") + 20))
+    page.keyboard.press("Enter")
+    assert in_view(page, "trim.out") == pytest.approx(start + 20 / FPS)
+    box = kept.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 9)
+    page.mouse.down()  # what is between the handles is moved as a whole
+    page.mouse.move(box["x"] + box["width"] / 2 - 60, box["y"] + 9, steps=3)
+    page.mouse.up()
+    moved = [in_view(page, "trim.in"), in_view(page, "trim.out")]
+    assert moved[0] == pytest.approx(start - 60 / bar["width"] * duration, abs=0.1)
+    assert moved[1] - moved[0] == pytest.approx(20 / FPS, abs=1 / FPS)
+    page.get_by_role("button", name="More like this").click()
+    seconds = ", {:.1f} to {:.1f} s".format(*moved)
+    expect(page.locator(".results-view h2")).to_have_text(re.compile(f"^Like “.*”{seconds}$"))
+    expect_drawn(page)
+
+
 def test_selected_results_go_into_one_file(page: Page, tmp_path: Path):
     search(page, "a person waves")
     page.locator(".choose").nth(0).check()
@@ -402,16 +445,30 @@ def test_more_results_come_by_scrolling_and_can_be_narrowed_and_sorted(page: Pag
     key = page.locator(".card").nth(5).get_attribute("data-key") or ""
     page.get_by_label("show only what contains").fill(key)
     expect(page.locator(".card")).to_have_count(1)
+    page.get_by_label("show only what contains").fill("qwertz")
+    expect(page.locator(".found")).to_have_text(re.compile("^none of these .*“qwertz”"))
     page.get_by_label("show only what contains").fill("")
-    page.locator(".viewer").focus()
+
+
+def test_keys_go_from_the_sentence_through_the_results(page: Page):
+    search(page, "a person stretches")
+    page.keyboard.press("Escape")  # out of the sentence
     shown = in_view(page, "item.key")
     page.keyboard.press("j")
     page.wait_for_function(f"{VIEW}.item.key != '{shown}'")
+    page.keyboard.press("x")
+    expect(page.locator(".choose").nth(1)).to_be_checked()
+    page.keyboard.press("x")
+    page.keyboard.press("k")
+    page.wait_for_function(f"{VIEW}.item.key == '{shown}'")
+    page.keyboard.press("/")
+    expect(page.locator("#text input")).to_be_focused()
 
 
 def test_the_address_holds_the_search(page: Page, address: str):
     search(page, "a person jumps")
     assert page.url.endswith("?q=a+person+jumps&library=synthetic")
+    assert page.title() == "“a person jumps” · Motion search"
     search(page, "a person bows")
     page.go_back()
     expect(page.locator(".results-view h2")).to_have_text("“a person jumps”")
@@ -469,12 +526,20 @@ AXE = Path(sys.prefix) / "node_modules" / "axe-core" / "axe.min.js"
 @pytest.mark.skipif(
     not AXE.is_file(), reason="no axe: run `npm install --prefix .venv axe-core@4.14.1`"
 )
-@pytest.mark.parametrize("tab", TABS)
-def test_axe_finds_nothing_that_keeps_people_out(page: Page, tab: str):
-    page.get_by_role("tab", name=tab).click()
+@pytest.mark.parametrize(("scheme", "width"), [("light", PHONE), ("dark", WIDTH)])
+def test_axe_finds_nothing_that_keeps_people_out(page: Page, scheme: Scheme, width: int):
+    page.set_viewport_size({"width": width, "height": HEIGHT})
+    page.emulate_media(color_scheme=scheme)
+    page.wait_for_function(f"document.body.classList.contains('dark') == {scheme == 'dark':d}")
     page.evaluate(f"{AXE.read_text()};0")
     problems = "violations.map(({ id, nodes }) => [id, nodes[0].html])"
-    assert page.evaluate(f"axe.run().then(({{ violations }}) => {problems})") == []
+    found = {}
+    for tab in TABS:
+        page.get_by_role("tab", name=tab).click()
+        found[tab] = page.evaluate(f"axe.run().then(({{ violations }}) => {problems})")
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
+    assert found == {tab: [] for tab in TABS}
 
 
 def test_a_star_and_tags_stay_and_narrow_a_search(page: Page):
@@ -525,15 +590,14 @@ def test_sentences_are_offered_again(page: Page):
     assert page.evaluate(offered)[0] == "a person limps"
 
 
-def test_a_phone_shows_everything_without_sideways_scrolling(
-    browser: Browser, address: str, asked: list[str]
-):
-    page = opened(browser, address, asked, scale=2, width=390, height=844)
-    assert page.evaluate("document.documentElement.scrollWidth") == 390
+def test_a_phone_shows_everything_without_sideways_scrolling(page: Page):
+    page.set_viewport_size({"width": PHONE, "height": HEIGHT})
+    search(page, "a person dances")
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE
     expect(page.get_by_role("tab")).to_have_text(TABS)  # none in a menu behind three dots
     page.locator(".card").nth(3).click()
     expect(page.locator(".viewer")).to_be_in_viewport()
-    page.close()
+    page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
 
 
 def test_twenty_people_search_at_once(address: str):

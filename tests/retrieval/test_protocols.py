@@ -260,7 +260,9 @@ def test_any_motion_with_the_labels_of_the_query_is_right():
     assert ranking.tie_safe.ranks.tolist() == [0] * 3 + [3] * 3 + [6] * 3
     third = [(1 + 1 + 1) / 3, (1 / 4 + 2 / 5 + 3 / 6) / 3, (1 / 7 + 2 / 8 + 3 / 9) / 3]
     expected = [value for value in third for _ in range(3)]
+    assert ranking.average_precision is not None
     assert ranking.average_precision.tolist() == pytest.approx(expected)
+    assert evaluate(line, PROTOCOLS["normal"]).mean_average_precision() == {}
     found = outcome.mean_average_precision(resamples=50)["t2m/mAP"]
     assert found.value == pytest.approx(100 * sum(third) / 3)
 

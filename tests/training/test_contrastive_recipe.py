@@ -4,13 +4,13 @@ import torch
 
 from tests.processes import together
 from tests.training.toy import checkpoint, finished, same, train
-from tmr.model import SideAwareTMR
+from tmr.model import TextContrastiveTMR
 
 AUGMENTATION = {
     "speed": 0.18, "crop": 0.8, "gain": 0.1, "offset": 0.25, "noise": 0.1, "drop": 0.15,
     "drop_turn": 0.05,
 }  # fmt: skip
-RECIPE = {"kind": SideAwareTMR, "ema": 0.9}
+RECIPE = {"kind": TextContrastiveTMR, "ema": 0.9}  # the side-aware one, with text_contrastive
 
 
 def member(rank: int, world: int, folder, run_dir) -> dict[str, float]:
@@ -44,4 +44,5 @@ def test_two_processes_train_as_one(data, tmp_path):
     one, two = (checkpoint(tmp_path / name)["state_dict"] for name in ("one", "two"))
     for name in ("model.side_head.linear.weight", "model.temperature.log_scale"):
         torch.testing.assert_close(two[name], one[name], atol=1e-5, rtol=0)
-    assert all(found["val/side"] == results[0]["val/side"] for found in results)
+    for term in ("val/side", "val/text_contrastive"):
+        assert all(found[term] == results[0][term] for found in results)

@@ -39,8 +39,7 @@ def whole(workspace: Workspace) -> Path:
 def guided(workspace: Workspace) -> str:
     """What the commands of the guide print, one behind the other.
 
-    Joblib's workers live on for minutes unless the interpreter that made them ends in order, which
-    forked ones do not.
+    The sweep is not forked: then joblib would start no workers.
     """
     lines = [line for block in BLOCKS for line in block.splitlines()]
     return "".join(workspace.succeed(f"exec {x}" if "joblib" in x else x) for x in lines)

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from tests.model.toy import SIDE_AWARE
 from tests.processes import CONTEXT
-from tmr.data import Normalizer, TextMotionData, TextMotionDataset
+from tmr.data import CaptionPool, Normalizer, TextMotionData, TextMotionDataset
 from tmr.errors import InputError
 from tmr.io import save_array, write_json, write_text
-from tmr.model import TMR, ActorDecoder, ActorEncoder, SideAwareTMR
+from tmr.model import TMR, ActorDecoder, ActorEncoder, SideAwareTMR, TextContrastiveTMR
 from tmr.text import EmbeddingCache, TextModel, embeddings_folder
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
@@ -81,8 +81,8 @@ def cache_of(data: TextMotionData) -> EmbeddingCache:
 
 def model_of(kind: type[TMR], dropout: float) -> TMR:
     torch.manual_seed(0)
-    if kind is SideAwareTMR:
-        return side_aware(dropout).train()
+    if kind is SideAwareTMR or kind is TextContrastiveTMR:
+        return side_aware(kind, dropout).train()
     model = kind(
         motion_encoder=ActorEncoder(nfeats=263, dropout=dropout, **SIZES),
         text_encoder=ActorEncoder(nfeats=384, dropout=dropout, **SIZES),
@@ -94,14 +94,16 @@ def model_of(kind: type[TMR], dropout: float) -> TMR:
     return model.train()
 
 
-def side_aware(dropout: float) -> SideAwareTMR:
-    """The model of the contrastive recipe, in small."""
-    return SideAwareTMR(
+def side_aware(kind: type[SideAwareTMR], dropout: float) -> SideAwareTMR:
+    """The model of the contrastive recipe, in small; or that with captions without motions."""
+    weights = {name: SIDE_AWARE["loss_weights"].get(name, 1.0) for name in kind.terms}
+    options: dict[str, Any] = SIDE_AWARE | {"loss_weights": weights}
+    return kind(
         motion_encoder=ActorEncoder(nfeats=263, dropout=dropout, **SIZES),
         text_encoder=ActorEncoder(nfeats=384, dropout=dropout, **SIZES),
         learn_temperature=True,
         hardness=0.5,
-        **SIDE_AWARE,
+        **options,
     )
 
 
@@ -132,6 +134,12 @@ def train(
     settings |= changed
     settings.setdefault("checkpoint_minutes", 0.0)  # after every step
     settings.setdefault("data_on_device", "auto")
+    if kind is TextContrastiveTMR:
+        data = data_in(folder)
+        settings["text_pairs"] = {
+            split: CaptionPool.of_split(Path(data.annotations), split, cache_of(data))
+            for split in SPLITS
+        }
     return fit(
         model,
         *datasets(folder),

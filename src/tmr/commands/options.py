@@ -160,8 +160,8 @@ OPTIONS: Mapping[str, Kind] = {
         (
             "base_folder", "body_models", "evaluator", "folder", "gallery", "library",
             "options.index", "output", "output_folder", "profile", "release", "resume_dir", "root",
-            "run_dir", "sheet", "source", "texts", "url", "data.annotations", "data.motions",
-            "data.stats",
+            "run_dir", "sheet", "source", "text_pairs", "texts", "url", "data.annotations",
+            "data.motions", "data.stats",
         ),
         File(),
     ),

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from tmr.commands.cli import setup
+from tmr.data import CaptionPool
 from tmr.device import choose_device
 from tmr.errors import InputError
 from tmr.io import remove_leftovers
-from tmr.runs.build import data_of, embeddings_of, model_of
+from tmr.runs.build import data_of, embeddings_of, model_of, text_model_of
 from tmr.runs.folder import RunDir
+from tmr.text import EmbeddingCache, embeddings_folder
 from tmr.training import fit, process_rank
 
 log = logging.getLogger(__name__)
@@ -56,6 +58,7 @@ def train(resume_dir: str | None, overrides: Sequence[str], **config: Any) -> fl
     embeddings = embeddings_of(config, data, device=choose_device("auto"))
     store = data.store()
     datasets = [data.split(split, embeddings, normalizer, store) for split in ("train", "val")]
+    pairs = _text_pairs(config)
     model = model_of(config)
     if config.get("compile"):
         model.compile_layers()
@@ -80,6 +83,7 @@ def train(resume_dir: str | None, overrides: Sequence[str], **config: Any) -> fl
             resume_from=_checkpoint(run),
             augmentation=config.get("augmentation"),
             ema=config["ema"],
+            text_pairs=pairs,
         )
     log.info("done; next: python extract.py run_dir=%s", run.root)
     return figures.get("val/recall", math.nan)
@@ -88,6 +92,18 @@ def train(resume_dir: str | None, overrides: Sequence[str], **config: Any) -> fl
 def requeued() -> bool:
     """Whether SLURM started this job before: it then resumes in the folder that it made."""
     return os.environ.get("SLURM_RESTART_COUNT", "0") != "0"
+
+
+def _text_pairs(config: Mapping[str, Any]) -> dict[str, CaptionPool] | None:
+    """The captions that the config wants pairs of, or None."""
+    if not config.get("text_pairs"):
+        return None
+    annotations = Path(config["text_pairs"])
+    text = text_model_of(config, choose_device("auto"))
+    embeddings = EmbeddingCache(embeddings_folder(annotations, text.name), text)
+    return {
+        split: CaptionPool.of_split(annotations, split, embeddings) for split in ("train", "val")
+    }
 
 
 def _checkpoint(run: RunDir) -> Path | None:
@@ -103,7 +119,7 @@ def _checkpoint(run: RunDir) -> Path | None:
 def _resumed(run: RunDir, composed: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
     """The run's own config with the command line's plain options on top."""
     # Options that older runs do not have.
-    defaults = {"decay": 0.0, "augmentation": None, "ema": 0.0} | {
+    defaults = {"decay": 0.0, "augmentation": None, "ema": 0.0, "text_pairs": None} | {
         name: composed[name]
         for name in ("checkpoint_minutes", "data_on_device", "keep_every", "logger")
     }

@@ -18,6 +18,7 @@ from tmr.data.annotations import (
     read_split,
     within,
 )
+from tmr.data.caption_pairs import CaptionPairs
 from tmr.data.feature_files import feature_file, read_features
 from tmr.data.feature_store import FeatureStore, open_store
 from tmr.data.normalizer import Normalizer
@@ -43,13 +44,14 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What a step of training or encoding takes."""
+    """What a step of training or encoding takes; ``pairs`` are captions of other motions."""
 
     keys: tuple[str, ...]
     captions: tuple[str, ...]
     motion: Packed
     text: Packed
     sentences: Float[Tensor, "batch sdim"]
+    pairs: CaptionPairs | None = None
 
     def __len__(self) -> int:
         """Number of samples."""

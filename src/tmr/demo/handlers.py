@@ -51,6 +51,7 @@ MAX_SENTENCES = 50
 MAX_LEFT_OUT = 500
 MOST_OF_A_TAKE = 0.8  # a moment that is as long says no more than the take
 EXAMPLES = 5
+FRAGMENT = re.compile(r"#t=(\d+(?:\.\d+)?),(\d+(?:\.\d+)?)$")
 QUOTES = re.compile('["“”„«»]')
 Progress = Callable[[int, int], object]
 
@@ -171,13 +172,22 @@ class Handlers:
         value = self._hits(heading, hits, limits) | self._confidence(latent, hits)
         return value | _asked(limits, q=heading)
 
-    def more_like_this(self, motion_id: str, limits: Limits) -> Value:
-        """Motions that resemble one of a library, or an upload; itself left out."""
-        if self.session.upload(motion_id):
-            return self._like_upload(motion_id, limits)
-        hits = self.find(self.session.latent(motion_id), limits, [motion_id])
-        value = self._hits(f"Like “{self.session.title(motion_id)}”", hits, limits)
-        return value | _asked(limits, like=motion_id)
+    def more_like_this(self, motion: str, limits: Limits) -> Value:
+        """Motions that resemble one of a library, or an upload; itself left out.
+
+        Only seconds ``start`` to ``end`` of its file count where the id ends in ``#t=start,end``,
+        a media fragment.
+        """
+        motion_id, start, end = _part(motion)
+        heading = f"Like “{self.session.title(motion_id)}”"
+        if start is not None:
+            heading += f", {start:.1f} to {end:.1f} s"
+        hits = self.find(self.session.latent(motion_id, start, end), limits, [motion_id])
+        value = self._hits(heading, hits, limits)
+        upload = self.session.upload(motion_id)
+        if upload:
+            value["items"].insert(0, upload_card(motion_id, upload.name, len(upload.features)))
+        return value | _asked(limits, like=motion)
 
     def find_moments(self, motion_id: str, text: str, top: int = 5) -> Value:
         """Where in a motion a sentence happens: the best moments, and how it fits over time."""
@@ -365,13 +375,6 @@ class Handlers:
         tags = self.session.tags.of(self.session.library(name)).get(entry.key, [])
         return card(name, entry, score) | {"tags": tags}
 
-    def _like_upload(self, motion_id: str, limits: Limits) -> Value:
-        upload = self.session.upload(motion_id)
-        assert upload is not None
-        value = self._hits(f"Like {upload.name}", self.find(upload.latent, limits), limits)
-        value["items"].insert(0, upload_card(motion_id, upload.name, len(upload.features)))
-        return value | _asked(limits, like=motion_id)
-
     def confidence(
         self, latent: Float[Tensor, " dim"], hits: Sequence[tuple[str, Hit]]
     ) -> Level | None:
@@ -394,8 +397,15 @@ class Handlers:
         moments = sum(hit.entry.window > 0 for _, hit in hits)
         counts = ((len(hits) - moments, "take"), (moments, "moment"))
         what = " and ".join(f"{n} {word}{'s' * (n != 1)}" for n, word in counts if n)
-        note = f"{what} from {limits.library}, best first"
-        return _found(heading, note, items)
+        return _found(heading, f"{what} from {limits.library}", items)
+
+
+def _part(motion: str) -> tuple[str, float | None, float | None]:
+    """The id of a motion, and the seconds of its file that are meant, where some are."""
+    found = FRAGMENT.search(motion)
+    if found is None:
+        return motion, None, None
+    return motion[: found.start()], float(found[1]), float(found[2])
 
 
 def _moment(segment: Segment) -> Value:

@@ -25,6 +25,7 @@ FOLDER = "imported"
 MOMENTS = "moments"  # beside it: the same takes with their windows
 WINDOWS = (2.0, 4.0)  # seconds
 RESERVED = ("uploads", "all libraries")
+SECONDS_TO_TELL = 1.0  # until a rate says something
 Progress = Callable[[int, int], object]
 
 
@@ -247,13 +248,25 @@ def _checked(progress: Progress) -> Progress:
     return report
 
 
-def rate_shown(began: float) -> Callable[[int, int], str]:
-    """Says how far an import is: files done of all, files a second, and the time left."""
+def rate_shown() -> Callable[[int, int], str]:
+    """Says how far an import is: files done of all, files a second, and the time left.
+
+    The first file takes longer than others, for processes start; it is left out of the rate.
+    """
+    first: tuple[float, int] | None = None
 
     def text(done: int, total: int) -> str:
-        rate = done / max(time.monotonic() - began, 1e-3)
-        left = (total - done) / max(rate, 1e-6)
+        nonlocal first
+        if not done:
+            return f"{total:,} files found"
+        now = time.monotonic()
+        first = first or (now, done)
+        far, since = f"{done:,} of {total:,} files", now - first[0]
+        if done == first[1] or since < SECONDS_TO_TELL:
+            return far
+        rate = (done - first[1]) / since
+        left = (total - done) / rate
         minutes = f"{left / 60:.0f} min" if left > 90 else f"{left:.0f} s"
-        return f"{done:,} of {total:,} files, {rate:.1f} a second, {minutes} left"
+        return f"{far}, {rate:.1f} a second, {minutes} left"
 
     return text

@@ -134,10 +134,10 @@ class Page:
             chosen = examples.click(_first, examples, text, api_visibility="private")
             private = {"api_visibility": "private", "preprocess": False}
             ready = self.results_view.ready(shown(self.handlers.warm_up), api_visibility="private")
-            ready.then(shown(self._of_library), library, [examples, limits[1]], **private)
-            library.change(
-                shown(self._of_library), library, [examples, limits[1]], queue=False, **private
-            )
+            # Nobody waits for these, and a sign of waiting would cover the list of sets.
+            quiet = {"outputs": [examples, limits[1]], "show_progress": "hidden", **private}
+            ready.then(shown(self._of_library), library, queue=False, **quiet)
+            library.change(shown(self._of_library), library, queue=False, **quiet)
             self._on(text.submit, self._search, [text, *limits], "search", queue=False)
             # A limit applies as soon as it is chosen, or typed and entered.
             split, count, shortest, longest, name, tag, show = limits[1:]
@@ -501,7 +501,7 @@ def _overrides(up: Any, fps: Any, skeleton: Any = STATED) -> Overrides:
 
 def _reporting(progress: gr.Progress) -> Callable[[int, int], None]:
     """Shows on the page how far an import is."""
-    text = rate_shown(time.monotonic())
+    text = rate_shown()
     last = -math.inf
 
     def report(done: int, total: int) -> None:

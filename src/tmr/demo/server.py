@@ -36,7 +36,7 @@ STATIC = Path(__file__).parent / "static"
 # Names of fonts that the computer has: Gradio's own would be fetched from elsewhere.
 FONTS = ["system-ui", "Segoe UI", "Roboto", "Helvetica", "Arial", "sans-serif"]
 MONOSPACE = ["ui-monospace", "Consolas", "monospace"]
-SECONDS_TO_STOP = 1.5
+SECONDS_TO_STOP = 1.0
 
 
 def build_app(handlers: Handlers, importing: bool = True) -> FastAPI:

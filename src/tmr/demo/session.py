@@ -21,19 +21,23 @@ from tmr.demo.tags import Tags
 from tmr.demo.uploads import read_upload, upload_folder
 from tmr.demo.validation import uploaded_file
 from tmr.errors import InputError
+from tmr.localization.windows import SHORTEST
 from tmr.motion.apart import apart
 from tmr.motion.features import features_to_joints
 from tmr.motion.read import read_motion
 from tmr.motion.skeleton import FPS
 from tmr.runs.examples import data_to_search
-from tmr.runs.libraries import open_folder, open_library
+from tmr.runs.libraries import library_folder, open_folder, open_library
+from tmr.search.captions import captions_of
 from tmr.search.entry import TakeInfo
 from tmr.search.library import Library
 from tmr.search.query import combine, parse_query
+from tmr.search.rows import whole_latents
 from tmr.search.sources import FolderSource
 from tmr.search.stores.factory import is_library
 
 UPLOADS = "uploads"  # stands where the name of a library stands in the id of an uploaded motion
+CALIBRATION = "calibration.safetensors"
 REMEMBERED = 50  # uploads; the oldest are forgotten first
 RECALIBRATED = 0.1  # part of its size by which a library changes before it is calibrated again
 
@@ -127,18 +131,27 @@ class Session:
         strong = [i for i in apart if calibrated.level(self._plain[i], cosines[i]) == STRONG]
         return [PLAIN[i] for i in (strong or apart)[:count]]
 
-    @cached_property
+    @property
     def _unrelated(self) -> Float[Tensor, "q dim"]:
-        return self._encoded(UNRELATED)
+        return self._fixed[: len(UNRELATED)]
+
+    @property
+    def _plain(self) -> Float[Tensor, "q dim"]:
+        return self._fixed[len(UNRELATED) :]
 
     @cached_property
-    def _plain(self) -> Float[Tensor, "q dim"]:
-        return self._encoded(PLAIN)
+    def _fixed(self) -> Float[Tensor, "q dim"]:
+        """Latents of the sentences that are the same on every start, kept beside the libraries."""
+        kept = library_folder(self.model.run, self.model.ckpt, "")
+        path = kept / CALIBRATION if kept else None
+        texts = (*UNRELATED, *PLAIN)
+        return captions_of(
+            texts, self.model.dim, self._encoded, path, self.model.fingerprint
+        ).latents
 
     def _encoded(self, texts: Sequence[str]) -> Float[Tensor, "q dim"]:
         with self.text_lock:
-            latents = self.model.encode_texts(list(texts)).cpu()
-        return torch.nn.functional.normalize(latents, dim=-1)
+            return self.model.encode_texts(list(texts))
 
     def encode_terms(
         self, texts: Sequence[str], weights: Sequence[float | int]
@@ -292,8 +305,17 @@ class Session:
         captions = library.entry(key).captions
         return captions[0] if captions else key
 
-    def latent(self, motion_id: str) -> Float[Tensor, " dim"]:
-        """Latent of a motion, of length 1."""
+    def latent(
+        self, motion_id: str, start: float | None = None, end: float | None = None
+    ) -> Float[Tensor, " dim"]:
+        """Latent of a motion or of a part of it, of length 1."""
+        if start is not None or end is not None:
+            features = self.features(motion_id, start, end)
+            if len(features) < SHORTEST * FPS:
+                raise InputError(
+                    f"found a part of {len(features) / FPS:g} s, expected at least {SHORTEST:g} s"
+                )
+            return whole_latents([features], self.model)[0]
         upload = self.upload(motion_id)
         if upload:
             return torch.nn.functional.normalize(upload.latent, dim=-1)

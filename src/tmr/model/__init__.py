@@ -5,6 +5,7 @@ from tmr.model.distributed import SINGLE_PROCESS, DistributedProcessGroup, Proce
 from tmr.model.gaussian import Gaussian
 from tmr.model.side_aware import SideAwareTMR
 from tmr.model.temos import TEMOS, LatentBatch, Step
+from tmr.model.text_contrastive import TextContrastiveTMR
 from tmr.model.tmr import TMR, temperature_of
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     "ProcessGroup",
     "SideAwareTMR",
     "Step",
+    "TextContrastiveTMR",
     "temperature_of",
 ]

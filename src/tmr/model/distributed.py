@@ -1,13 +1,15 @@
 """Losses over a batch that lies on several processes."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
 from tmr.sequences import Packed
+
+T = TypeVar("T")
 
 
 class ProcessGroup:
@@ -16,6 +18,10 @@ class ProcessGroup:
     def all_gather(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         """Each tensor (first axis: samples) with the samples of all processes."""
         return tensors
+
+    def share(self, whole: Sequence[T]) -> Sequence[T]:
+        """Of something that all processes know, one a sample, what belongs to the samples here."""
+        return whole
 
     def entry_weight(self, motion: Packed) -> float:
         """What each number of ``motion`` counts for in the mean over the padded batch.
@@ -50,6 +56,11 @@ class DistributedProcessGroup(ProcessGroup):
         """
         whole = _AllGather.apply(torch.cat(tensors, dim=1), self)
         return whole.split([tensor.shape[1] for tensor in tensors], dim=1)
+
+    def share(self, whole: Sequence[T]) -> Sequence[T]:
+        """As many as there are samples here, in the order of ``all_gather``."""
+        first = sum(self.counts[: self.process_rank])
+        return whole[first : first + self.counts[self.process_rank]]
 
     def entry_weight(self, motion: Packed) -> float:
         """As on one process, but of the mean over the processes; zero for a placeholder."""

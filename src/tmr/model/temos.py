@@ -70,7 +70,8 @@ class TEMOS(nn.Module):
     ``motion_decoder`` there is no reconstruction, so that ``recons`` has the weight 0. Without
     ``sample_latents`` the latents are the means in training, too: no variational autoencoder.
 
-    A subclass adds a loss by a name in ``terms`` and a value in ``latent_terms``.
+    A subclass adds a loss by a name in ``terms`` and a value in ``latent_terms`` or
+    ``pair_terms``.
     """
 
     terms: ClassVar[tuple[str, ...]] = ("recons", "kl", "latent")
@@ -162,7 +163,7 @@ class TEMOS(nn.Module):
             batch.sentences.float(),
             batch.sides.float(),
         )
-        terms |= self.latent_terms(mine.all_gather(group))
+        terms |= self.latent_terms(mine.all_gather(group)) | self.pair_terms(batch, group)
         return Step(weigh(terms, self.loss_weights), of_motion.mu, of_text.mu)
 
     def latent_terms(self, batch: LatentBatch) -> dict[str, Float[Tensor, ""]]:
@@ -171,6 +172,10 @@ class TEMOS(nn.Module):
             "kl": kl_terms(batch.motion, batch.text),
             "latent": F.smooth_l1_loss(batch.text_latents, batch.motion_latents),
         }
+
+    def pair_terms(self, batch: Batch, group: ProcessGroup) -> dict[str, Float[Tensor, ""]]:
+        """The terms that compare captions of motions outside the batch: none here."""
+        return {}
 
     def compile_layers(self) -> None:
         """Let ``torch.compile`` fuse what each transformer layer does behind its attention."""

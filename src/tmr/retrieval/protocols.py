@@ -201,8 +201,9 @@ class Ranking:
 
     Queries are named by the key of their motion and by their caption. ``original`` counts exact
     ties, ``tie_safe`` those within the tolerance, and ``ceiling`` is the placement by
-    ``ceiling_scores``. ``average_precision`` is over all right answers. ``retrieved`` and
-    ``retrieved_captions`` name what stood first, ``top`` is its cosine.
+    ``ceiling_scores``. ``average_precision`` is over all right answers, where labels tell them: it
+    needs every score sorted. ``retrieved`` and ``retrieved_captions`` name what stood first,
+    ``top`` is its cosine.
     """
 
     keys: tuple[str, ...]
@@ -210,7 +211,7 @@ class Ranking:
     original: Placement
     tie_safe: Placement
     ceiling: Placement
-    average_precision: Float[Tensor, " q"]
+    average_precision: Float[Tensor, " q"] | None
     retrieved: tuple[str, ...]
     retrieved_captions: tuple[str, ...]
     top: Float[Tensor, " q"]
@@ -251,10 +252,14 @@ class Outcome:
         return figures
 
     def mean_average_precision(self, resamples: int = RESAMPLES) -> dict[str, Interval]:
-        """``t2m/mAP`` and ``m2t/mAP`` in percent, over the queries of all galleries."""
+        """``t2m/mAP`` and ``m2t/mAP`` in percent, over the queries of all galleries; none where
+        the protocol does not go by labels."""
         found: dict[str, Interval] = {}
         for way, rankings in self.rankings.items():
-            values = 100 * torch.cat([r.average_precision for r in rankings]).double().numpy()
+            known = [r.average_precision for r in rankings if r.average_precision is not None]
+            if not known:
+                continue
+            values = 100 * torch.cat(known).double().numpy()
             (found[f"{way}/mAP"],) = with_intervals(
                 values[:, None], np.arange(len(values)), resamples=resamples
             )
@@ -310,8 +315,8 @@ def _rank(encoded: Encoded, protocol: Protocol) -> dict[str, Ranking]:
     of_texts = (text_keys, texts.captions)
     of_motions = (encoded.keys, encoded.captions)
     return {
-        "t2m": _ranking(of_texts, of_motions, scores, ideal, matches),
-        "m2t": _ranking(of_motions, of_texts, scores.mT, ideal.mT, matches.mT),
+        "t2m": _ranking(of_texts, of_motions, scores, ideal, matches, protocol.same_label),
+        "m2t": _ranking(of_motions, of_texts, scores.mT, ideal.mT, matches.mT, protocol.same_label),
     }
 
 
@@ -324,6 +329,7 @@ def _ranking(
     scores: Float[Tensor, "q g"],
     ideal: Float[Tensor, "q g"],
     matches: Bool[Tensor, "q g"],
+    many_right: bool,
 ) -> Ranking:
     top, first = scores.max(dim=1)
     keys, captions = gallery
@@ -332,7 +338,7 @@ def _ranking(
         original=place(scores, matches),
         tie_safe=place(scores, matches, TIE_TOLERANCE),
         ceiling=place(ideal, matches),
-        average_precision=average_precision(scores, matches),
+        average_precision=average_precision(scores, matches) if many_right else None,
         retrieved=tuple(keys[i] for i in first.tolist()),
         retrieved_captions=tuple(captions[i] for i in first.tolist()),
         top=top,

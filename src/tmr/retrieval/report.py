@@ -42,9 +42,7 @@ class Report:
         self.sides = {} if sides is None else sides.intervals(resamples)
         self.side_pairs = 0 if sides is None else len(sides)
         self.precision = {
-            name: outcome.mean_average_precision(resamples)
-            for name, outcome in outcomes.items()
-            if protocols[name].same_label
+            name: outcome.mean_average_precision(resamples) for name, outcome in outcomes.items()
         }
         self.resamples = resamples
         self.figures = {name: outcome.figures() for name, outcome in outcomes.items()}

@@ -10,7 +10,15 @@ from typing import Any, get_args
 
 from tmr.data import TextMotionData
 from tmr.errors import InputError
-from tmr.model import TEMOS, TMR, ActorDecoder, ActorEncoder, EncoderEnsemble, SideAwareTMR
+from tmr.model import (
+    TEMOS,
+    TMR,
+    ActorDecoder,
+    ActorEncoder,
+    EncoderEnsemble,
+    SideAwareTMR,
+    TextContrastiveTMR,
+)
 from tmr.text import EmbeddingCache, TextModel, embeddings_folder
 
 Config = Mapping[str, Any]
@@ -27,6 +35,7 @@ CLASSES: dict[str, dict[str, Any]] = {
         "tmr.model.TEMOS": TEMOS,
         "tmr.model.TMR": TMR,
         "tmr.model.SideAwareTMR": SideAwareTMR,
+        "tmr.model.TextContrastiveTMR": TextContrastiveTMR,
     },
     "model.motion_encoder": ENCODERS,
     "model.text_encoder": ENCODERS,

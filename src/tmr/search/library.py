@@ -475,6 +475,7 @@ class Library:
             if self.skipped:
                 progress(read + len(self.skipped), len(listed))
 
+        progress(0, len(listed))  # the first file takes seconds: processes start
         entries, latents, done, saved = [], [], 0, 0
         for part in encode_motions(reported(), self.encoder, self.windows):
             entries += part.entries

@@ -39,6 +39,7 @@ class Failure:
             "text": batch.text.x,
             "text_lengths": list(batch.text.lengths),
             "sentences": batch.sentences,
+            "pairs": [list(pair) for pair in batch.pairs.captions] if batch.pairs else [],
             "epoch": self.epoch,
             "step": self.step,
             "seed": self.seed,

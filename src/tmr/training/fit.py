@@ -16,6 +16,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from torch.utils.data import DataLoader
 
 from tmr.data import (
+    CaptionPool,
     TextMotionDataset,
     place_on_device_if_it_fits,
     training_loader,
@@ -68,6 +69,7 @@ def fit(
     keep_every: int = 0,
     augmentation: Mapping[str, float] | None = None,
     ema: float = 0.0,
+    text_pairs: Mapping[str, CaptionPool] | None = None,
 ) -> dict[str, float | int]:
     """Train and return the last epoch's metrics; logs and checkpoints go under ``run_dir``.
 
@@ -80,7 +82,8 @@ def fit(
     ``auto`` on a GPU with the room; ``resume_from`` is a checkpoint to continue; ``augmentation``
     holds the options of ``Augmentation``, which changes training motions. With ``ema``, validation
     and checkpoints see the exponential moving average of the weights over steps, which keeps that
-    share of itself in each (Polyak and Juditsky, 1992).
+    share of itself in each (Polyak and Juditsky, 1992). ``text_pairs`` are the captions of the term
+    ``text_contrastive``, for ``train`` and for ``val``.
 
     Raises:
         InputError: an option is refused, the loss is not finite, or the disk is full. The last
@@ -112,7 +115,7 @@ def fit(
             if augmentation
             else None
         )
-        module = Training(model, lr, order, run_dir / "failures", decay, augment)
+        module = Training(model, lr, order, run_dir / "failures", decay, augment, text_pairs)
         loaders = (
             training_loader(training, batch_size, pool, seed, device.type == "cuda", *place),
             validation_loader(validation, batch_size, *place),

@@ -15,7 +15,7 @@ from torch.nn.utils import get_total_norm
 from torch.optim.lr_scheduler import LambdaLR
 from torchmetrics import MeanMetric
 
-from tmr.data import Batch, DistributedBatchSampler
+from tmr.data import Batch, CaptionPool, DistributedBatchSampler
 from tmr.errors import InputError
 from tmr.model import SINGLE_PROCESS, TEMOS, DistributedProcessGroup, ProcessGroup
 from tmr.retrieval import Encoded, both_directions, cosine_similarity
@@ -40,6 +40,8 @@ class Training(pl.LightningModule):
     The learning rate is ``lr``, and falls to zero in a straight line over ``decay``, a share of all
     steps, at the end. ``order`` is what the order of the batches depends on: a checkpoint in
     mid-epoch is resumed only with the same. The state of a step that fails goes to ``failures``.
+    ``text_pairs`` has a pool for ``train`` and one for ``val``: each batch comes with as many pairs
+    of captions, chosen by where it stands.
 
     Raises:
         InputError: ``decay`` is no share.
@@ -53,12 +55,14 @@ class Training(pl.LightningModule):
         failures: Path,
         decay: float | int = 0.0,
         augment: Callable[[Packed], Packed] | None = None,
+        text_pairs: Mapping[str, CaptionPool] | None = None,
     ) -> None:
         super().__init__()
         if not 0 <= decay <= 1:
             raise InputError(f"decay={decay} is no share of a run; give a number from 0 to 1")
         self.model = model
         self.augment = augment
+        self.text_pairs = text_pairs or {}
         self.lr = lr
         self.decay = decay
         self.order = dict(order)
@@ -128,6 +132,7 @@ class Training(pl.LightningModule):
         if self.augment is not None:
             batch = replace(batch, motion=self.augment(batch.motion))
         group, count = self._process_group("train", batch, batch_idx)
+        batch = self._with_pairs("train", batch, batch_idx, group, count)
         losses = self.model(batch, group=group).losses
         self._add_to_means("train", losses, count)
         self.latest = batch, batch_idx, losses
@@ -163,6 +168,7 @@ class Training(pl.LightningModule):
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Losses of a batch, and its latents for the metrics of the whole split."""
         group, count = self._process_group("val", batch, batch_idx)
+        batch = self._with_pairs("val", batch, batch_idx, group, count)
         step = self.model(batch, group=group)
         self._add_to_means("val", step.losses, count)
         if batch_idx not in self._sampler("val").placeholder_batches:
@@ -198,9 +204,21 @@ class Training(pl.LightningModule):
         """Remember how far the epoch was. Checkpoints that do not say are of whole epochs."""
         self.resumed = checkpoint.get("epoch_so_far")
 
+    def _with_pairs(
+        self, stage: str, batch: Batch, batch_idx: int, group: ProcessGroup, count: int
+    ) -> Batch:
+        """The batch with its share of ``count`` pairs, which are the same on any processes; those
+        of validation are the same in every epoch."""
+        if stage not in self.text_pairs:
+            return batch
+        pool = self.text_pairs[stage]
+        epoch = self.current_epoch if stage == "train" else 0
+        drawn = pool.draw(count, seed_of(self.order["seed"], epoch, batch_idx))
+        pairs = pool.pairs(group.share(drawn) or drawn[:1])
+        return replace(batch, pairs=pairs.to(self.device))
+
     def _random_seed(self, batch_idx: int) -> int:
-        place = self.order["seed"], self.current_epoch, batch_idx, self.global_rank
-        return int(np.random.SeedSequence(place).generate_state(1, np.uint64)[0])
+        return seed_of(self.order["seed"], self.current_epoch, batch_idx, self.global_rank)
 
     def _sampler(self, stage: str) -> DistributedBatchSampler:
         loaders = {"train": self.trainer.train_dataloader, "val": self.trainer.val_dataloaders}
@@ -268,6 +286,11 @@ class Training(pl.LightningModule):
             mean = self._mean(stage, name)
             mean.mean_value = total.to(self.device)
             mean.weight = torch.as_tensor(float(state["count"]), device=self.device)
+
+
+def seed_of(*place: int) -> int:
+    """A seed of its own for each place."""
+    return int(np.random.SeedSequence(place).generate_state(1, np.uint64)[0])
 
 
 def shown(options: Mapping[str, int]) -> str:

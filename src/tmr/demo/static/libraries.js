@@ -5,7 +5,7 @@ const COLUMNS = ["library", "takes", "encoded", "folder", ""];
 /** How far a library is encoded in the background. */
 export function progressOf({ name, encoding, takes }) {
   const [done, all] = encoding;
-  return `${takes ? "moments of " : ""}${name}: ${all ? `${done} of ${all} takes` : "waiting"}`;
+  return `encoding ${takes ? "moments of " : ""}${name}: ${all ? `${done} of ${all} takes` : "waiting"}`;
 }
 
 export class Libraries {
@@ -43,10 +43,17 @@ export class Libraries {
     if (outdated) button("Encode again", () => this.manage({ action: "renew", library: name }));
     else button("Show", () => this.manage({ action: "show", library: name }));
     if (folder && !outdated) button("Refresh", () => this.retry({ all: true, library: name }));
-    if (!fixed) button("Remove", () => this.remove(name));
+    if (!fixed) button("Remove", ({ target }) => this.remove(target, name));
   }
 
-  remove(name) {
-    if (window.confirm(`Forget the library ${name}, with its tags? The motion files stay.`)) this.manage({ action: "remove", library: name });
+  /** The first press asks; another place that is chosen is a no. */
+  remove(pressed, name) {
+    const made = pressed.cloneNode();
+    made.textContent = "Forget it and its tags? The files stay";
+    made.setAttribute("aria-label", `Forget ${name}`);
+    made.onclick = () => this.manage({ action: "remove", library: name });
+    made.onblur = () => made.replaceWith(pressed);
+    pressed.replaceWith(made);
+    made.focus();
   }
 }

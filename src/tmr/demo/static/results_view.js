@@ -15,6 +15,10 @@ const HISTORY = "motion-search-history"; // where the browser keeps sentences
 const REMEMBERED = 50;
 const LONG = 52; // letters of a name on a card
 const PAGE = 12; // cards that appear at once; more come by scrolling
+const KEYS = [
+  ["space", "play, pause"], ["← →", "one frame back, forward"], ["i, o", "in point, out point"], ["home, end", "to the in, the out point"],
+  ["j, k", "next, previous result"], ["x", "select it for the export"], ["f", "show the whole figure again"], ["/, esc", "to the sentence, and out of it"],
+];
 const LAYOUT = `
   <section class="results-view">
     <header class="results-head">
@@ -46,7 +50,7 @@ const LAYOUT = `
         </details>
         <div class="found"></div>
       </div>
-      <aside class="viewer" tabindex="0" aria-label="3D viewer: space plays, arrow keys step, i and o set in and out">
+      <aside class="viewer" tabindex="0" aria-label="3D viewer">
         <div class="view"><p class="hint">drag to turn · <span class="mouse">scroll</span><span class="touch">pinch</span> to zoom</p><p class="bone" hidden></p></div>
         <svg class="curve" viewBox="0 0 1000 100" preserveAspectRatio="none" role="img"
              aria-label="how well the sentence fits over time" hidden></svg>
@@ -60,6 +64,7 @@ const LAYOUT = `
             <option value="0.25">¼×</option><option value="0.5">½×</option>
             <option value="1" selected>1×</option><option value="1.5">1½×</option><option value="2">2×</option>
           </select></label>
+          <label class="check"><input class="loop" type="checkbox" checked /> loop</label>
           <label class="check"><input class="follow" type="checkbox" checked /> follow</label>
           <button class="reset" type="button">reset view</button>
         </div>
@@ -68,9 +73,10 @@ const LAYOUT = `
           <a data-format="glb" title="in meters, animated">GLB</a>
           <a data-format="npy" title="the features, for programs">NPY</a>
           <a data-format="gif" title="for slides, 20 seconds at most">GIF</a>
-          <label title="of BVH that is not cut from a recorded BVH file: Maya and Unreal read centimeters, Blender meters">BVH in
+          <label class="unit-of" title="of BVH that is not cut from a recorded BVH file: Maya and Unreal read centimeters, Blender meters">BVH in
             <select class="unit" aria-label="unit of BVH"><option value="cm">cm</option><option value="m">m</option></select></label>
           <label class="check"><input class="origin" type="checkbox" /> at the origin</label>
+          <p class="unit-note" role="status"></p>
           <div class="next">
             <label>compare this motion <select class="compare" aria-label="compare with this motion">
               <option value="">with none</option><option value="beside">side by side with the next</option><option value="over">over the next</option>
@@ -84,6 +90,7 @@ const LAYOUT = `
           <ul class="others"></ul>
           <dl class="facts"></dl>
           <form class="tagging"><label>tags <input type="text" maxlength="400" placeholder="idle, boss fight" /></label> <button type="submit">Keep</button></form>
+          <details class="keys"><summary>Keys</summary><dl>${KEYS.map(([key, does]) => `<dt>${key}</dt><dd>${does}</dd>`).join("")}</dl></details>
           <details class="words"><summary>Sentences that fit this motion</summary><ol></ol></details>
         </div>
       </aside>
@@ -127,6 +134,7 @@ class ResultsView {
     this.cards = [];
     this.large = new View(this.part(".view"), software);
     this.large.onframe = () => this.tick();
+    this.large.onend = () => this.play(false);
     this.trim = new Trim(this.part(".trim-place"), () => this.trimmed(), (seconds) => this.look(seconds));
     this.surface = new Surface(this.large, software);
     this.reduced = window.matchMedia("(prefers-reduced-motion: reduce)");
@@ -157,15 +165,17 @@ class ResultsView {
       this.seek(Number(event.target.value));
     };
     this.part(".speed").onchange = (event) => (this.large.speed = Number(event.target.value));
+    this.part(".loop").onchange = (event) => (this.large.loop = event.target.checked);
     this.part(".follow").onchange = (event) => (this.large.follow = event.target.checked);
     this.part(".reset").onclick = () => this.large.resetCamera();
-    this.part(".more").onclick = () => this.more(this.item.id);
+    this.part(".more").onclick = () => this.more(this.inView());
     this.part(".words").ontoggle = () => this.describe();
     this.part(".curve").onclick = (event) => {
       const box = event.currentTarget.getBoundingClientRect();
       this.jump(((event.clientX - box.left) / box.width) * this.large.clip.duration);
     };
     for (const name of [".unit", ".origin"]) this.part(name).onchange = () => this.linkExports();
+    for (const link of this.root.querySelectorAll("[data-format]")) link.onclick = (event) => this.exportOne(event, link);
     this.part(".sort").onchange = () => this.list();
     this.part(".filter").oninput = () => this.list();
     this.part(".choose-all").onchange = (event) => this.chooseAll(event.target.checked);
@@ -195,6 +205,7 @@ class ResultsView {
   }
 
   key(event) {
+    if (event.key === "Escape" && event.target === sentenceField()) return this.part(".viewer").focus({ preventScroll: true });
     const typing = event.target.closest?.("input:not([type=range]):not([type=checkbox]), textarea, select, [contenteditable], [role=tab], [role=slider]");
     const pressing = event.key === " " && event.target.closest?.("button, a, summary, input");
     if (typing || pressing || event.ctrlKey || event.metaKey || event.altKey || !this.large.clip) return;
@@ -210,8 +221,9 @@ class ResultsView {
       o: () => this.trim.set(this.trim.in, this.large.time),
       j: () => this.neighbor(1),
       k: () => this.neighbor(-1),
+      x: () => this.cards.find(({ item }) => item === this.item)?.choose.click(),
       f: () => this.large.resetCamera(),
-      r: () => this.large.resetCamera(),
+      "/": () => sentenceField().select(),
     };
     const action = actions[event.key];
     if (!action) return;
@@ -236,6 +248,9 @@ class ResultsView {
     this.root.dataset.kind = value.kind;
     this.part(".results-head h2").textContent = value.heading;
     this.part(".results-head .note").textContent = value.note;
+    document.title = `${value.heading} · Motion search`;
+    const scored = value.items.some(({ score }) => score !== null);
+    this.part(".sort").options[0].textContent = scored ? "best first" : "all over it";
     const sure = this.part(".confidence");
     sure.hidden = !value.confidence;
     sure.textContent = value.confidence?.text ?? "";
@@ -304,7 +319,7 @@ class ResultsView {
       const items = text ? value.items.filter(holds) : [...value.items];
       this.several = new Set(value.items.map(libraryOf)).size > 1;
       this.waiting = order ? items.sort(order) : items;
-      this.shown = this.waiting.length;
+      if (text && !items.length) found.append(textNode("p", `none of these ${value.items.length} has “${text}” in its name, folder, captions or tags`));
       this.showMore();
     }
     this.countChosen();
@@ -359,7 +374,7 @@ class ResultsView {
     card.querySelector(".key").append(...inTheMiddle(item.captions.length ? `${place}${nameOf(item)}` : place));
     card.querySelector(".kind").textContent = kindOf(item);
     const [from, to] = item.moment ?? [];
-    card.querySelector(".seconds").textContent = item.moment ? `${from.toFixed(1)}–${to.toFixed(1)} of ${item.seconds.toFixed(1)} s` : `${item.seconds.toFixed(1)} s`;
+    card.querySelector(".seconds").textContent = item.moment ? `${from.toFixed(1)}–${to.toFixed(1)} of ${item.seconds.toFixed(0)} s` : `${item.seconds.toFixed(1)} s`;
     card.classList.toggle("of-a-take", Boolean(item.moment));
     this.markTags(card, item);
     card.onclick = () => this.select(item, true);
@@ -409,12 +424,24 @@ class ResultsView {
     button.textContent = "Exporting …";
     const answer = await fetch("/api/export", { method: "POST", body, headers: { "Content-Type": "application/json" } }).catch(() => null);
     this.countChosen();
+    if (answer?.ok) await keep(answer);
+  }
+
+  /** What is seen as one file: fetched here, so that a failure is told, and the unit of a BVH file. */
+  async exportOne(event, link) {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    link.setAttribute("aria-busy", "true");
+    const { item } = this;
+    const answer = await fetch(link.href).catch(() => null);
+    link.removeAttribute("aria-busy");
     if (!answer?.ok) return;
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(await answer.blob());
-    link.download = "motions.zip";
-    link.click();
-    URL.revokeObjectURL(link.href);
+    const meters = Number(answer.headers.get("x-meters-per-unit"));
+    if (meters && item === this.item) {
+      const up = answer.headers.get("x-up-axis").toUpperCase();
+      this.part(".unit-note").textContent = `a unit of this BVH is ${+(100 * meters).toPrecision(3)} cm, ${up} is up: in Blender, import it with scale ${+meters.toPrecision(3)}`;
+    }
+    await keep(answer);
   }
 
   momentRow(moment, place) {
@@ -453,6 +480,7 @@ class ResultsView {
     this.fill(item);
     if (byHand && !item.id.startsWith("uploads/")) document.querySelector("#moments-file [aria-label=Clear]")?.click();
     this.nameSelected();
+    this.trim.show(item.seconds, item); // what is exported until the clip is there
     if (byHand && this.part(".viewer").getBoundingClientRect().top < 0) {
       this.part(".viewer").scrollIntoView({ behavior: "smooth" });
     }
@@ -461,12 +489,8 @@ class ResultsView {
     this.part(".viewer").classList.toggle("failed", !clip);
     if (!clip) return this.large.clear();
     this.large.show(clip, this.skeleton, this.theme);
-    this.part(".scrub").max = clip.duration;
     this.trim.show(clip.duration, item);
-    if (item.moment) {
-      this.trim.set(...item.moment);
-      this.seek(item.moment[0]);
-    }
+    this.seek(this.trim.in);
     this.compare(false);
     if (byHand) this.play(true);
   }
@@ -502,6 +526,9 @@ class ResultsView {
         .filter(([, value]) => value)
         .flatMap(([name, value]) => [textNode("dt", name), textNode("dd", value)]),
     );
+    const cutFromFile = mine && kind === "BVH";
+    this.part(".unit-of").hidden = cutFromFile;
+    this.part(".unit-note").textContent = cutFromFile ? "BVH keeps the unit of its file" : "";
     this.linkExports();
     this.part(".words ol").replaceChildren();
     this.describe();
@@ -514,7 +541,14 @@ class ResultsView {
     return { start: item.start + this.trim.in, end: item.start + this.trim.out };
   }
 
+  /** The id of what is seen of the motion in the viewer. */
+  inView() {
+    const { start, end } = this.cut();
+    return start === undefined ? this.item.id : `${this.item.id}#t=${start.toFixed(2)},${end.toFixed(2)}`;
+  }
+
   trimmed() {
+    Object.assign(this.part(".scrub"), { min: this.trim.from, max: this.trim.to });
     this.large.range = this.trim.whole ? null : [this.trim.in, this.trim.out];
     if (this.item) this.linkExports();
   }
@@ -658,6 +692,7 @@ class ResultsView {
   }
 
   play(playing) {
+    if (playing && !this.large.loop && this.large.time >= this.trim.out) this.seek(this.trim.in);
     this.large.playing = playing;
     this.root.dataset.playing = playing;
     this.part(".play").setAttribute("aria-label", playing ? "pause" : "play");
@@ -666,6 +701,7 @@ class ResultsView {
   seek(seconds) {
     if (!this.large.clip) return;
     this.large.time = Math.min(Math.max(seconds, 0), this.large.clip.duration);
+    if (this.large.time < this.trim.from || this.large.time > this.trim.to) this.trim.include(this.large.time);
   }
 
   step(seconds) {
@@ -717,6 +753,17 @@ class ResultsView {
     this.compare(false);
     this.map?.draw();
   }
+}
+
+/** Keep the file of an answer where the browser keeps downloads. */
+async function keep(answer) {
+  const given = answer.headers.get("content-disposition");
+  const [, coded, plain] = /filename\*=utf-8''([^;]+)|filename="([^"]+)"/i.exec(given);
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(await answer.blob());
+  link.download = coded ? decodeURIComponent(coded) : plain;
+  link.click();
+  URL.revokeObjectURL(link.href);
 }
 
 function sentenceField() {

@@ -192,6 +192,7 @@ export class View {
     this.time = 0;
     this.speed = 1;
     this.playing = true;
+    this.loop = true;
     this.follow = true;
     this.other = null; // a second figure, to compare
     this.range = null; // what is played, in seconds; null for all
@@ -270,7 +271,9 @@ export class View {
     if (this.playing) {
       const [start, end] = this.range ?? [0, this.clip.duration];
       this.time += seconds * this.speed;
-      if (this.time > end || this.time < start) this.time = start;
+      const stops = this.time > end && !this.loop;
+      if (this.time > end || this.time < start) this.time = stops ? end : start;
+      if (stops) this.onend?.();
     }
     if (this.follow) {
       const before = this.middle.clone();

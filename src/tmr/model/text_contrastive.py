@@ -1,0 +1,50 @@
+"""TMR that also learns from captions whose motions nobody has."""
+
+from typing import Any, ClassVar
+
+from jaxtyping import Float
+from torch import Tensor
+
+from tmr.data import Batch
+from tmr.errors import InputError
+from tmr.model.distributed import ProcessGroup
+from tmr.model.losses import contrastive, ignored_negatives
+from tmr.model.side_aware import SideAwareTMR
+
+
+class TextContrastiveTMR(SideAwareTMR):
+    """Side-aware TMR plus the term ``text_contrastive``: InfoNCE of two captions of one motion.
+
+    The captions are the batch's ``pairs``; all that this term asks of them is that those of one
+    motion lie closer than those of others. Temperature, hardness and what is no negative are those
+    of ``contrastive``.
+    """
+
+    terms: ClassVar[tuple[str, ...]] = (*SideAwareTMR.terms, "text_contrastive")
+
+    def __init__(self, *, name: str = "text_contrastive_tmr", **options: Any) -> None:
+        super().__init__(name=name, **options)
+
+    def pair_terms(self, batch: Batch, group: ProcessGroup) -> dict[str, Float[Tensor, ""]]:
+        """The term of the batch's pairs of captions.
+
+        Raises:
+            InputError: the batch has none.
+        """
+        if batch.pairs is None:
+            raise InputError(
+                f"the model {self.name} learns from pairs of captions (text_contrastive); name the "
+                "annotations that they are drawn from with text_pairs=FOLDER"
+            )
+        first, second, sentences, sides = group.all_gather(
+            self.encode_text(batch.pairs.first).mu,
+            self.encode_text(batch.pairs.second).mu,
+            batch.pairs.sentences.float(),
+            batch.pairs.sides[:, : self.side_bits].float(),
+        )
+        ignored = ignored_negatives(sentences, sides > 0, self.threshold_selfsim)
+        return {
+            "text_contrastive": contrastive(
+                first, second, ignored, self.temperature(), self.hardness
+            )
+        }
