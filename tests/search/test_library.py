@@ -21,6 +21,7 @@ from tmr.motion.writers import write_bvh
 from tmr.retrieval import cosine_similarity, shown_score
 from tmr.search import rows
 from tmr.search.library import Library
+from tmr.search.sources import DataSource
 from tmr.text import EmbeddingCache, embeddings_folder
 
 needs_lance = pytest.mark.skipif(
@@ -393,3 +394,12 @@ def test_folders_that_cannot_be_used_are_refused(model, tmp_path):
         Library.of_folder(tmp_path, model)
     with pytest.raises(InputError, match="no library at"):
         Library.open(tmp_path, model)
+
+
+def test_a_motion_of_a_data_set_is_the_part_of_its_first_caption(data: TextMotionData) -> None:
+    file = Path(data.annotations) / "annotations.json"
+    entries = json.loads(file.read_text())
+    entries["k1"]["annotations"][0]["start"] = 0.5
+    file.write_text(json.dumps(entries))
+    spans = {listed.take.key: listed.span for listed in DataSource(data).list()}
+    assert (spans["k0"], spans["k1"]) == ((0, 40 / 20), (0.5, 47 / 20))

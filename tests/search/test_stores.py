@@ -13,7 +13,7 @@ import torch
 import tmr
 from tmr.search.entry import Entry, TakeInfo
 from tmr.search.filters import parse_filter
-from tmr.search.stores import Header, Store, factory
+from tmr.search.stores import Header, Store, factory, memory
 from tmr.search.stores.factory import create_store, open_store, outgrown
 
 pytest.importorskip("lance", reason="pylance is not installed")
@@ -62,6 +62,12 @@ def test_the_index_finds_what_exact_search_finds(tmp_path, monkeypatch):
     indexed.index()
     assert keys_of(indexed, latents[1950])[0] == entries[1950].key
     assert len(indexed) == len(exact) == 1998
+
+
+def test_rows_of_the_smaller_store_are_not_left_beside_lances(tmp_path):
+    (tmp_path / memory.FILE).write_bytes(b"those of before")
+    LanceStore.create(HEADER, tmp_path)
+    assert not (tmp_path / memory.FILE).exists()
 
 
 def test_copies_of_a_take_are_dropped_but_for_the_last(tmp_path):
