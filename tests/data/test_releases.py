@@ -282,7 +282,9 @@ def test_babel_segments_and_sequence_labels(tmp_path):
         "14": babel(walk, [], [label("move on", 0, 3, proc_label="transition")]),
     }
     (tmp_path / "train.json").write_text(json.dumps(train))
-    (tmp_path / "val.json").write_text(json.dumps({"20": babel(walk, [label("jump")])}))
+    typed = label("jump", proc_label="leap")  # as an annotator typed it goes before as processed
+    nothing_typed = label(None, proc_label="hop", act_cat=["hop"])
+    (tmp_path / "val.json").write_text(json.dumps({"20": babel(walk, [typed, nothing_typed])}))
     (tmp_path / "extra_train.json").write_text(
         json.dumps(
             {"13": {"dur": 9.0, "seq_anns": [{"labels": [label("golf")]}], "frame_anns": []}}
@@ -302,6 +304,7 @@ def test_babel_segments_and_sequence_labels(tmp_path):
     assert built["M12"]["annotations"][0]["text"] == "walk right"
     assert built["M12"]["annotations"][2]["act_cat"] == ["stop"]
     assert [c["text"] for c in built["13"]["annotations"]] == ["swing"]
+    assert [c["text"] for c in built["20"]["annotations"]] == ["jump", "hop"]
     extra = read_babel(tmp_path, extra=True, mirror=False)
     assert [c.text for c in extra.annotations["13"].captions] == ["swing", "golf"]
     assert list(extra.annotations) == ["12", "13", "20"]
