@@ -45,6 +45,7 @@ STEPS: dict[str, tuple[str, str, tuple[str, ...]]] = {
 }  # fmt: skip
 KILLS, ROUND = 40, 10  # of each step, and between two ends of it
 TAKES, FRAMES = 20, 240
+WORKERS = {"LOKY_MAX_CPU_COUNT": "2"}  # tests start none
 
 
 def kills(place: Place) -> Faults:
@@ -89,7 +90,8 @@ def killed(
     workspace = place.workspace
     assert workspace is not None
     output = place.folder / "printed.txt"
-    process = start_command(workspace.folder, going_on(workspace, *step), output)
+    line = going_on(workspace, *step)
+    process = start_command(workspace.folder, line, output, environment=WORKERS)
     process.join(place.random.uniform(0, 1.1 * seconds))
     process.kill()
     process.join()
@@ -188,7 +190,7 @@ def interrupted(place: Place, command: str, made: tuple[str, ...]) -> None:
     clear(workspace, made)
     output = place.folder / "printed.txt"
     output.write_text("")
-    process = start_command(workspace.folder, command, output)
+    process = start_command(workspace.folder, command, output, environment=WORKERS)
     process.join(0.7 + place.random.uniform(0, 1.5))  # behind the imports of the interpreter
     if process.is_alive():
         assert process.pid is not None
@@ -242,4 +244,4 @@ def filled(place: Place, command: str, made: tuple[str, ...], size: int) -> None
 def _limited(size: int, folder: Path, command: str, output: Path) -> None:
     with output.open("w"):  # before the first line: whoever reads waits for one who writes
         resource.setrlimit(resource.RLIMIT_FSIZE, (1024 * size, 1024 * size))
-        run_command(folder, command, output, output)
+        run_command(folder, command, output, output, WORKERS)
