@@ -99,7 +99,7 @@ def quickstart(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, str
     test_readme.py.
     """
     workspace = Workspace(tmp_path_factory.mktemp("quickstart"))
-    lines = workspace.run(f"make --dry-run quickstart {SMALL}").stdout
+    lines = workspace.run(f"make --no-print-directory --dry-run quickstart {SMALL}").stdout
     return workspace, workspace.follow(lines.replace(".venv/bin/python", "python"))
 
 
