@@ -132,3 +132,23 @@ def test_damaged_files_are_refused_with_the_place(take, name, old, new, message)
     path.write_text(text.replace(old, new, 1))
     with pytest.raises(InputError, match=message):
         read_motion(take)
+
+
+def test_a_skeleton_in_radians_stands_as_the_same_in_degrees(take):
+    """Axes of bones and of the root, about which the motion turns; the unit is the skeleton's."""
+    file = take.with_name("07.asf")
+    turned = amc(2, {"lfemur": "10 20 30"}).replace(" 0 0 0\nlowerback", " 30 0 0\nlowerback")
+    take.write_text(turned)
+    every = range(len(read_amc(take).names))
+    plain = world_positions(read_amc(take), every)[0]
+    texts = {}
+    for unit, factor in (("deg", 1.0), ("rad", np.pi / 180)):
+        axes, turn = (" ".join(map(str, factor * np.array(some))) for some in (AXIS, (0, 90, 0)))
+        text = asf().replace("angle deg", f"angle {unit}").replace(" ".join(map(str, AXIS)), axes)
+        texts[unit] = text.replace("   axis XYZ", f"   axis XYZ\n   orientation {turn}")
+    positions = []
+    for text in texts.values():
+        file.write_text(text)
+        positions.append(world_positions(read_amc(take), every)[0])
+    assert np.allclose(*positions)
+    assert not np.allclose(positions[0], plain)

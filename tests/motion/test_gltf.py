@@ -73,6 +73,19 @@ def test_names_of_vrm_and_a_scaled_root_are_read(tmp_path, clip):
     assert np.abs(take.joints - clip / 2)[:, limbs].max() < 1e-3
 
 
+def test_a_node_placed_by_a_matrix_is_read(tmp_path, clip):
+    """Column by column: the rotation and the scale first, the place last."""
+    document, binary = parts(glb_bytes(clip))
+    above = document["scenes"][0]["nodes"][0]
+    turned = [0, 0, -0.5, 0, 0, 0.5, 0, 0, 0.5, 0, 0, 0, 1, 2, 3, 1]  # a quarter about y
+    document["nodes"].append({"name": "Scene", "matrix": turned, "children": [above]})
+    document["scenes"][0]["nodes"] = [len(document["nodes"]) - 1, len(JOINTS)]
+    (tmp_path / "placed.gltf").write_bytes(as_gltf(document, binary))
+    x, y, z = np.moveaxis(clip / 2, -1, 0)
+    found = read_motion(tmp_path / "placed.gltf").joints
+    assert np.abs(found - np.stack([z + 1, y + 2, 3 - x], axis=-1)).max() < 2e-3
+
+
 def test_of_several_animations_the_longest_is_read(tmp_path, clip):
     document, binary = parts(glb_bytes(clip))
     short = {"name": "idle", "channels": document["animations"][0]["channels"][:1],
