@@ -24,7 +24,7 @@ WAIT = 300_000  # milliseconds
 # Sentences, and what a caption of the first motion has to say and must not.
 KICK = ("a person kicks with the left leg", r"kick.*\bleft\b", r"\bright\b")
 WAVE = ("someone waves with the right hand", r"wav.*\bright\b", r"\bleft\b")
-CURVE = ("a person walks in a curve to the left", r"(curve|arc|veer|turn).*\bleft\b", r"\bright\b")
+CURVE = ("a person walks in a curve to the left", r"walk.*curve.*\bleft\b", r"\bright\b")
 SENTENCES = (KICK, WAVE, CURVE)
 FRAMES_A_SECOND = 8
 GIF_WIDTH, COLORS = 900, 96
