@@ -1,6 +1,7 @@
 """Captions without motions: the term of their pairs."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -34,9 +35,7 @@ def pairs() -> CaptionPairs:
 
 def batch(given: CaptionPairs | None):
     made = batch_of(sequences([6, 8], 10), sequences([3, 4], 7), torch.randn(2, 2))
-    return made if given is None else type(made)(
-        made.keys, made.captions, made.motion, made.text, made.sentences, given
-    )  # fmt: skip
+    return replace(made, pairs=given)
 
 
 def loop(first: torch.Tensor, second: torch.Tensor) -> float:

@@ -81,7 +81,7 @@ def cache_of(data: TextMotionData) -> EmbeddingCache:
 
 def model_of(kind: type[TMR], dropout: float) -> TMR:
     torch.manual_seed(0)
-    if kind is SideAwareTMR or kind is TextContrastiveTMR:
+    if issubclass(kind, SideAwareTMR):
         return side_aware(kind, dropout).train()
     model = kind(
         motion_encoder=ActorEncoder(nfeats=263, dropout=dropout, **SIZES),

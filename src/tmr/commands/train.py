@@ -6,18 +6,18 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import reduce
 from pathlib import Path
 from typing import Any
 
 from tmr.commands.cli import setup
-from tmr.data import CaptionPool
+from tmr.data import CaptionPool, TextMotionData
 from tmr.device import choose_device
 from tmr.errors import InputError
 from tmr.io import remove_leftovers
-from tmr.runs.build import data_of, embeddings_of, model_of, text_model_of
+from tmr.runs.build import data_of, embeddings_of, model_of
 from tmr.runs.folder import RunDir
-from tmr.text import EmbeddingCache, embeddings_folder
 from tmr.training import fit, process_rank
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ def train(resume_dir: str | None, overrides: Sequence[str], **config: Any) -> fl
     embeddings = embeddings_of(config, data, device=choose_device("auto"))
     store = data.store()
     datasets = [data.split(split, embeddings, normalizer, store) for split in ("train", "val")]
-    pairs = _text_pairs(config)
+    pairs = _text_pairs(config, data)
     model = model_of(config)
     if config.get("compile"):
         model.compile_layers()
@@ -94,15 +94,15 @@ def requeued() -> bool:
     return os.environ.get("SLURM_RESTART_COUNT", "0") != "0"
 
 
-def _text_pairs(config: Mapping[str, Any]) -> dict[str, CaptionPool] | None:
+def _text_pairs(config: Mapping[str, Any], data: TextMotionData) -> dict[str, CaptionPool] | None:
     """The captions that the config wants pairs of, or None."""
     if not config.get("text_pairs"):
         return None
-    annotations = Path(config["text_pairs"])
-    text = text_model_of(config, choose_device("auto"))
-    embeddings = EmbeddingCache(embeddings_folder(annotations, text.name), text)
+    other = replace(data, annotations=config["text_pairs"])
+    embeddings = embeddings_of(config, other, device=choose_device("auto"))
     return {
-        split: CaptionPool.of_split(annotations, split, embeddings) for split in ("train", "val")
+        split: CaptionPool.of_split(Path(other.annotations), split, embeddings)
+        for split in ("train", "val")
     }
 
 

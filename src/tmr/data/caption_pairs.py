@@ -16,6 +16,12 @@ from tmr.text import EmbeddingCache
 from tmr.text.left_right import side_bits
 
 
+def sides_of(captions: Sequence[str], device: torch.device) -> Bool[Tensor, "batch sides"]:
+    """``tmr.text.left_right.side_bits`` of each caption, on ``device``."""
+    bits = torch.tensor([side_bits(caption) for caption in captions])
+    return bits.to(device, non_blocking=True)
+
+
 @dataclass(frozen=True, slots=True)
 class CaptionPairs:
     """Token states of two captions each of some motions; ``sentences`` are of the first ones."""
@@ -32,8 +38,7 @@ class CaptionPairs:
     @property
     def sides(self) -> Bool[Tensor, "pairs sides"]:
         """``tmr.text.left_right.side_bits`` of the first captions."""
-        bits = torch.tensor([side_bits(first) for first, _ in self.captions])
-        return bits.to(self.sentences.device, non_blocking=True)
+        return sides_of([first for first, _ in self.captions], self.sentences.device)
 
     def to(self, device: torch.device | str) -> "CaptionPairs":
         """The same pairs on ``device``."""

@@ -18,7 +18,7 @@ from tmr.data.annotations import (
     read_split,
     within,
 )
-from tmr.data.caption_pairs import CaptionPairs
+from tmr.data.caption_pairs import CaptionPairs, sides_of
 from tmr.data.feature_files import feature_file, read_features
 from tmr.data.feature_store import FeatureStore, open_store
 from tmr.data.normalizer import Normalizer
@@ -26,7 +26,6 @@ from tmr.errors import InputError
 from tmr.motion.skeleton import FPS
 from tmr.sequences import Packed, pack
 from tmr.text import EmbeddingCache
-from tmr.text.left_right import side_bits
 
 log = logging.getLogger(__name__)
 
@@ -60,8 +59,7 @@ class Batch:
     @property
     def sides(self) -> Bool[Tensor, "batch sides"]:
         """``tmr.text.left_right.side_bits`` of each caption, on the device of the batch."""
-        bits = torch.tensor([side_bits(caption) for caption in self.captions])
-        return bits.to(self.sentences.device, non_blocking=True)
+        return sides_of(self.captions, self.sentences.device)
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> "Batch":
         """The same batch on ``device``."""

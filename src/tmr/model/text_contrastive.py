@@ -8,7 +8,6 @@ from torch import Tensor
 from tmr.data import Batch
 from tmr.errors import InputError
 from tmr.model.distributed import ProcessGroup
-from tmr.model.losses import contrastive, ignored_negatives
 from tmr.model.side_aware import SideAwareTMR
 
 
@@ -40,11 +39,6 @@ class TextContrastiveTMR(SideAwareTMR):
             self.encode_text(batch.pairs.first).mu,
             self.encode_text(batch.pairs.second).mu,
             batch.pairs.sentences.float(),
-            batch.pairs.sides[:, : self.side_bits].float(),
+            self.sides_of(batch.pairs).float(),
         )
-        ignored = ignored_negatives(sentences, sides > 0, self.threshold_selfsim)
-        return {
-            "text_contrastive": contrastive(
-                first, second, ignored, self.temperature(), self.hardness
-            )
-        }
+        return {"text_contrastive": self.info_nce(first, second, sentences, sides > 0)}

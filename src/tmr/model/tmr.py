@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from tmr.data import CaptionPairs
 from tmr.errors import InputError
 from tmr.model.actor import ActorDecoder, Encoder
 from tmr.model.losses import contrastive, ignored_negatives, same_caption
@@ -68,23 +69,29 @@ class TMR(TEMOS):
         self.hardness = hardness
 
     def latent_terms(self, batch: LatentBatch) -> dict[str, Float[Tensor, ""]]:
-        """Those of TEMOS, and InfoNCE without negatives whose captions are nearly the same."""
-        ignored = (
-            ignored_negatives(batch.sentences, self.sides_of(batch), self.threshold_selfsim)
-            if self.side_aware
-            else same_caption(batch.sentences, self.threshold_selfsim)
-        )
+        """Those of TEMOS, and InfoNCE of the latents of captions and motions."""
         return super().latent_terms(batch) | {
-            "contrastive": contrastive(
-                batch.text_latents,
-                batch.motion_latents,
-                ignored,
-                self.temperature(),
-                self.hardness,
+            "contrastive": self.info_nce(
+                batch.text_latents, batch.motion_latents, batch.sentences, self.sides_of(batch)
             )
         }
 
-    def sides_of(self, batch: LatentBatch) -> Bool[Tensor, "batch sides"]:
+    def info_nce(
+        self,
+        first: Float[Tensor, "batch dim"],
+        second: Float[Tensor, "batch dim"],
+        sentences: Float[Tensor, "batch sdim"],
+        sides: Bool[Tensor, "batch sides"],
+    ) -> Float[Tensor, ""]:
+        """InfoNCE of latents in pairs, without negatives whose captions are nearly the same."""
+        ignored = (
+            ignored_negatives(sentences, sides, self.threshold_selfsim)
+            if self.side_aware
+            else same_caption(sentences, self.threshold_selfsim)
+        )
+        return contrastive(first, second, ignored, self.temperature(), self.hardness)
+
+    def sides_of(self, batch: LatentBatch | CaptionPairs) -> Bool[Tensor, "batch sides"]:
         """Which sides the captions name, with or without their order."""
         return batch.sides[:, : self.side_bits] > 0
 
