@@ -50,6 +50,11 @@ class Action:
     amplitudes: tuple[str, ...] = ("",)
     carries: tuple[str, ...] = ("",)
     final: bool = False
+    loose: bool = False  # looks the same where its first and last seconds are not seen
+
+    def unseen(self, spec: Spec) -> bool:
+        """Whether the camera may miss its beginning or end: no steps are told that would lack."""
+        return self.loose and spec.amplitude != "small"
 
     def specs(self, name: str) -> list[Spec]:
         """Every combination of the attributes."""
@@ -138,6 +143,7 @@ def _gait(actor: Actor, **changes: Any) -> Gait:
     tempos=ANY_TEMPO,
     amplitudes=("", "small", "big"),
     carries=CARRIES,
+    loose=True,
 )
 def _walk(actor: Actor) -> Take:
     steps = {"small": 2, "": 4, "big": 7}[actor.spec.amplitude]
@@ -165,7 +171,8 @@ def _circle(actor: Actor) -> Take:
     return actor.walk(steps, gait, _arc(steps * gait.stride / abs(angle), angle))
 
 
-@action("run", directions=("forward",), tempos=("", "fast"), amplitudes=("", "small", "big"))
+@action("run", directions=("forward",), tempos=("", "fast"), amplitudes=("", "small", "big"),
+        loose=True)  # fmt: skip
 def _run(actor: Actor) -> Take:
     steps = {"small": 3, "": 5, "big": 8}[actor.spec.amplitude]
     gait = Gait(
@@ -194,7 +201,7 @@ def _run_curve(actor: Actor) -> Take:
     return actor.walk(6, gait, _bend(actor.rng, 6 * gait.stride, angle))
 
 
-@action("jog_in_place", tempos=("", "fast"))
+@action("jog_in_place", tempos=("", "fast"), loose=True)
 def _jog_in_place(actor: Actor) -> Take:
     gait = Gait(
         stride=0.0, seconds=0.34, air=1.1, lift=0.2, swing=30.0, elbow=85.0, bob=0.03, crouch=0.04
@@ -202,13 +209,13 @@ def _jog_in_place(actor: Actor) -> Take:
     return actor.walk(8, gait, _straight(0.0))
 
 
-@action("march", tempos=ANY_TEMPO, carries=("", "clap", "hips", "raised"))
+@action("march", tempos=ANY_TEMPO, carries=("", "clap", "hips", "raised"), loose=True)
 def _march(actor: Actor) -> Take:
     gait = Gait(stride=0.0, seconds=0.55, lift=0.12, swing=38.0, knees=82.0, sway=0.05, elbow=20.0)
     return actor.walk(6, gait, _straight(0.0))
 
 
-@action("tiptoe", directions=("forward", "backward"), tempos=("", "slow"))
+@action("tiptoe", directions=("forward", "backward"), tempos=("", "slow"), loose=True)
 def _tiptoe(actor: Actor) -> Take:
     sign = 1.0 if actor.spec.direction == "forward" else -1.0
     gait = Gait(stride=0.38, seconds=0.5, tiptoe=42.0, swing=6.0, lift=0.1, elbow=40.0, bob=0.01)
@@ -217,7 +224,7 @@ def _tiptoe(actor: Actor) -> Take:
     return take
 
 
-@action("sneak", directions=("forward",), tempos=("", "slow"))
+@action("sneak", directions=("forward",), tempos=("", "slow"), loose=True)
 def _sneak(actor: Actor) -> Take:
     gait = Gait(
         stride=0.5, seconds=0.7, crouch=0.24, lean=32.0, lift=0.13, swing=16.0, elbow=70.0, bob=0.0
@@ -225,7 +232,7 @@ def _sneak(actor: Actor) -> Take:
     return actor.walk(4, gait, _straight(4 * gait.stride))
 
 
-@action("limp", sides=LEFT_RIGHT, directions=("forward",))
+@action("limp", sides=LEFT_RIGHT, directions=("forward",), loose=True)
 def _limp(actor: Actor) -> Take:
     gait = Gait(stride=0.4, seconds=0.62, lift=0.045, swing=12.0, sway=0.04, limp=actor.spec.side)
     return actor.walk(5, gait, _straight(5 * gait.stride))
@@ -648,35 +655,35 @@ def _waving(actor: Actor, side: str, high: bool) -> tuple[Pose, Pose, float]:
     """
     rng = actor.rng
     way = rng.choice(["elbow", "sway"] if high else ["elbow", "elbow", "turn", "turn", "sway"])
-    swing = rng.uniform(0.5, 1.0)
+    swing = rng.uniform(0.25, 1.0)  # little where the wrist does most of it
     if way == "sway":
-        held = {"flex": rng.uniform(0, 25), "inward": -85, "elbow": rng.uniform(8, 35)}
-        middle, reached = rng.uniform(138, 158), "abduct"
+        held = {"flex": rng.uniform(0, 40), "inward": -85, "elbow": rng.uniform(8, 50)}
+        middle, reached = rng.uniform(130, 160), "abduct"
         swing *= 22
     elif way == "turn":
-        held = {"flex": rng.uniform(30, 75), "abduct": rng.uniform(5, 35),
-                "elbow": rng.uniform(80, 120)}  # fmt: skip
+        held = {"flex": rng.uniform(30, 90), "abduct": rng.uniform(5, 40),
+                "elbow": rng.uniform(75, 130)}  # fmt: skip
         middle, reached = rng.uniform(-35, 0), "inward"
         swing *= 36
     elif high:
-        held = {"flex": rng.uniform(0, 20), "abduct": rng.uniform(135, 150), "inward": -85}
+        held = {"flex": rng.uniform(0, 30), "abduct": rng.uniform(130, 155), "inward": -85}
         middle, reached = rng.uniform(30, 40), "elbow"
         swing *= 30
     else:
-        held = {"flex": rng.uniform(0, 35), "abduct": rng.uniform(40, 80), "inward": -84}
+        held = {"flex": rng.uniform(0, 45), "abduct": rng.uniform(25, 85), "inward": -84}
         middle, reached = rng.uniform(92, 112), "elbow"
         swing *= 30
     out, into = (arm(side, **held, **{reached: middle + sign * swing}) for sign in (-1, 1))
     if side == "both" and rng.random() < 0.4:
         for name in [name for name in out if name.startswith("right")]:
             out[name], into[name] = into[name], out[name]
-    return out, into, 0.26 * rng.uniform(0.75, 1.3)
+    return out, into, 0.26 * rng.uniform(0.7, 1.6)
 
 
 @action("wave", sides=ANY_ARM, tempos=ANY_TEMPO, amplitudes=("", "big"))
 def _wave(actor: Actor) -> Take:
     out, into, beat = _waving(actor, actor.spec.side, high=bool(actor.spec.amplitude))
-    beats = {"slow": 3, "": 4, "fast": 6}[actor.spec.tempo] + int(actor.rng.integers(-1, 2))
+    beats = {"slow": 3, "": 4, "fast": 6}[actor.spec.tempo] + int(actor.rng.integers(-2, 3))
     return actor.perform([(0.55, out), *[(beat, into), (beat, out)] * beats, (0.55, REST)])
 
 
@@ -689,10 +696,10 @@ def _raise(actor: Actor) -> Take:
         "sideways": {"flex": 5, "abduct": 90, "inward": 0},
         "overhead": {"flex": 165, "abduct": 12, "inward": 0},
     }[actor.spec.direction]
-    off = rng.uniform(-8, 8, len(aim))
+    off = rng.uniform(-12, 12, len(aim))
     up = arm(side, **{name: v + d for (name, v), d in zip(aim.items(), off, strict=True)},
-             elbow=rng.uniform(4, 40))  # fmt: skip
-    held = rng.uniform(0.3, 1.5) if actor.spec.count == 1 else 0.35
+             elbow=rng.uniform(4, 55))  # fmt: skip
+    held = rng.uniform(0.2, 2.5) if actor.spec.count == 1 else 0.35
     return actor.stroke((0.2, REST), [(0.55, up), (held, up), (0.55, REST)], 0.15)
 
 

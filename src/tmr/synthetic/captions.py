@@ -6,6 +6,8 @@ describes its motion and not its neighbors.
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +25,8 @@ _PHRASES: dict[str, tuple[str, ...]] = {
         "{pace} <walk> forward and <veer> to the {side}",
         "<walk> and <turn> {side} {pace}",
         "<walk> along an arc that bends to the {side} {pace}",
+        "{pace} <walk> forward and then <turn> to the {side}",
+        "<walk> and <make> a {side} turn {pace}",
     ),
     "circle": (
         "<walk> in a full circle to the {side} {pace}",
@@ -177,12 +181,16 @@ _PHRASES: dict[str, tuple[str, ...]] = {
     "wave": (
         "<wave> with {hand} {amplitude} {pace}",
         "<wave> {hand} {amplitude} {pace}",
-        "{pace} <greet> somebody by waving {hand} {amplitude}",
+        "<wave> with {arm} {amplitude} {pace}",
+        "<wave> {limb} {amplitude} {pace} at somebody",
+        "<wave> hello with {limb} {amplitude} {pace}",
+        "{pace} <greet> somebody by waving {limb} {amplitude}",
     ),
     "raise": (
-        "<raise> {arm} {direction} {times} {pace}",
-        "<lift> {arm} {direction} {times} {pace}",
-        "{pace} <bring> {arm} up {direction} {times}",
+        "<raise> {limb} {direction} {times} {pace}",
+        "<lift> {limb} {direction} {times} {pace}",
+        "<put> {limb} up {direction} {times} {pace}",
+        "{pace} <bring> {limb} up {direction} {times}",
     ),
     "clap": (
         "<clap> {direction} {times} {pace}",
@@ -245,7 +253,7 @@ _PHRASES: dict[str, tuple[str, ...]] = {
     ),
     "wipe": (
         "<wipe> a window with the {side} hand in circles {times} {pace}",
-        "<clean> a pane with the {side} hand, {times} around {pace}",
+        "<clean> a pane in circles with the {side} hand {times} {pace}",
     ),
     "swing_bat": (
         "<swing> a bat to the {side} {pace}",
@@ -310,7 +318,13 @@ _TURNS = {
     "half": ("halfway around", "180 degrees"),
     "full": ("all the way around", "360 degrees"),
 }
+_AHEAD = {
+    "forward": ("forward", "forwards", "straight ahead", "in a straight line"),
+    "backward": ("backward", "backwards"),
+}
 _DIRECTIONS: dict[str, Mapping[str, tuple[str, ...]]] = {
+    "walk": _AHEAD,
+    "run": _AHEAD,
     "jump": {
         "up": ("up", "straight up"), "forward": ("forward",), "backward": ("backward",),
         "left": ("to the left",), "right": ("to the right",),
@@ -323,7 +337,7 @@ _DIRECTIONS: dict[str, Mapping[str, tuple[str, ...]]] = {
     "pick_up": {"front": ("in front",), "left": ("on the left side", "to the left"),
                 "right": ("on the right side", "to the right")},
     "raise": {"forward": ("forward", "to the front"), "sideways": ("sideways", "out to the side"),
-              "overhead": ("overhead", "above the head")},
+              "overhead": ("overhead", "above the head", "in the air")},
     "clap": {"front": ("in front of the chest",), "overhead": ("overhead", "above the head")},
     "point": {"forward": ("forward", "straight ahead"), "sideways": ("sideways", "to the side"),
               "up": ("up", "toward the sky")},
@@ -349,6 +363,9 @@ _PUNCHES = {
     "hook": (("hooks", "hook punches"), ("in a hook from the side",)),
     "uppercut": (("uppercuts",), ("upward in an uppercut",)),
 }
+# Whose words make no sense, or say something else, without it.
+_NEED_DIRECTION = ("punch", "throw", "jump_turn", "lift_box")
+_NEED_AMPLITUDE = ("walk", "run", "squat")
 _SUBJECTS = ("a person", "someone", "the person", "a man", "a woman", "the figure")
 _GERUNDS = {
     "run": "running", "jog": "jogging", "step": "stepping", "sidestep": "sidestepping",
@@ -359,17 +376,34 @@ _GERUNDS = {
 }  # fmt: skip
 
 
-def captions(composition: Sequence[Spec], rng: np.random.Generator) -> list[str]:
-    """Three or four different sentences for the same composition."""
-    wanted = int(rng.integers(3, 5))
+def captions(
+    composition: Sequence[Spec], rng: np.random.Generator, brief: bool = False
+) -> list[str]:
+    """Three or four different sentences for the same composition, up to two if ``brief``.
+
+    Brief ones are what people write who see no other motion: they leave out attributes that are
+    not needed to know what is done, the side never.
+    """
+    wanted = 2 if brief else int(rng.integers(3, 5))
     found: list[str] = []
-    for _ in range(60):
-        sentence = _sentence(composition, rng)
+    for _ in range(6 if brief else 60):
+        told = [_shortened(spec, rng) for spec in composition] if brief else composition
+        sentence = _sentence(told, rng)
         if sentence not in found:
             found.append(sentence)
         if len(found) == wanted:
             break
     return found
+
+
+def _shortened(spec: Spec, rng: np.random.Generator) -> Spec:
+    """The spec without most of what its words can do without."""
+    left_out: dict[str, Any] = {"tempo": "", "count": 0}
+    if spec.action not in _NEED_DIRECTION and spec.direction != "backward":
+        left_out["direction"] = ""
+    if spec.action not in _NEED_AMPLITUDE:
+        left_out["amplitude"] = ""
+    return replace(spec, **{name: v for name, v in left_out.items() if rng.random() < 0.75})
 
 
 def phrase(spec: Spec, rng: np.random.Generator) -> str:
@@ -418,6 +452,8 @@ def _wording(spec: Spec, rng: np.random.Generator) -> str:
         "side": spec.side,
         "hand": "both hands" if spec.side == "both" else f"{one.get(spec.side, '')} hand",
         "arm": "both arms" if spec.side == "both" else f"{one.get(spec.side, '')} arm",
+        "limb": draw(("both hands", "both arms") if spec.side == "both" else
+                     (f"{one.get(spec.side, '')} hand", f"{one.get(spec.side, '')} arm")),
         "fist": "alternating fists" if alternating else f"{one.get(spec.side, '')} fist",
         "side_knee": "left and right knee in turn" if alternating else f"{spec.side} knee",
         "twisted": "left and right in turn" if alternating else f"to the {spec.side}",

@@ -66,8 +66,8 @@ class Style:
     def draw(rng: np.random.Generator) -> "Style":
         """A random person: stooped or upright, stiff or loose, of small or large movements."""
         return Style(
-            pace=float(np.clip(rng.normal(1, 0.07), 0.86, 1.15)),
-            size=float(np.clip(rng.normal(1, 0.08), 0.85, 1.15)),
+            pace=float(np.clip(rng.normal(1, 0.09), 0.84, 1.2)),
+            size=float(np.clip(rng.normal(1, 0.1), 0.8, 1.2)),
             stance=float(rng.uniform(0.08, 0.125)),
             toes_out=float(np.radians(rng.uniform(0, 17))),
             arms=(
@@ -76,7 +76,7 @@ class Style:
                 float(rng.uniform(5, 40)),
                 float(rng.uniform(8, 36)),
             ),
-            posture=float(rng.normal(2, 4.5)),
+            posture=float(rng.normal(2, 4.5) + max(rng.normal(-4, 8), 0)),
             swing=float(rng.uniform(0.45, 1.5)),
             bounce=float(rng.uniform(0.6, 1.5)),
             gait=(

@@ -162,7 +162,11 @@ def make(entry: Entry, size: CorpusSize) -> tuple[Motion, list[str], list[str]]:
     rng = np.random.default_rng(entry.seed)
     motion = animate(entry.composition, rng, size.min_seconds, size.max_seconds)
     sentences = captions(entry.composition, rng)
-    return motion, sentences, [f"a person {phrase(spec, rng)}." for spec in entry.composition]
+    phrases = [f"a person {phrase(spec, rng)}." for spec in entry.composition]
+    if entry.split == "train":
+        brief = captions(entry.composition, rng, brief=True)
+        sentences += [sentence for sentence in brief if sentence not in sentences]
+    return motion, sentences, phrases
 
 
 def _write(entry: Entry, size: CorpusSize, folder: Path) -> dict[str, Any]:

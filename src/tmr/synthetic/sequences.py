@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float
 from scipy.ndimage import gaussian_filter1d
 
 from tmr.motion.skeleton import FPS
-from tmr.synthetic.actions import perform
+from tmr.synthetic.actions import ACTIONS, perform
 from tmr.synthetic.body import INDEX, Track, about_y, solve
 from tmr.synthetic.clip_builder import Actor, Spec, Style, Take
 
@@ -55,7 +55,7 @@ def animate(
         style = replace(style, pace=0.95 * style.pace)
     else:
         raise ValueError(f"{composition} cannot be done in {max_seconds} seconds")
-    pauses = rng.uniform(0.05, 0.3, len(takes) + 1)
+    pauses = np.minimum(rng.exponential(0.35, len(takes) + 1) + 0.05, 2.0)
     pauses = np.minimum(pauses, spare / len(pauses))
     missing = min_seconds - max_seconds + spare + 2 / FPS - pauses.sum()
     if missing > 0:
@@ -68,9 +68,37 @@ def animate(
     )
     track, segments = _chain(takes, [int(hold) for hold in holds])
     _live(track, rng)
-    joints = solve(track)
+    first, end = _seen(composition, segments, len(track), min_seconds, rng)
+    joints = solve(track)[first:end]
     joints = joints - np.array([joints[0, 0, 0], 0.0, joints[0, 0, 2]])
-    return Motion(joints, track.planted, segments)
+    last = (end - first - 1) / FPS
+    told = ((a - first / FPS, b - first / FPS) for a, b in segments)
+    return Motion(
+        joints, track.planted[first:end], tuple((max(a, 0.0), min(b, last)) for a, b in told)
+    )
+
+
+def _seen(
+    composition: tuple[Spec, ...],
+    segments: tuple[tuple[float, float], ...],
+    frames: int,
+    min_seconds: float,
+    rng: np.random.Generator,
+) -> tuple[int, int]:
+    """First frame and end of what the camera sees: half of the walks are under way at either."""
+    first, end = 0, frames
+    for spec, (begin, stop), at_start in (
+        (composition[0], segments[0], True),
+        (composition[-1], segments[-1], False),
+    ):
+        missed = rng.uniform(0.1, 0.3) * (stop - begin) if rng.random() < 0.5 else 0.0
+        if not missed or not ACTIONS[spec.action].unseen(spec):
+            continue
+        cut = (round((begin + missed) * FPS), end) if at_start else (
+            first, round((stop - missed) * FPS))  # fmt: skip
+        if cut[1] - cut[0] > min_seconds * FPS + 1:
+            first, end = cut
+    return first, end
 
 
 @cache
@@ -141,11 +169,12 @@ def _held(track: Track, frame: int, frames: int) -> Track:
 def _live(track: Track, rng: np.random.Generator) -> None:
     """Add what nobody plans: the weight over the standing foot, breath, a wandering posture."""
     t = np.arange(len(track)) / FPS
+    restless = np.exp(rng.normal(0.2, 0.5))
     for name, size in _WANDER.items():
         for _ in range(2):
-            rate, phase = rng.uniform(0.08, 0.55), rng.uniform(0, 2 * np.pi)
+            rate, phase = rng.uniform(0.08, 0.8), rng.uniform(0, 2 * np.pi)
             wander = np.sin(2 * np.pi * rate * t + phase)
-            track[name][:] += 0.6 * size * rng.normal() * wander
+            track[name][:] += 0.6 * restless * size * rng.normal() * wander
     breath = np.sin(2 * np.pi * rng.uniform(0.22, 0.32) * t + rng.uniform(0, 2 * np.pi))
     track["bend"][:] += np.radians(-0.7) * breath
     for side in ("left", "right"):
