@@ -101,6 +101,22 @@ def test_ctrl_c_ends_in_one_line_that_says_how_to_resume(workspace, whole, tmp_p
     assert output.read_text().splitlines()[-1] == expected
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("model=contrastive_text_small", "give them with text_pairs=FOLDER"),
+        ("model=contrastive_small text_pairs=datasets/annotations/synthetic", "leave out text_pai"),
+    ],
+)
+def test_pairs_of_captions_and_the_model_that_learns_from_them_go_together(
+    workspace, tmp_path, given, said
+):
+    line = f"python train.py data=synthetic language_model=minilm {given} run_dir={tmp_path}/run"
+    printed = run(workspace, line, code=2)
+    assert said in printed.splitlines()[-1]
+    assert not (tmp_path / "run").exists()
+
+
 def test_keys_of_lightnings_trainer_are_options():
     given = ["data=synthetic", "trainer.profiler=simple", "trainer.max_epochs=3", "logger=wandb"]
     config = compose_ours(ROOT / "configs", "train", *given)

@@ -16,6 +16,7 @@ from tmr.data import CaptionPool, TextMotionData
 from tmr.device import choose_device
 from tmr.errors import InputError
 from tmr.io import remove_leftovers
+from tmr.model import TEMOS
 from tmr.runs.build import data_of, embeddings_of, model_of
 from tmr.runs.folder import RunDir
 from tmr.training import fit, process_rank
@@ -58,8 +59,8 @@ def train(resume_dir: str | None, overrides: Sequence[str], **config: Any) -> fl
     embeddings = embeddings_of(config, data, device=choose_device("auto"))
     store = data.store()
     datasets = [data.split(split, embeddings, normalizer, store) for split in ("train", "val")]
-    pairs = _text_pairs(config, data)
     model = model_of(config)
+    pairs = _text_pairs(config, data, model)
     if config.get("compile"):
         model.compile_layers()
     with run.locked() if process_rank() == 0 else nullcontext():
@@ -94,11 +95,26 @@ def requeued() -> bool:
     return os.environ.get("SLURM_RESTART_COUNT", "0") != "0"
 
 
-def _text_pairs(config: Mapping[str, Any], data: TextMotionData) -> dict[str, CaptionPool] | None:
-    """The captions that the config wants pairs of, or None."""
-    if not config.get("text_pairs"):
+def _text_pairs(
+    config: Mapping[str, Any], data: TextMotionData, model: TEMOS
+) -> dict[str, CaptionPool] | None:
+    """The captions that the config wants pairs of, or None.
+
+    Raises:
+        InputError: the model learns from pairs and the config names none, or the other way around.
+    """
+    folder = config.get("text_pairs")
+    if bool(folder) != ("text_contrastive" in model.terms):
+        raise InputError(
+            f"found text_pairs={folder} and the model {model.name}, which does not learn from "
+            "pairs of captions; leave out text_pairs, or choose model=contrastive_text_small"
+            if folder
+            else f"the model {model.name} learns from pairs of captions too (text_contrastive), "
+            "and nothing says of which annotations; give them with text_pairs=FOLDER"
+        )
+    if not folder:
         return None
-    other = replace(data, annotations=config["text_pairs"])
+    other = replace(data, annotations=folder)
     embeddings = embeddings_of(config, other, device=choose_device("auto"))
     return {
         split: CaptionPool.of_split(Path(other.annotations), split, embeddings)
