@@ -33,7 +33,7 @@ def changed(config: dict[str, Any], place: str, value: Any) -> dict[str, Any]:
 
 
 def test_the_configs_of_the_project_are_accepted_and_built() -> None:
-    for model in ("temos_small", "tmr_small", "contrastive_small"):
+    for model in ("temos_small", "tmr_small", "contrastive_small", "mirror_small"):
         config = cli.compose(ROOT / "configs", "train", f"model={model}", "language_model=minilm")
         build.check_config(config)
         assert build.model_of(config).name == model
@@ -93,6 +93,7 @@ def test_a_hostile_config_is_refused_when_it_is_read(
             "ActorEncoder has no option colour",
         ),
         ("data.colour", 3, "data: TextMotionData has no option colour"),
+        ("model.options", 3, "TMR has no option options"),
         ("model.self", 3, "TMR"),
     ],
 )

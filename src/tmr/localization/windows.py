@@ -80,7 +80,7 @@ class WindowPlan:
         count from the start of each window, so nothing behind them can be shared. Windows of one
         length go through the layers together: nothing is padded.
         """
-        projected = encoder.projection(features)
+        projected = encoder.project(features)
         lengths = spans[:, 1] - spans[:, 0]
         latents: list[Tensor] = []
         order: list[Int[np.ndarray, " some"]] = []

@@ -1,6 +1,6 @@
 """TMR and TEMOS as plain torch modules; they know nothing of Lightning, Hydra or files."""
 
-from tmr.model.actor import ActorDecoder, ActorEncoder, Encoder, EncoderEnsemble
+from tmr.model.actor import ActorDecoder, ActorEncoder, Encoder, EncoderEnsemble, MirrorEncoder
 from tmr.model.distributed import SINGLE_PROCESS, DistributedProcessGroup, ProcessGroup
 from tmr.model.gaussian import Gaussian
 from tmr.model.side_aware import SideAwareTMR
@@ -19,6 +19,7 @@ __all__ = [
     "EncoderEnsemble",
     "Gaussian",
     "LatentBatch",
+    "MirrorEncoder",
     "ProcessGroup",
     "SideAwareTMR",
     "Step",

@@ -2,9 +2,9 @@
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import replace
-from typing import cast
+from functools import partial
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -12,9 +12,11 @@ from einops import rearrange, repeat
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from tmr.errors import InputError
 from tmr.model.gaussian import Gaussian
 from tmr.model.packed_attention import PaddedGroups, dropout
 from tmr.model.transformer import DecoderLayer, EncoderLayer, Positions
+from tmr.motion.features import MIRRORED_COLUMNS, MIRRORED_SIGNS, NUM_FEATURES
 from tmr.sequences import Packed, starts
 
 
@@ -30,11 +32,14 @@ class Encoder(nn.Module, ABC):
     """Sequences to Gaussians: a projection of single rows, and what follows it."""
 
     latent_dim: int
-    projection: Callable[[Tensor], Tensor]
 
     def forward(self, sequences: Packed) -> Gaussian:
         """One Gaussian for each sequence."""
-        return self.encode_projected(replace(sequences, x=self.projection(sequences.x)))
+        return self.encode_projected(replace(sequences, x=self.project(sequences.x)))
+
+    @abstractmethod
+    def project(self, x: Float[Tensor, "rows feat"]) -> Float[Tensor, "rows width"]:
+        """Each row on its own, as the layers read it."""
 
     @abstractmethod
     def encode_projected(self, sequences: Packed) -> Gaussian:
@@ -68,6 +73,10 @@ class ActorEncoder(Encoder):
         self.positions = Positions(latent_dim)
         self.layers = stack(EncoderLayer(latent_dim, ff_size, num_heads, dropout), num_layers)
 
+    def project(self, x: Float[Tensor, "rows feat"]) -> Float[Tensor, "rows dim"]:
+        """The linear projection."""
+        return self.projection(x)
+
     def encode_projected(self, sequences: Packed) -> Gaussian:
         """As above. The last layer computes only the two tokens that are read."""
         tokens = repeat(self.tokens, "two dim -> batch two dim", batch=len(sequences))
@@ -89,12 +98,54 @@ class ActorEncoder(Encoder):
         return Gaussian(mu, logvar + self.logvar_offset)
 
 
+class MirrorEncoder(ActorEncoder):
+    """An encoder of motions that knows their mirror images: equivariant by construction.
+
+    A motion and its mirror image pass through the same weights. In the mean, the first
+    ``latent_dim - odd`` numbers are the averages of both, so they are the same for the mirror
+    image; the last ``odd`` are half of the difference, so they change their sign. What tells left
+    from right lies there, and nowhere else. The other options are those of ``ActorEncoder``.
+
+    Normalized features are mirrored by swapping columns and signs, which is exact where mean and
+    deviation are those of mirrored motions too. Such features alone have an image: 263 numbers.
+
+    Raises:
+        InputError: other features, or no number of the latent left for either part.
+    """
+
+    def __init__(self, odd: int, **options: Any) -> None:
+        super().__init__(**options)
+        if self.projection.in_features != NUM_FEATURES or not 0 < odd < self.latent_dim:
+            raise InputError(
+                f"a MirrorEncoder with nfeats={self.projection.in_features}, odd={odd}: expected "
+                f"nfeats={NUM_FEATURES} and 1 to {self.latent_dim - 1} for odd"
+            )
+        self.odd = odd
+        self.register_buffer("columns", torch.from_numpy(MIRRORED_COLUMNS), persistent=False)
+        self.register_buffer("signs", torch.from_numpy(MIRRORED_SIGNS), persistent=False)
+
+    def project(self, x: Float[Tensor, "rows 263"]) -> Float[Tensor, "rows twice_dim"]:
+        """The projections of rows and of their mirror images, side by side."""
+        own, bias = self.projection.weight, self.projection.bias
+        columns, signs = cast(Tensor, self.columns), cast(Tensor, self.signs)
+        return F.linear(x, torch.cat([own, own[:, columns] * signs]), torch.cat([bias, bias]))
+
+    def encode_projected(self, sequences: Packed) -> Gaussian:
+        """As above, of motions and mirror images together."""
+        rows = torch.cat(sequences.x.chunk(2, dim=1))
+        both = super().encode_projected(Packed(rows, 2 * sequences.lengths))
+        (own, image), logvars = both.mu.chunk(2), both.logvar.chunk(2)
+        even, odd = (own + image) / 2, (own - image) / 2
+        mean = torch.cat([even[:, : -self.odd], odd[:, -self.odd :]], dim=1)
+        return Gaussian(mean, (logvars[0] + logvars[1]) / 2)
+
+
 class EncoderEnsemble(Encoder):
     """Encoders of several trainings side by side: their unit means, one behind the other.
 
     The cosine similarity of two such latents is the mean of those of the members, which evens out
     what single trainings learn by chance (Lakshminarayanan et al., NeurIPS 2017). ``members`` is
-    their number; the other options are those of each.
+    their number; the other options are those of each, a ``MirrorEncoder`` if ``odd``.
     """
 
     def __init__(
@@ -107,22 +158,27 @@ class EncoderEnsemble(Encoder):
         num_heads: int,
         dropout: float,
         logvar_offset: float = 0.0,
+        odd: int = 0,
     ) -> None:
         super().__init__()
         self.latent_dim = members * latent_dim
+        made = partial(MirrorEncoder, odd) if odd else ActorEncoder
         self.members = nn.ModuleList(
-            ActorEncoder(nfeats, latent_dim, ff_size, num_layers, num_heads, dropout, logvar_offset)
+            made(
+                nfeats=nfeats, latent_dim=latent_dim, ff_size=ff_size, num_layers=num_layers,
+                num_heads=num_heads, dropout=dropout, logvar_offset=logvar_offset,
+            )
             for _ in range(members)
-        )
+        )  # fmt: skip
 
     @property
     def encoders(self) -> list[ActorEncoder]:
         """The members."""
         return cast("list[ActorEncoder]", list(self.members))
 
-    def projection(self, x: Float[Tensor, "rows feat"]) -> Float[Tensor, "rows members_dim"]:
+    def project(self, x: Float[Tensor, "rows feat"]) -> Float[Tensor, "rows members_dim"]:
         """The members' projections, one behind the other."""
-        return torch.cat([member.projection(x) for member in self.encoders], dim=-1)
+        return torch.cat([member.project(x) for member in self.encoders], dim=-1)
 
     def encode_projected(self, sequences: Packed) -> Gaussian:
         """As above, by every member."""

@@ -43,6 +43,26 @@ ROTATIONS = slice(67, 193)  # joints 1 to 21, two columns of the local rotation 
 VELOCITIES = slice(193, 259)  # joints 0 to 21, meters a frame, heading undone
 CONTACTS = slice(259, 263)  # left ankle and toes, right ankle and toes: 1.0 when they stand still
 
+
+# A mirrored motion's features are these columns of the motion's, times these signs (but for what
+# the two sides of the reference skeleton differ by, which statistics of both take out).
+def _mirrored(columns: slice, first: int, signs: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Columns and signs of a block with ``len(signs)`` numbers for each joint from ``first``."""
+    joints = MIRRORED_JOINTS[first:, None] - first
+    own = columns.start + len(signs) * joints + np.arange(len(signs))
+    return own.ravel(), np.tile(signs, len(joints))
+
+
+_BLOCKS = (
+    (np.arange(4), [-1, -1, 1, 1]),
+    _mirrored(POSITIONS, 1, [-1, 1, 1]),
+    _mirrored(ROTATIONS, 1, [1, -1, -1, -1, 1, 1]),
+    _mirrored(VELOCITIES, 0, [-1, 1, 1]),
+    (np.roll(np.arange(CONTACTS.start, CONTACTS.stop), 2), [1, 1, 1, 1]),
+)
+MIRRORED_COLUMNS = np.concatenate([columns for columns, _ in _BLOCKS])
+MIRRORED_SIGNS = np.concatenate([signs for _, signs in _BLOCKS]).astype(np.float32)
+
 CONTACT_JOINTS = [joint(name) for name in ("left_ankle", "left_foot", "right_ankle", "right_foot")]
 CONTACT_THRESHOLD = 0.002  # square meters a frame
 SMOOTHING_SIGMA = 20  # frames, of the heading of the body

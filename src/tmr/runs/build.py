@@ -16,6 +16,7 @@ from tmr.model import (
     ActorDecoder,
     ActorEncoder,
     EncoderEnsemble,
+    MirrorEncoder,
     SideAwareTMR,
     TextContrastiveTMR,
 )
@@ -26,6 +27,7 @@ Config = Mapping[str, Any]
 ENCODERS = {
     "tmr.model.ActorEncoder": ActorEncoder,
     "tmr.model.EncoderEnsemble": EncoderEnsemble,
+    "tmr.model.MirrorEncoder": MirrorEncoder,
 }
 # Place in a config: the names that ``_target_`` may have there, and what each stands for.
 CLASSES: dict[str, dict[str, Any]] = {
@@ -165,13 +167,9 @@ def _check_options(place: str, made: Any, given: Mapping[str, Any]) -> None:
         if inspect.Parameter.VAR_KEYWORD not in {p.kind for p in parameters.values()}:
             break
     known.pop("self")
+    known = {n: p for n, p in known.items() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
     unknown = [name for name in given if name not in known]
-    lacking = [
-        name
-        for name, p in known.items()
-        if p.default is p.empty and name not in given
-        and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
-    ]  # fmt: skip
+    lacking = [n for n, p in known.items() if p.default is p.empty and n not in given]
     if unknown or lacking:
         problem = f"has no option {unknown[0]}" if unknown else f"needs {lacking[0]}"
         raise InputError(f"{place}: {made.__name__} {problem}")
