@@ -119,9 +119,10 @@ def bandai(model: Model) -> dict[str, Interval]:
     )
     truths = [truth for _, truth in kept]
     truth = [next(iter(some)) for some in truths]
-    prompts = {label: model.encode_texts(some).cpu() for label, some in labels.prompts.items()}
+    # The set has one template.
+    prompts = {label: model.encode_texts(some).cpu() for label, (some,) in labels.prompts.items()}
     probabilities = label_probabilities(
-        latents, list(prompts.values()), temperature_of(model.network)
+        latents, [[some] for some in prompts.values()], temperature_of(model.network)
     )
     found = evaluate_recognition(probabilities, truth_table(truths, labels.labels))
     sides = label_sides(latents, truth, labels.labels, prompts)

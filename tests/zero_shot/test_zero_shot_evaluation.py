@@ -16,7 +16,7 @@ def test_motions_with_a_label_are_recognized_from_their_own_frames(data, model):
     assert [(motion.key, motion.truths) for motion in motions] == [("k0", {"0"}), ("k2", {"2"})]
     found = recognize(model, motions, LABELS, temperature=0.1)
     latents = model.encode_motions([features(0, 40), features(2, 54)], check=False)
-    prompts = [model.encode_texts(some) for some in (["a", "b c"], ["d"], ["e"])]
+    prompts = [[model.encode_texts(some)] for some in (["a", "b c"], ["d"], ["e"])]
     expected = label_probabilities(latents, prompts, 0.1)
     np.testing.assert_allclose(found.probabilities, expected, rtol=1e-4)
     for ranking, row, key in zip(found.rankings(), expected, ("k0", "k2"), strict=True):

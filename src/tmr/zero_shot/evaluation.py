@@ -105,7 +105,9 @@ def recognize(
             for start in each(range(0, len(motions), MOTIONS_AT_ONCE), "encode", "batches")
         ]
     )
-    prompts = [encoder.encode_texts(some).cpu() for some in labels.prompts.values()]
+    prompts = [
+        [encoder.encode_texts(some).cpu() for some in cases] for cases in labels.prompts.values()
+    ]
     probabilities = label_probabilities(latents, prompts, temperature)
     truths = truth_table([motion.truths for motion in motions], labels.labels)
     recognition = evaluate_recognition(probabilities, truths)

@@ -12,6 +12,7 @@ from tmr.errors import InputError
 class LabelSet:
     """Labels and their prompts: every phrase of the label in every template, in place of ``{}``.
 
+    Phrases of a label say the same in other words; templates are cases in which it is said.
     ``phrases`` are those of each label, or just labels, each its own phrase. A motion's true label
     is what the group ``label`` of the regular expression ``pattern`` matches in its path; without
     a pattern, true labels are the action categories of its captions (BABEL's ``act_cat``), and each
@@ -30,7 +31,7 @@ class LabelSet:
     def __post_init__(self) -> None:
         if len(self.phrases) < 2:
             raise InputError(f"labels={self.name} has {len(self.phrases)} labels; expected two")
-        if any(not prompts for prompts in self.prompts.values()):
+        if not all(all(prompts) for prompts in self.prompts.values()):
             raise InputError(f"labels={self.name}: a label has no phrase")
         if any("{}" not in template for template in self.templates):
             raise InputError(f"labels={self.name}: found a template without {{}}")
@@ -43,13 +44,13 @@ class LabelSet:
         return tuple(self.phrases)
 
     @property
-    def prompts(self) -> dict[str, list[str]]:
-        """The sentences that stand for each label."""
+    def prompts(self) -> dict[str, list[list[str]]]:
+        """The sentences that stand for each label: for every template, its phrases in it."""
         phrases = self.phrases
         if not isinstance(phrases, Mapping):
             phrases = {label: [label] for label in phrases}
         return {
-            label: [template.format(p) for template in self.templates for p in some]
+            label: [[template.format(p) for p in some] for template in self.templates]
             for label, some in phrases.items()
         }
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
@@ -15,19 +16,22 @@ TOPS = (1, 5)
 
 def label_probabilities(
     motions: Float[Tensor, "motions dim"],
-    prompts: Sequence[Float[Tensor, "_ dim"]],
+    prompts: Sequence[Sequence[Float[Tensor, "_ dim"]]],
     temperature: float,
 ) -> Float[np.ndarray, "motions labels"]:
     """The probability of each label for each motion, given the latents of each label's prompts.
 
-    With the model's likelihood exp(cosine / t) of a sentence, t the temperature of its contrastive
-    loss, a label is the mean over its prompts and all labels are equally likely beforehand:
-    p(label | motion) is proportional to mean_prompts exp(cosine / t).
+    Prompts of one template say the same in other words: the mean of their unit latents stands for
+    them, as in CLIP (Radford et al., ICML 2021). Templates are different cases: with the model's
+    likelihood exp(cosine / t), t the temperature of its contrastive loss, a label is the mean over
+    its templates and all labels are equally likely beforehand: p(label | motion) is proportional
+    to mean_templates exp(cosine / t).
     """
-    logits = [
-        torch.logsumexp(cosine_similarity(motions, some) / temperature, dim=1) - np.log(len(some))
-        for some in prompts
-    ]
+    logits = []
+    for label in prompts:
+        cases = torch.stack([F.normalize(some, dim=-1).mean(dim=0) for some in label])
+        cosines = cosine_similarity(motions, cases)
+        logits.append(torch.logsumexp(cosines / temperature, dim=1) - np.log(len(cases)))
     return torch.stack(logits, dim=1).softmax(dim=1).numpy()
 
 
