@@ -24,8 +24,8 @@ WAIT = 300_000  # milliseconds
 # Sentences, and what a caption of the first motion has to say and must not.
 KICK = ("a person kicks with the left leg", r"kick.*\bleft\b", r"\bright\b")
 WAVE = ("someone waves with the right hand", r"wav.*\bright\b", r"\bleft\b")
-CURVE = ("a person walks in a curve to the left", r"walk.*curve.*\bleft\b", r"\bright\b")
-SENTENCES = (KICK, WAVE, CURVE)
+CIRCLE = ("a person walks in a circle to the left", r"walk.*circle.*\bleft\b", r"\bright\b")
+SENTENCES = (KICK, WAVE, CIRCLE)
 FRAMES_A_SECOND = 8
 GIF_WIDTH, COLORS = 900, 96
 
@@ -146,7 +146,7 @@ def main() -> None:
         search(page, *KICK)
         still(page, "search")
         film(page)
-        search(page, *CURVE)
+        search(page, *CIRCLE)
         page.emulate_media(color_scheme="dark")
         page.wait_for_function("document.body.classList.contains('dark')")
         ready(page)

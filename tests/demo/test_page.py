@@ -149,7 +149,7 @@ def test_a_sentence_finds_motions_that_move(page: Page):
 
 def test_every_card_and_the_viewer_move(page: Page):
     page.emulate_media(reduced_motion="no-preference")
-    page.get_by_role("button", name="play").click()
+    page.get_by_role("button", name="play", exact=True).click()
     frames = in_view(page, "surface.frames")
     times = in_view(page, "cards.map((card) => card.view.time)")
     assert len(times) == 12
@@ -194,7 +194,7 @@ def test_play_pause_scrub_and_step(page: Page):
     page.get_by_label("loop").uncheck()
     page.wait_for_function(f"!{VIEW}.large.playing")
     assert in_view(page, "large.time") == in_view(page, "large.clip.duration")
-    page.get_by_role("button", name="play").click()  # from the start again
+    page.get_by_role("button", name="play", exact=True).click()  # from the start again
     page.wait_for_function(f"{VIEW}.large.time < {VIEW}.large.clip.duration")
     page.get_by_label("loop").check()
 
