@@ -223,6 +223,34 @@ def test_captions_name_the_attributes_and_differ():
                     assert re.search(r"\b(twice|two|three|four|five)\b", text), text
 
 
+def test_brief_captions_leave_out_what_can_be_missed_and_never_the_side():
+    rng = np.random.default_rng(0)
+    shorter, all_of_them = 0, 0
+    for name, action in ACTIONS.items():
+        for spec in action.specs(name)[::9]:
+            full = min(map(len, captions((spec,), rng)))
+            for text in captions((spec,), rng, brief=True):
+                assert not re.search(r"[<>{}]|  | ,|\bNone\b|\ban (?![aeiou])", text), text
+                if spec.side in ("left", "right"):
+                    assert spec.side in text, text
+                if spec.direction == "backward":
+                    assert "back" in text or "behind" in text, text
+                shorter, all_of_them = shorter + (len(text) < full), all_of_them + 1
+    assert shorter > all_of_them / 4
+
+
+def test_filming_begins_and_ends_on_the_way_of_some_walks_and_of_no_counted_steps():
+    def under_way(spec: Spec, frame: int) -> int:
+        pelvis = (animate((spec,), np.random.default_rng(i)).joints[:, 0] for i in range(16))
+        paths = [np.diff(path[:, [0, 2]], axis=0) * FPS for path in pelvis]
+        return sum(float(np.linalg.norm(path[frame])) > 0.3 for path in paths)
+
+    walk = Spec("walk", direction="forward", amplitude="big")
+    assert 2 < under_way(walk, 0) < 14 and 2 < under_way(walk, -1) < 14
+    steps = Spec("walk", direction="forward", amplitude="small")
+    assert under_way(steps, 0) == under_way(steps, -1) == 0
+
+
 def test_no_two_specs_of_an_action_share_all_their_captions():
     """A sentence of one spec is never a sentence of another: captions identify their action."""
     rng = np.random.default_rng(3)

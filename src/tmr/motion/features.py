@@ -44,8 +44,6 @@ VELOCITIES = slice(193, 259)  # joints 0 to 21, meters a frame, heading undone
 CONTACTS = slice(259, 263)  # left ankle and toes, right ankle and toes: 1.0 when they stand still
 
 
-# A mirrored motion's features are these columns of the motion's, times these signs (but for what
-# the two sides of the reference skeleton differ by, which statistics of both take out).
 def _mirrored(columns: slice, first: int, signs: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
     """Columns and signs of a block with ``len(signs)`` numbers for each joint from ``first``."""
     joints = MIRRORED_JOINTS[first:, None] - first
@@ -60,6 +58,8 @@ _BLOCKS = (
     _mirrored(VELOCITIES, 0, [-1, 1, 1]),
     (np.roll(np.arange(CONTACTS.start, CONTACTS.stop), 2), [1, 1, 1, 1]),
 )
+# A mirrored motion's features are these columns of the motion's, times these signs (but for what
+# the two sides of the reference skeleton differ by, which statistics of both take out).
 MIRRORED_COLUMNS = np.concatenate([columns for columns, _ in _BLOCKS])
 MIRRORED_SIGNS = np.concatenate([signs for _, signs in _BLOCKS]).astype(np.float32)
 

@@ -52,8 +52,8 @@ class Action:
     final: bool = False
     loose: bool = False  # looks the same where its first and last seconds are not seen
 
-    def unseen(self, spec: Spec) -> bool:
-        """Whether the camera may miss its beginning or end: no steps are told that would lack."""
+    def may_be_cut(self, spec: Spec) -> bool:
+        """Whether filming may begin or end on the way: no steps are told that would be missed."""
         return self.loose and spec.amplitude != "small"
 
     def specs(self, name: str) -> list[Spec]:

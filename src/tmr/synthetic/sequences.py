@@ -87,17 +87,18 @@ def _seen(
 ) -> tuple[int, int]:
     """First frame and end of what the camera sees: half of the walks are under way at either."""
     first, end = 0, frames
-    for spec, (begin, stop), at_start in (
-        (composition[0], segments[0], True),
-        (composition[-1], segments[-1], False),
+    shortest = min_seconds * FPS + 1
+    for at_start, spec, (begin, stop) in (
+        (True, composition[0], segments[0]),
+        (False, composition[-1], segments[-1]),
     ):
         missed = rng.uniform(0.1, 0.3) * (stop - begin) if rng.random() < 0.5 else 0.0
-        if not missed or not ACTIONS[spec.action].unseen(spec):
+        if not missed or not ACTIONS[spec.action].may_be_cut(spec):
             continue
-        cut = (round((begin + missed) * FPS), end) if at_start else (
-            first, round((stop - missed) * FPS))  # fmt: skip
-        if cut[1] - cut[0] > min_seconds * FPS + 1:
-            first, end = cut
+        if at_start and end - round((begin + missed) * FPS) > shortest:
+            first = round((begin + missed) * FPS)
+        elif not at_start and round((stop - missed) * FPS) - first > shortest:
+            end = round((stop - missed) * FPS)
     return first, end
 
 
