@@ -68,8 +68,11 @@ def test_what_is_written_as_a_query_is_read_back(parts):
     sums = Counter[str]()
     for term in terms:
         sums[term.text] += int(term.weight)
-    if max(sums.values()) > 0:  # else it is refused: nothing is wanted, or all cancels out
+    if max(sums.values()) > 0:
         assert parse_query(written) == tuple(terms)
+    else:
+        with pytest.raises(InputError, match=r"what not to find|cancel out"):
+            parse_query(written)
 
 
 @pytest.mark.parametrize("given", [7, None, True, ["walk"], {"path": "/etc/passwd"}])

@@ -14,7 +14,7 @@ from tmr.motion.features import features_to_joints, joints_to_features
 from tmr.motion.skeleton import BONE_LENGTHS, FPS, PARENTS, joint
 from tmr.synthetic.actions import ACTIONS
 from tmr.synthetic.body import STANDING
-from tmr.synthetic.captions import captions
+from tmr.synthetic.captions import brief_captions, captions
 from tmr.synthetic.clip_builder import Spec, swap_sides
 from tmr.synthetic.dataset import (
     CorpusSize,
@@ -229,7 +229,7 @@ def test_brief_captions_leave_out_what_can_be_missed_and_never_the_side():
     for name, action in ACTIONS.items():
         for spec in action.specs(name)[::9]:
             full = min(map(len, captions((spec,), rng)))
-            for text in captions((spec,), rng, brief=True):
+            for text in brief_captions((spec,), rng):
                 assert not re.search(r"[<>{}]|  | ,|\bNone\b|\ban (?![aeiou])", text), text
                 if spec.side in ("left", "right"):
                     assert spec.side in text, text

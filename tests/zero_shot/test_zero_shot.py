@@ -42,6 +42,7 @@ def test_bandai_has_ten_contents_and_seven_styles(root):
     style = label_set(root, "bandai_style")
     assert len(style.labels) == 7
     assert all(len(cases) == 10 for cases in style.prompts.values())
+    assert all(sum(map(len, cases)) == 20 for cases in style.prompts.values())
     energetic = ["a person waves both hands energetically",
                  "a person waves both hands with a lot of energy"]  # fmt: skip
     assert energetic in style.prompts["active"]

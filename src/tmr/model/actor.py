@@ -113,6 +113,9 @@ class MirrorEncoder(ActorEncoder):
         InputError: other features, or no number of the latent left for either part.
     """
 
+    columns: Tensor
+    signs: Tensor
+
     def __init__(self, odd: int, **options: Any) -> None:
         super().__init__(**options)
         if self.projection.in_features != NUM_FEATURES or not 0 < odd < self.latent_dim:
@@ -127,8 +130,8 @@ class MirrorEncoder(ActorEncoder):
     def project(self, x: Float[Tensor, "rows 263"]) -> Float[Tensor, "rows twice_dim"]:
         """The projections of rows and of their mirror images, side by side."""
         own, bias = self.projection.weight, self.projection.bias
-        columns, signs = cast(Tensor, self.columns), cast(Tensor, self.signs)
-        return F.linear(x, torch.cat([own, own[:, columns] * signs]), torch.cat([bias, bias]))
+        image = own[:, self.columns] * self.signs
+        return F.linear(x, torch.cat([own, image]), torch.cat([bias, bias]))
 
     def encode_projected(self, sequences: Packed) -> Gaussian:
         """As above, of motions and mirror images together."""

@@ -5,7 +5,7 @@ describes its motion and not its neighbors.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -376,21 +376,26 @@ _GERUNDS = {
 }  # fmt: skip
 
 
-def captions(
-    composition: Sequence[Spec], rng: np.random.Generator, brief: bool = False
-) -> list[str]:
-    """Three or four different sentences for the same composition, up to two if ``brief``.
+def captions(composition: Sequence[Spec], rng: np.random.Generator) -> list[str]:
+    """Three or four different sentences for the same composition."""
+    return _different(int(rng.integers(3, 5)), 60, lambda: _sentence(composition, rng))
 
-    Brief ones are what people write who see no other motion: they leave out attributes that are
-    not needed to know what is done, the side never.
+
+def brief_captions(composition: Sequence[Spec], rng: np.random.Generator) -> list[str]:
+    """Up to two sentences as people write them who see no other motion.
+
+    They leave out attributes that are not needed to know what is done, the side never.
     """
-    wanted = 2 if brief else int(rng.integers(3, 5))
+    return _different(2, 6, lambda: _sentence([_shortened(spec, rng) for spec in composition], rng))
+
+
+def _different(wanted: int, tries: int, sentence: Callable[[], str]) -> list[str]:
+    """So many different sentences, or those that come in so many tries."""
     found: list[str] = []
-    for _ in range(6 if brief else 60):
-        told = [_shortened(spec, rng) for spec in composition] if brief else composition
-        sentence = _sentence(told, rng)
-        if sentence not in found:
-            found.append(sentence)
+    for _ in range(tries):
+        told = sentence()
+        if told not in found:
+            found.append(told)
         if len(found) == wanted:
             break
     return found
@@ -443,6 +448,8 @@ def _wording(spec: Spec, rng: np.random.Generator) -> str:
     name = spec.action
     template = draw(_suitable(spec))
     one = {"left": "the left", "right": "the right"}
+    hand = "both hands" if spec.side == "both" else f"{one.get(spec.side, '')} hand"
+    arm = "both arms" if spec.side == "both" else f"{one.get(spec.side, '')} arm"
     turned = draw(_TURNS.get(spec.direction, ("",)))
     punch, punched = _PUNCHES.get(spec.direction, (("",), ("",)))
     alternating = spec.side == "alternating"
@@ -450,10 +457,9 @@ def _wording(spec: Spec, rng: np.random.Generator) -> str:
     paces = _PACES_BEFORE if template.startswith("{pace}") else _PACES
     slots = {
         "side": spec.side,
-        "hand": "both hands" if spec.side == "both" else f"{one.get(spec.side, '')} hand",
-        "arm": "both arms" if spec.side == "both" else f"{one.get(spec.side, '')} arm",
-        "limb": draw(("both hands", "both arms") if spec.side == "both" else
-                     (f"{one.get(spec.side, '')} hand", f"{one.get(spec.side, '')} arm")),
+        "hand": hand,
+        "arm": arm,
+        "limb": draw((hand, arm)),
         "fist": "alternating fists" if alternating else f"{one.get(spec.side, '')} fist",
         "side_knee": "left and right knee in turn" if alternating else f"{spec.side} knee",
         "twisted": "left and right in turn" if alternating else f"to the {spec.side}",

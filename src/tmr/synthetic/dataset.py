@@ -13,7 +13,7 @@ from tmr.data.diverse_subset import farthest_points
 from tmr.errors import InputError
 from tmr.io import call_in, save_array, write_json, write_text
 from tmr.synthetic.actions import ACTIONS
-from tmr.synthetic.captions import captions, phrase
+from tmr.synthetic.captions import brief_captions, captions, phrase
 from tmr.synthetic.clip_builder import Spec
 from tmr.synthetic.sequences import Motion, animate, usual_seconds
 from tmr.text.left_right import swap_sides
@@ -164,7 +164,7 @@ def make(entry: Entry, size: CorpusSize) -> tuple[Motion, list[str], list[str]]:
     sentences = captions(entry.composition, rng)
     phrases = [f"a person {phrase(spec, rng)}." for spec in entry.composition]
     if entry.split == "train":
-        brief = captions(entry.composition, rng, brief=True)
+        brief = brief_captions(entry.composition, rng)
         sentences += [sentence for sentence in brief if sentence not in sentences]
     return motion, sentences, phrases
 

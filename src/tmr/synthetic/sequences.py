@@ -86,20 +86,22 @@ def _seen(
     rng: np.random.Generator,
 ) -> tuple[int, int]:
     """First frame and end of what the camera sees: half of the walks are under way at either."""
-    first, end = 0, frames
     shortest = min_seconds * FPS + 1
-    for at_start, spec, (begin, stop) in (
-        (True, composition[0], segments[0]),
-        (False, composition[-1], segments[-1]),
-    ):
-        missed = rng.uniform(0.1, 0.3) * (stop - begin) if rng.random() < 0.5 else 0.0
-        if not missed or not ACTIONS[spec.action].may_be_cut(spec):
-            continue
-        if at_start and end - round((begin + missed) * FPS) > shortest:
-            first = round((begin + missed) * FPS)
-        elif not at_start and round((stop - missed) * FPS) - first > shortest:
-            end = round((stop - missed) * FPS)
+    missed = _missed(composition[0], segments[0], rng)
+    first = round((segments[0][0] + missed) * FPS)
+    if not missed or frames - first <= shortest:
+        first = 0
+    missed = _missed(composition[-1], segments[-1], rng)
+    end = round((segments[-1][1] - missed) * FPS)
+    if not missed or end - first <= shortest:
+        end = frames
     return first, end
+
+
+def _missed(spec: Spec, segment: tuple[float, float], rng: np.random.Generator) -> float:
+    """Seconds of an action at one end of a motion that are not filmed, mostly none."""
+    seconds = rng.uniform(0.1, 0.3) * (segment[1] - segment[0]) if rng.random() < 0.5 else 0.0
+    return seconds if ACTIONS[spec.action].may_be_cut(spec) else 0.0
 
 
 @cache

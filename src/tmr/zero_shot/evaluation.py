@@ -105,9 +105,10 @@ def recognize(
             for start in each(range(0, len(motions), MOTIONS_AT_ONCE), "encode", "batches")
         ]
     )
-    prompts = [
-        [encoder.encode_texts(some).cpu() for some in cases] for cases in labels.prompts.values()
-    ]
+    cases = [case for label in labels.prompts.values() for case in label]
+    texts = encoder.encode_texts([prompt for case in cases for prompt in case]).cpu()
+    encoded = iter(texts.split([len(case) for case in cases]))
+    prompts = [[next(encoded) for _ in label] for label in labels.prompts.values()]
     probabilities = label_probabilities(latents, prompts, temperature)
     truths = truth_table([motion.truths for motion in motions], labels.labels)
     recognition = evaluate_recognition(probabilities, truths)
