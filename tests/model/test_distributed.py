@@ -1,17 +1,26 @@
 """A batch on two processes gives the losses and gradients of the same batch on one."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
+from tests.model.test_mirror_negatives import model as side_aware
 from tests.model.toy import batch_of, sequences, temos, tmr
 from tests.processes import together
 from tmr.data import Batch, DistributedBatchSampler
 from tmr.model import TEMOS, DistributedProcessGroup
+from tmr.motion.features import NUM_FEATURES
 from tmr.sequences import pack
 
-MODELS = {"temos": temos, "tmr": tmr}
+MODELS = {
+    "temos": partial(temos, motion=NUM_FEATURES),
+    "tmr": partial(tmr, motion=NUM_FEATURES),
+    "mirror_negatives": partial(side_aware, mirror_negatives=True, hardness=0.5),
+}
+CASES = [("temos", 32), ("tmr", 32), ("tmr", 5), ("tmr", 1), ("mirror_negatives", 5)]
 
 
 def whole_batch(size: int) -> Batch:
@@ -20,7 +29,8 @@ def whole_batch(size: int) -> Batch:
     lengths = torch.randint(4, 13, (size,)).tolist()
     sentences = torch.randn(size, 12)
     sentences[size // 2 :] = sentences[: size - size // 2] + 0.05
-    return batch_of(sequences(lengths, 10), sequences([n // 2 for n in lengths], 7), sentences)
+    motions = sequences(lengths, NUM_FEATURES)
+    return batch_of(motions, sequences([n // 2 for n in lengths], 7), sentences)
 
 
 def taken(batch: Batch, rows: list[int]) -> Batch:
@@ -54,7 +64,7 @@ def outcome_of_process(rank: int, world: int, name: str, size: int) -> tuple[dic
     return outcome(wrapped(taken(batch, rows[rank]), group=group).losses, model)
 
 
-@pytest.mark.parametrize(("name", "size"), [("temos", 32), ("tmr", 32), ("tmr", 5), ("tmr", 1)])
+@pytest.mark.parametrize(("name", "size"), CASES)
 def test_two_processes_find_the_losses_and_gradients_of_one(name, size):
     """Also with shares of different size, and with one process without a share."""
     alone = model_named(name)

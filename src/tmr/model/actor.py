@@ -142,6 +142,10 @@ class MirrorEncoder(ActorEncoder):
         mean = torch.cat([even[:, : -self.odd], odd[:, -self.odd :]], dim=1)
         return Gaussian(mean, (logvars[0] + logvars[1]) / 2)
 
+    def mirrored(self, latents: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch dim"]:
+        """The latents of the mirror images."""
+        return torch.cat([latents[:, : -self.odd], -latents[:, -self.odd :]], dim=1)
+
 
 class EncoderEnsemble(Encoder):
     """Encoders of several trainings side by side: their unit means, one behind the other.

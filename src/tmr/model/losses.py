@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from jaxtyping import Bool, Float
 from torch import Tensor
 
@@ -54,9 +55,13 @@ def same_caption(
     sentences: Float[Tensor, "batch sdim"], threshold: float
 ) -> Bool[Tensor, "batch batch"]:
     """Pairs of different items whose captions are close: score (1 + cosine) / 2 above threshold."""
-    unit = F.normalize(sentences, dim=-1)
-    close = (unit @ unit.mT + 1) / 2 > threshold
+    close = _close(sentences, threshold)
     return close & ~torch.eye(len(close), dtype=torch.bool, device=close.device)
+
+
+def _close(sentences: Float[Tensor, "batch sdim"], threshold: float) -> Bool[Tensor, "batch batch"]:
+    unit = F.normalize(sentences, dim=-1)
+    return (unit @ unit.mT + 1) / 2 > threshold
 
 
 def ignored_negatives(
@@ -71,10 +76,22 @@ def ignored_negatives(
     return same_caption(sentences, threshold) & same_sides
 
 
+def ignored_images(
+    sentences: Float[Tensor, "batch sdim"], sides: Bool[Tensor, "batch sides"], threshold: float
+) -> Bool[Tensor, "batch batch"]:
+    """Pairs of a caption and the mirror image of a motion whose own caption, with its sides
+    swapped, is nearly the same and names the same sides; its own motion's among them."""
+    swapped = rearrange(
+        rearrange(sides, "batch (pairs two) -> batch pairs two", two=2).flip(-1),
+        "batch pairs two -> batch (pairs two)",
+    )
+    return _close(sentences, threshold) & (sides[:, None] == swapped[None]).all(dim=-1)
+
+
 def contrastive(
     text: Float[Tensor, "batch dim"],
-    motion: Float[Tensor, "batch dim"],
-    ignored: Bool[Tensor, "batch batch"],
+    motion: Float[Tensor, "candidates dim"],
+    ignored: Bool[Tensor, "batch candidates"],
     temperature: float | Float[Tensor, ""],
     hardness: float = 0.0,
 ) -> Float[Tensor, ""]:
@@ -88,11 +105,14 @@ def contrastive(
 
 
 def info_nce(
-    logits: Float[Tensor, "batch batch"],
-    ignored: Bool[Tensor, "batch batch"],
+    logits: Float[Tensor, "batch candidates"],
+    ignored: Bool[Tensor, "batch candidates"],
     hardness: float = 0.0,
 ) -> Float[Tensor, ""]:
     """InfoNCE of similarities / temperature (diagonal: positives), mean of both directions.
+
+    The columns are the batch, or several blocks of it of which the first has the positives; each
+    block is transposed for the other direction.
 
     Each negative j of query i counts n exp(hardness s_ij) / sum_k exp(hardness s_ik) times in the
     denominator, the sum over the n negatives that are not ignored: hard ones more, on average one
@@ -100,18 +120,27 @@ def info_nce(
     plain InfoNCE.
     """
     match = torch.arange(len(logits), device=logits.device)
-    directions = (weighted(logits, ignored, hardness), weighted(logits.mT, ignored.mT, hardness))
+    back, ignored_back = (
+        rearrange(some, "query (block item) -> item (block query)", item=len(logits))
+        for some in (logits, ignored)
+    )
+    directions = (
+        weighted(logits, ignored, hardness),
+        weighted(back, ignored_back, hardness),
+    )
     return torch.stack([F.cross_entropy(direction, match) for direction in directions]).mean()
 
 
 def weighted(
-    logits: Float[Tensor, "batch batch"], ignored: Bool[Tensor, "batch batch"], hardness: float
-) -> Float[Tensor, "batch batch"]:
+    logits: Float[Tensor, "batch candidates"],
+    ignored: Bool[Tensor, "batch candidates"],
+    hardness: float,
+) -> Float[Tensor, "batch candidates"]:
     """Logits with the logarithm of their negatives' weights added; -inf where ignored."""
     logits = logits.masked_fill(ignored, -torch.inf)
     if hardness == 0:
         return logits
-    positive = torch.eye(len(logits), dtype=torch.bool, device=logits.device)
+    positive = torch.eye(*logits.shape, dtype=torch.bool, device=logits.device)
     count = (~(ignored | positive)).sum(dim=1, keepdim=True)
     hard = hardness * logits.masked_fill(positive, -torch.inf)
     # A row without negatives has no weights: its sum is empty, and only its positive is left.

@@ -41,4 +41,5 @@ class TextContrastiveTMR(SideAwareTMR):
             batch.pairs.sentences.float(),
             self.sides_of(batch.pairs).float(),
         )
-        return {"text_contrastive": self.info_nce(first, second, sentences, sides > 0)}
+        ignored = self.ignored(sentences, sides > 0)
+        return {"text_contrastive": self.info_nce(first, second, ignored)}
