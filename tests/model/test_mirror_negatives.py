@@ -22,7 +22,7 @@ CAPTIONS = (
     "walks forward",
     "waves both hands",
 )
-LATENT = {"latent_dim": 16, "ff_size": 24, "num_layers": 2, "num_heads": 4, "dropout": 0.0}
+LATENT = SIZES | {"dropout": 0.0}
 
 
 def model(**options: Any) -> SideAwareTMR:

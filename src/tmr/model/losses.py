@@ -10,6 +10,7 @@ from torch import Tensor
 
 from tmr.errors import InputError
 from tmr.model.gaussian import Gaussian
+from tmr.model.sides import mirrored_sides
 
 
 def weigh(
@@ -81,11 +82,8 @@ def ignored_images(
 ) -> Bool[Tensor, "batch batch"]:
     """Pairs of a caption and the mirror image of a motion whose own caption, with its sides
     swapped, is nearly the same and names the same sides; its own motion's among them."""
-    swapped = rearrange(
-        rearrange(sides, "batch (pairs two) -> batch pairs two", two=2).flip(-1),
-        "batch pairs two -> batch (pairs two)",
-    )
-    return _close(sentences, threshold) & (sides[:, None] == swapped[None]).all(dim=-1)
+    same_sides = (sides[:, None] == mirrored_sides(sides)[None]).all(dim=-1)
+    return _close(sentences, threshold) & same_sides
 
 
 def contrastive(

@@ -36,6 +36,11 @@ def counted(sides: Bool[Tensor, "batch sides"]) -> Bool[Tensor, "batch sides"]:
     return repeat(pairs.any(dim=-1), "batch pairs -> batch (pairs two)", two=2)
 
 
+def mirrored_sides(sides: Bool[Tensor, "batch sides"]) -> Bool[Tensor, "batch sides"]:
+    """The bits of the captions with their sides swapped: the two of each pair exchanged."""
+    return rearrange(sides, "batch (pairs two) -> batch pairs two", two=2).flip(-1).flatten(1)
+
+
 def side_loss(
     text: Float[Tensor, "batch sides"],
     motion: Float[Tensor, "batch sides"],

@@ -68,7 +68,7 @@ class TMR(TEMOS):
         if mirror_negatives and not (isinstance(motion_encoder, MirrorEncoder) and side_aware):
             raise InputError(
                 f"{name}: mirror_negatives without side_aware and a tmr.model.MirrorEncoder: "
-                "expected both, as in model=mirror_small, or mirror_negatives=false"
+                "expected both, as in model=mirror_small, or model.mirror_negatives=false"
             )
         self.temperature = Temperature(temperature, learn_temperature)
         self.threshold_selfsim = threshold_selfsim
