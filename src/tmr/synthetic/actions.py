@@ -51,10 +51,12 @@ class Action:
     carries: tuple[str, ...] = ("",)
     final: bool = False
     loose: bool = False  # looks the same where its first and last seconds are not seen
+    loose_end: bool = False  # looks the same where its last seconds are not seen
+    often: int = 1  # as often as this, beside the others, people tell of it
 
-    def may_be_cut(self, spec: Spec) -> bool:
-        """Whether filming may begin or end on the way: no steps are told that would be missed."""
-        return self.loose and spec.amplitude != "small"
+    def may_be_cut(self, spec: Spec, end: bool) -> bool:
+        """Whether filming may begin, or end, on the way: no steps are told that would be missed."""
+        return (self.loose or (end and self.loose_end)) and spec.amplitude != "small"
 
     def specs(self, name: str) -> list[Spec]:
         """Every combination of the attributes."""
@@ -97,8 +99,15 @@ def _shoulder_sign(side: str) -> float:
 # Walks
 
 
-def _straight(distance: float) -> Callable[[float], Place]:
-    return lambda s: (0.0, distance * s, 0.0)
+def _straight(distance: float, drift: float = 0.0) -> Callable[[float], Place]:
+    """Ahead, or back for a distance < 0; ``drift`` is how far the heading has turned at the end."""
+
+    def place(s: float) -> Place:
+        half = drift * s / 2
+        chord = distance * s * np.sinc(half / np.pi)
+        return chord * np.sin(half), chord * np.cos(half), 2 * half
+
+    return place
 
 
 def _arc(radius: float, angle: float) -> Callable[[float], Place]:
@@ -144,6 +153,7 @@ def _gait(actor: Actor, **changes: Any) -> Gait:
     amplitudes=("", "small", "big"),
     carries=CARRIES,
     loose=True,
+    often=6,
 )
 def _walk(actor: Actor) -> Take:
     steps = {"small": 2, "": 4, "big": 7}[actor.spec.amplitude]
@@ -152,10 +162,11 @@ def _walk(actor: Actor) -> Take:
     if actor.spec.direction == "backward":
         gait = _gait(actor, stride=0.75 * gait.stride, swing=0.6 * gait.swing, lean=0.0)
         sign = -1.0
-    return actor.walk(steps, gait, _straight(sign * steps * gait.stride * actor.style.size))
+    length = sign * steps * gait.stride * actor.style.size
+    return actor.walk(steps, gait, _straight(length, actor.style.drift))
 
 
-@action("curve", sides=LEFT_RIGHT, tempos=ANY_TEMPO, carries=CARRIES)
+@action("curve", sides=LEFT_RIGHT, tempos=ANY_TEMPO, carries=CARRIES, often=4)
 def _curve(actor: Actor) -> Take:
     gait = _gait(actor)
     angle = _shoulder_sign(actor.spec.side) * np.radians(actor.rng.uniform(55, 120))
@@ -163,7 +174,7 @@ def _curve(actor: Actor) -> Take:
     return actor.walk(steps, gait, _bend(actor.rng, steps * gait.stride, angle))
 
 
-@action("circle", sides=LEFT_RIGHT, tempos=("", "fast"))
+@action("circle", sides=LEFT_RIGHT, tempos=("", "fast"), often=2)
 def _circle(actor: Actor) -> Take:
     gait = _gait(actor, stride=0.55)
     angle = _shoulder_sign(actor.spec.side) * 2 * np.pi
@@ -172,31 +183,35 @@ def _circle(actor: Actor) -> Take:
 
 
 @action("run", directions=("forward",), tempos=("", "fast"), amplitudes=("", "small", "big"),
-        loose=True)  # fmt: skip
+        loose=True, often=3)  # fmt: skip
 def _run(actor: Actor) -> Take:
     steps = {"small": 3, "": 5, "big": 8}[actor.spec.amplitude]
-    gait = Gait(
-        stride=1.05 if actor.spec.tempo else 0.8,
-        seconds=0.37 if actor.spec.tempo else 0.36,
-        air=1.25,
-        lift=0.16,
-        swing=42.0,
-        elbow=85.0,
-        bob=0.04,
-        sway=0.012,
-        lean=11.0,
-        crouch=0.06,
-        twist=9.0,
-    )
-    return actor.walk(steps, gait, _straight(steps * gait.stride * actor.style.size))
+    gait = _running(actor, sway=0.012)
+    length = steps * gait.stride * actor.style.size
+    return actor.walk(steps, gait, _straight(length, actor.style.drift))
+
+
+def _running(actor: Actor, **changes: Any) -> Gait:
+    """A run: trotting or with long flights, stooped or upright, arms bent or nearly hanging."""
+    rng, quick = actor.rng, bool(actor.spec.tempo)
+    usual: dict[str, Any] = {
+        "stride": rng.uniform(0.9, 1.15) if quick else rng.uniform(0.55, 0.95),
+        "seconds": 0.36 * rng.uniform(0.92, 1.1),
+        "air": rng.uniform(1.2, 1.35) if quick else rng.uniform(1.1, 1.3),
+        "lift": rng.uniform(0.1, 0.2),
+        "swing": rng.uniform(22, 46),
+        "elbow": rng.uniform(45, 95),
+        "bob": rng.uniform(0.03, 0.045),
+        "lean": rng.uniform(5, 14),
+        "crouch": 0.06,
+        "twist": 9.0,
+    }
+    return Gait(**(usual | changes))
 
 
 @action("run_curve", sides=LEFT_RIGHT)
 def _run_curve(actor: Actor) -> Take:
-    gait = Gait(
-        stride=0.75, seconds=0.36, air=1.25, lift=0.15, swing=40.0, elbow=85.0, bob=0.04, lean=9.0,
-        crouch=0.06, twist=8.0,
-    )  # fmt: skip
+    gait = _running(actor)
     angle = _shoulder_sign(actor.spec.side) * np.radians(actor.rng.uniform(70, 125))
     return actor.walk(6, gait, _bend(actor.rng, 6 * gait.stride, angle))
 
@@ -238,7 +253,8 @@ def _limp(actor: Actor) -> Take:
     return actor.walk(5, gait, _straight(5 * gait.stride))
 
 
-@action("turn", sides=LEFT_RIGHT, directions=("quarter", "half", "full"), tempos=ANY_TEMPO)
+@action("turn", sides=LEFT_RIGHT, directions=("quarter", "half", "full"), tempos=ANY_TEMPO,
+        often=3)  # fmt: skip
 def _turn(actor: Actor) -> Take:
     angle = {"quarter": 90, "half": 180, "full": 360}[actor.spec.direction]
     steps = {"quarter": 2, "half": 3, "full": 6}[actor.spec.direction]
@@ -298,7 +314,7 @@ def _carry(take: Take, actor: Actor) -> None:
 
 
 @action("jump", directions=("up", "forward", "backward", "left", "right"), counts=(1, 2, 3),
-        amplitudes=("", "big"))  # fmt: skip
+        amplitudes=("", "big"), often=2)  # fmt: skip
 def _jump(actor: Actor) -> Take:
     direction, count = actor.spec.direction, actor.spec.count
     height = (0.2 if actor.spec.amplitude else 0.1) * actor.jitter()
@@ -650,18 +666,18 @@ def _waving(actor: Actor, side: str, high: bool) -> tuple[Pose, Pose, float]:
     """Both ends of a wave and the usual seconds between them, in one of the ways people wave.
 
     Beside the shoulder the elbow opens and closes; in front of the chest the forearm turns; the
-    whole arm sways beside the head. ``high``, the hand is above the head. Two hands go the same
-    way, or mirror each other.
+    whole arm sways beside the head; the other joints of the arm often go along. ``high``, the hand
+    is above the head. Two hands go the same way, or mirror each other.
     """
     rng = actor.rng
     way = rng.choice(["elbow", "sway"] if high else ["elbow", "elbow", "turn", "turn", "sway"])
-    swing = rng.uniform(0.25, 1.0)  # little where the wrist does most of it
+    swing = rng.uniform(0.55, 1.7)
     if way == "sway":
-        held = {"flex": rng.uniform(0, 40), "inward": -85, "elbow": rng.uniform(8, 50)}
-        middle, reached = rng.uniform(130, 160), "abduct"
-        swing *= 22
+        held = {"flex": rng.uniform(0, 50), "inward": -85, "elbow": rng.uniform(8, 60)}
+        middle, reached = rng.uniform(130 if high else 100, 160), "abduct"
+        swing *= 24
     elif way == "turn":
-        held = {"flex": rng.uniform(30, 90), "abduct": rng.uniform(5, 40),
+        held = {"flex": rng.uniform(5, 90), "abduct": rng.uniform(5, 40),
                 "elbow": rng.uniform(75, 130)}  # fmt: skip
         middle, reached = rng.uniform(-35, 0), "inward"
         swing *= 36
@@ -673,34 +689,53 @@ def _waving(actor: Actor, side: str, high: bool) -> tuple[Pose, Pose, float]:
         held = {"flex": rng.uniform(0, 45), "abduct": rng.uniform(25, 85), "inward": -84}
         middle, reached = rng.uniform(92, 112), "elbow"
         swing *= 30
-    out, into = (arm(side, **held, **{reached: middle + sign * swing}) for sign in (-1, 1))
+    held[reached] = middle
+    moved = {reached: swing}
+    if rng.random() < 0.5:  # nobody moves one joint alone
+        moved |= {name: swing * rng.uniform(-0.8, 0.8) for name in ("flex", "abduct", "elbow")
+                  if name != reached}  # fmt: skip
+    out, into = (
+        arm(side, **{name: held.get(name, 0) + sign * moved.get(name, 0)
+                     for name in (*held, *moved)})
+        for sign in (-1, 1)
+    )  # fmt: skip
     if side == "both" and rng.random() < 0.4:
         for name in [name for name in out if name.startswith("right")]:
             out[name], into[name] = into[name], out[name]
     return out, into, 0.26 * rng.uniform(0.7, 1.6)
 
 
-@action("wave", sides=ANY_ARM, tempos=ANY_TEMPO, amplitudes=("", "big"))
+@action("wave", sides=ANY_ARM, tempos=ANY_TEMPO, amplitudes=("", "big"), loose=True, often=3)
 def _wave(actor: Actor) -> Take:
     out, into, beat = _waving(actor, actor.spec.side, high=bool(actor.spec.amplitude))
     beats = {"slow": 3, "": 4, "fast": 6}[actor.spec.tempo] + int(actor.rng.integers(-2, 3))
     return actor.perform([(0.55, out), *[(beat, into), (beat, out)] * beats, (0.55, REST)])
 
 
-@action("raise", sides=ANY_ARM, directions=("forward", "sideways", "overhead"), counts=(1, 2, 3),
-        tempos=ANY_TEMPO)  # fmt: skip
+@action("raise", sides=ANY_ARM, directions=("up", "forward", "sideways", "overhead"),
+        counts=(1, 2, 3), tempos=ANY_TEMPO, loose_end=True, often=3)  # fmt: skip
 def _raise(actor: Actor) -> Take:
-    side, rng = actor.spec.side, actor.rng
-    aim = {
-        "forward": {"flex": 90, "abduct": 5, "inward": 0},
-        "sideways": {"flex": 5, "abduct": 90, "inward": 0},
-        "overhead": {"flex": 165, "abduct": 12, "inward": 0},
-    }[actor.spec.direction]
-    off = rng.uniform(-12, 12, len(aim))
-    up = arm(side, **{name: v + d for (name, v), d in zip(aim.items(), off, strict=True)},
-             elbow=rng.uniform(4, 55))  # fmt: skip
+    side, rng, direction = actor.spec.side, actor.rng, actor.spec.direction
+    if direction in ("up", "overhead") and rng.random() < 0.3:
+        up, _, _ = _waving(actor, side, high=direction == "overhead")  # held where others wave
+    else:
+        flex, abduct = {
+            "up": (rng.uniform(95, 160), 12),
+            "forward": (90, 5),
+            "sideways": (5, 90),
+            "overhead": (165, 12) if rng.random() < 0.7 else (5, 160),
+        }[direction]
+        off = rng.uniform(-12, 12, 3)
+        up = arm(side, flex=flex + off[0], abduct=abduct + off[1], inward=off[2],
+                 elbow=rng.uniform(4, 55))  # fmt: skip
     held = rng.uniform(0.2, 2.5) if actor.spec.count == 1 else 0.35
-    return actor.stroke((0.2, REST), [(0.55, up), (held, up), (0.55, REST)], 0.15)
+    beats, unsteady = max(1, round(held / 0.45)), rng.uniform(0, 10)  # nobody holds an arm still
+    holds = [(held / beats, _nudged(up, unsteady, rng)) for _ in range(beats)]
+    return actor.stroke((0.2, REST), [(0.55, up), *holds, (0.55, REST)], 0.15)
+
+
+def _nudged(pose: Pose, degrees: float, rng: np.random.Generator) -> Pose:
+    return {name: angle + rng.uniform(-degrees, degrees) for name, angle in pose.items()}
 
 
 def _clapping(where: str) -> tuple[Pose, Pose]:

@@ -7,6 +7,7 @@ foot stays where it is. Angles are radians, lengths meters, 20 frames a second; 
 person who faces +Z has the left side at +X.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,29 +45,64 @@ _STANDING = {
 }
 MIRROR = np.array([-1.0, 1.0, 1.0])
 _ANKLE = 0.062  # height of the ankle over the ball of the foot, which touches the floor at y = 0
+
+
+@dataclass(frozen=True)
+class Build:
+    """What differs from one body, and from one motion capture system, to the next at rest.
+
+    ``standing`` are directions of bones in a person who stands upright, of the left side and the
+    middle; ``ankle`` is the height of the ankle over the ball of the foot, meters. Lengths of bones
+    are always those of the reference skeleton.
+    """
+
+    standing: Mapping[str, tuple[float, float, float]]
+    ankle: float
+
+    @staticmethod
+    def draw(rng: np.random.Generator) -> "Build":
+        """The reference's bones, each turned by some degrees, the same on both sides."""
+        standing = {}
+        for name, direction in _STANDING.items():
+            side, up, ahead = np.array(direction) / np.linalg.norm(direction) + rng.normal(
+                0, 0.1, 3
+            )
+            standing[name] = (float(side) if direction[0] else 0.0, float(up), float(ahead))
+        return Build(standing, float(rng.uniform(0.05, 0.075)))
+
+    def offset(self, name: str) -> Float[np.ndarray, "3"]:
+        """From the parent to the joint in a person who stands upright."""
+        vector = np.array(self.standing[name.replace("right", "left")])
+        vector = vector * MIRROR if name.startswith("right") else vector
+        return vector / np.linalg.norm(vector) * BONE_LENGTHS[JOINTS.index(name)]
+
+    def foot(self, side: str) -> Float[np.ndarray, "3"]:
+        """From the ankle to the ball of a flat foot that points to +Z."""
+        length = _length(f"{side}_foot")
+        return np.array([0.0, -self.ankle, np.sqrt(length**2 - self.ankle**2)])
+
+    def standing_height(self) -> float:
+        """Height of the pelvis of a person at rest, both knees slightly bent."""
+        legs = [
+            self.ankle
+            - self.offset(f"{side}_hip")[1]
+            + _length(f"{side}_knee")
+            + _length(f"{side}_ankle")
+            for side in SIDES
+        ]
+        return min(legs) - 0.018
+
+
 _STRETCH = 0.992  # the knee never locks: the leg is at most this share of its length
 _UP_ON_TOES = np.radians(72.0)
-
-
-def _offset(name: str) -> Float[np.ndarray, "3"]:
-    vector = np.array(_STANDING[name.replace("right", "left")])
-    vector = vector * MIRROR if name.startswith("right") else vector
-    return vector / np.linalg.norm(vector) * BONE_LENGTHS[JOINTS.index(name)]
 
 
 def _length(name: str) -> float:
     return float(BONE_LENGTHS[JOINTS.index(name)])
 
 
-def _standing_height() -> float:
-    legs = [
-        _ANKLE - _offset(f"{side}_hip")[1] + _length(f"{side}_knee") + _length(f"{side}_ankle")
-        for side in SIDES
-    ]
-    return min(legs) - 0.018
-
-
-STANDING = _standing_height()  # height of the pelvis of a person at rest
+REFERENCE = Build(_STANDING, _ANKLE)
+STANDING = REFERENCE.standing_height()
 
 
 @dataclass
@@ -83,6 +119,7 @@ class Track:
     yaw: Float[np.ndarray, "frames 2"]
     pitch: Float[np.ndarray, "frames 2"]
     planted: Bool[np.ndarray, "frames 2"]
+    build: Build = REFERENCE
 
     def __len__(self) -> int:
         """Number of frames."""
@@ -125,14 +162,15 @@ def solve(track: Track) -> Float[np.ndarray, "frames 22 3"]:
 
     The pelvis is lowered where a planted foot would be out of reach, and heels rise before that.
     """
+    build = track.build
     joints = np.zeros((len(track), len(JOINTS), 3))
     heading = about_y(track["heading"])
     turned = heading @ about_y(track["turn"])
     pelvis = turned @ about_z(track["roll"]) @ about_x(track["pitch"])
     aside = np.stack([track["shift"], np.zeros(len(track)), track["ahead"]], axis=-1)
-    root = np.stack([track["x"], STANDING + track["height"], track["z"]], axis=-1)
+    root = np.stack([track["x"], build.standing_height() + track["height"], track["z"]], axis=-1)
     root = root + (heading @ aside[..., None])[..., 0]
-    hips = {side: pelvis @ _offset(f"{side}_hip") for side in SIDES}
+    hips = {side: pelvis @ build.offset(f"{side}_hip") for side in SIDES}
     root[:, 1] -= _out_of_reach(track, {side: root + hips[side] for side in SIDES})
 
     def place(name: str, parent: str, vector: np.ndarray) -> None:
@@ -140,13 +178,13 @@ def solve(track: Track) -> Float[np.ndarray, "frames 22 3"]:
 
     joints[:, 0] = root
     third = about_y(track["twist"] / 3) @ about_z(track["tilt"] / 3) @ about_x(track["bend"] / 3)
-    place("spine1", "pelvis", pelvis @ _offset("spine1"))
-    place("spine2", "spine1", pelvis @ third @ _offset("spine2"))
-    place("spine3", "spine2", pelvis @ third @ third @ _offset("spine3"))
+    place("spine1", "pelvis", pelvis @ build.offset("spine1"))
+    place("spine2", "spine1", pelvis @ third @ build.offset("spine2"))
+    place("spine3", "spine2", pelvis @ third @ third @ build.offset("spine3"))
     chest = pelvis @ third @ third @ third
-    place("neck", "spine3", chest @ _offset("neck"))
+    place("neck", "spine3", chest @ build.offset("neck"))
     head = chest @ about_y(track["look"]) @ about_z(track["cock"]) @ about_x(track["nod"])
-    place("head", "neck", head @ _offset("head"))
+    place("head", "neck", head @ build.offset("head"))
     for foot, side in enumerate(SIDES):
         _solve_arm(track, side, chest, place)
         place(f"{side}_hip", "pelvis", hips[side])
@@ -164,23 +202,17 @@ def _solve_arm(track, side, chest, place) -> None:
     collar = chest @ about_y(sign * reach) @ about_z(sign * shrug)
     lower = upper @ about_x(-np.clip(track[f"{side}_elbow"], 0.05, 2.6))
     down = np.array([0.0, -1.0, 0.0])
-    place(f"{side}_collar", "spine3", chest @ _offset(f"{side}_collar"))
-    place(f"{side}_shoulder", f"{side}_collar", collar @ _offset(f"{side}_shoulder"))
+    place(f"{side}_collar", "spine3", chest @ track.build.offset(f"{side}_collar"))
+    place(f"{side}_shoulder", f"{side}_collar", collar @ track.build.offset(f"{side}_shoulder"))
     place(f"{side}_elbow", f"{side}_shoulder", chest @ upper @ down * _length(f"{side}_elbow"))
     place(f"{side}_wrist", f"{side}_elbow", chest @ lower @ down * _length(f"{side}_wrist"))
-
-
-def _foot(side: str) -> Float[np.ndarray, "3"]:
-    """From the ankle to the ball of a flat foot that points to +Z."""
-    length = _length(f"{side}_foot")
-    return np.array([0.0, -_ANKLE, np.sqrt(length**2 - _ANKLE**2)])
 
 
 def _ankle(
     track: Track, foot: int, pitch: Float[np.ndarray, "*tries frames"]
 ) -> tuple[Float[np.ndarray, "*tries frames 3"], Float[np.ndarray, "*tries frames 3"]]:
     """Ankle, and the vector from it to the ball, of a foot that rolls over its ball or heel."""
-    _, drop, length = _foot(SIDES[foot])
+    _, drop, length = track.build.foot(SIDES[foot])
     yaw = track.yaw[:, foot]
 
     def ball(angle: np.ndarray) -> np.ndarray:
@@ -230,7 +262,7 @@ def _solve_leg(
     down = np.array([0.0, -1.0, 0.0])
     lifted = hip + leg @ down * thigh + lower @ down * shank
     ankle = ankle + free * (lifted - ankle)
-    ball = ball + free * (lower @ about_x(track[f"{side}_point"]) @ _foot(side) - ball)
+    ball = ball + free * (lower @ about_x(track[f"{side}_point"]) @ track.build.foot(side) - ball)
 
     ball = ball / np.linalg.norm(ball, axis=-1, keepdims=True) * _length(f"{side}_foot")
     ankle[:, 1] += np.maximum(0, -np.minimum(ankle[:, 1] + ball[:, 1], ankle[:, 1]))

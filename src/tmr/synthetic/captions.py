@@ -336,7 +336,8 @@ _DIRECTIONS: dict[str, Mapping[str, tuple[str, ...]]] = {
     "hop": {"in place": ("in place", "on the spot"), "forward": ("forward",)},
     "pick_up": {"front": ("in front",), "left": ("on the left side", "to the left"),
                 "right": ("on the right side", "to the right")},
-    "raise": {"forward": ("forward", "to the front"), "sideways": ("sideways", "out to the side"),
+    "raise": {"up": ("",), "forward": ("forward", "to the front"),
+              "sideways": ("sideways", "out to the side"),
               "overhead": ("overhead", "above the head", "in the air")},
     "clap": {"front": ("in front of the chest",), "overhead": ("overhead", "above the head")},
     "point": {"forward": ("forward", "straight ahead"), "sideways": ("sideways", "to the side"),
@@ -366,6 +367,7 @@ _PUNCHES = {
 # Whose words make no sense, or say something else, without it.
 _NEED_DIRECTION = ("punch", "throw", "jump_turn", "lift_box")
 _NEED_AMPLITUDE = ("walk", "run", "squat")
+_NEED_COUNT = ("raise",)  # again and again, it could be taken for waving
 _SUBJECTS = ("a person", "someone", "the person", "a man", "a woman", "the figure")
 _GERUNDS = {
     "run": "running", "jog": "jogging", "step": "stepping", "sidestep": "sidestepping",
@@ -403,7 +405,9 @@ def _different(wanted: int, tries: int, sentence: Callable[[], str]) -> list[str
 
 def _shortened(spec: Spec, rng: np.random.Generator) -> Spec:
     """The spec without most of what its words can do without."""
-    left_out: dict[str, Any] = {"tempo": "", "count": 0}
+    left_out: dict[str, Any] = {"tempo": ""}
+    if spec.action not in _NEED_COUNT or spec.count == 1:
+        left_out["count"] = 0
     if spec.action not in _NEED_DIRECTION and spec.direction != "backward":
         left_out["direction"] = ""
     if spec.action not in _NEED_AMPLITUDE:

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from scipy.ndimage import gaussian_filter1d
 
 from tmr.motion.skeleton import FPS
-from tmr.synthetic.body import CHANNELS, INDEX, SIDES, Track, about_y
+from tmr.synthetic.body import CHANNELS, INDEX, SIDES, Build, Track, about_y
 from tmr.text.left_right import swap_sides
 
 Number = float | int
@@ -51,32 +51,42 @@ class Spec:
 class Style:
     """How one person stands and moves; drawn once for each motion."""
 
+    build: Build
     pace: float  # seconds of every action are times this
     size: float  # angles of every gesture are times this
     stance: float  # half the distance between the feet, meters
     toes_out: float  # radians
-    arms: tuple[float, float, float, float]  # flexion, abduction, turned in, elbow; degrees
+    arms: tuple[Pose, Pose]  # at rest, left and right
     posture: float  # forward bend of the spine at rest, degrees
+    bowed: float  # forward bend of the head beyond what keeps the eyes ahead, degrees
     swing: float  # arm swing of walks, share of the usual
     bounce: float  # rise and fall of walks, share of the usual
     gait: tuple[float, float, float, float]  # added to lean, elbow (degrees), crouch, lift (meters)
     turning: tuple[float, float]  # twist and sway of walks, share of the usual
+    drift: float  # by which a walk straight ahead misses its heading, radians
+    knees: float  # by which bent knees lower the body, meters
+    rhythm: tuple[float, float]  # bouncing: meters, and times a second
 
     @staticmethod
     def draw(rng: np.random.Generator) -> "Style":
-        """A random person: stooped or upright, stiff or loose, of small or large movements."""
+        """A random person: stooped or upright, stiff or loose, of small or large movements.
+
+        One of three has a manner of standing of their own: bent, arms held away or in front of the
+        body, knees bent, never quite still, slow or quick.
+        """
+        manner = rng.random(6) < 0.3
+        arms = _arms_at_rest(rng, bool(manner[0]))
         return Style(
-            pace=float(np.clip(rng.normal(1, 0.09), 0.84, 1.2)),
-            size=float(np.clip(rng.normal(1, 0.1), 0.8, 1.2)),
-            stance=float(rng.uniform(0.08, 0.125)),
-            toes_out=float(np.radians(rng.uniform(0, 17))),
-            arms=(
-                float(rng.uniform(-6, 10)),
-                float(rng.uniform(6, 20)),
-                float(rng.uniform(5, 40)),
-                float(rng.uniform(8, 36)),
+            build=Build.draw(rng),
+            pace=float(
+                rng.uniform(0.75, 1.4) if manner[5] else np.clip(rng.normal(1, 0.1), 0.8, 1.25)
             ),
-            posture=float(rng.normal(2, 4.5) + max(rng.normal(-4, 8), 0)),
+            size=float(np.clip(rng.normal(1, 0.12), 0.75, 1.3)),
+            stance=float(rng.uniform(0.08, 0.18 if manner[1] else 0.125)),
+            toes_out=float(np.radians(rng.uniform(0, 17))),
+            arms=arms,
+            posture=float(rng.normal(2, 4.5) + (rng.uniform(0, 28) if manner[2] else 0)),
+            bowed=float(rng.uniform(-8, 25) if manner[2] else 0),
             swing=float(rng.uniform(0.45, 1.5)),
             bounce=float(rng.uniform(0.6, 1.5)),
             gait=(
@@ -86,6 +96,12 @@ class Style:
                 float(rng.uniform(-0.02, 0.03)),
             ),
             turning=(float(rng.uniform(0.4, 1.7)), float(rng.uniform(0.6, 1.7))),
+            drift=float(np.radians(np.clip(rng.normal(0, 7), -16, 16))),
+            knees=float(rng.uniform(0, 0.08) if manner[3] else 0),
+            rhythm=(
+                float(rng.uniform(0.005, 0.03) if manner[4] else 0),
+                float(rng.uniform(0.8, 2.4)),
+            ),
         )
 
     def walking(self, gait: "Gait") -> "Gait":
@@ -106,11 +122,23 @@ class Style:
 
     def rest(self) -> Float[np.ndarray, " channels"]:
         """The channels of this person standing still."""
-        pose = {"bend": self.posture, "nod": -0.7 * self.posture}
-        for side in SIDES:
-            flex, abduct, inward, elbow = self.arms
-            pose |= arm(side, flex=flex, abduct=abduct, inward=inward, elbow=elbow)
-        return values(pose)
+        trunk = {"bend": self.posture, "nod": self.bowed - 0.7 * self.posture}
+        return values(trunk | dict(self.arms[0]) | dict(self.arms[1]))
+
+
+def _arms_at_rest(rng: np.random.Generator, held: bool) -> tuple[Pose, Pose]:
+    """Both arms of a person who does nothing: hanging, or ``held`` away from the body or bent."""
+    usual = np.array([rng.uniform(-6, 10), rng.uniform(6, 20), rng.uniform(5, 40),
+                      rng.uniform(8, 36)])  # fmt: skip
+    lifted = np.array([rng.uniform(-10, 35), rng.uniform(0, 30), rng.uniform(0, 30),
+                       rng.uniform(0, 75)])  # fmt: skip
+    which = rng.permutation([1.0, float(rng.random() < 0.7)]) if held else np.zeros(2)
+    names = ("flex", "abduct", "inward", "elbow")
+    left, right = (
+        arm(side, **dict(zip(names, usual + share * lifted + rng.normal(0, 3, 4), strict=True)))
+        for side, share in zip(SIDES, which, strict=True)
+    )
+    return left, right
 
 
 def values(pose: Pose) -> Float[np.ndarray, " channels"]:

@@ -1,6 +1,6 @@
 """The whole embedded data set: its motions, their captions and splits, and the files."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -122,8 +122,9 @@ def plan(size: CorpusSize, seed: int) -> list[Entry]:
                 f"{list(size.actions)}; expected {keys}: give sequences of two or three "
                 f"actions a larger share, or ask for fewer with size.{split}"
             )
+    often = {name: action.often for name, action in ACTIONS.items()}
     while len(train) < wanted:
-        composition = _draw(specs, size, rng)
+        composition = _draw(specs, size, rng, often)
         if canonical(composition) not in held:
             train.append(composition)
     rows = [("train", c) for c in train]
@@ -144,17 +145,34 @@ def _cover(specs: dict[str, list[Spec]], rng: np.random.Generator) -> Iterator[S
                 yield spec
 
 
-def _draw(specs: dict[str, list[Spec]], size: CorpusSize, rng: np.random.Generator) -> Composition:
-    """A random composition of different actions, a final one at most at the end."""
+def _draw(
+    specs: dict[str, list[Spec]],
+    size: CorpusSize,
+    rng: np.random.Generator,
+    often: Mapping[str, int] | None = None,
+) -> Composition:
+    """A random composition of different actions, a final one at most at the end.
+
+    All actions come as often as each other, or as ``often`` as their numbers say, and then mostly
+    with arms that do nothing else: what people tell of least must not be what is shown most.
+    """
     names = list(specs)
+    weights = np.array([often[name] if often else 1 for name in names], dtype=float)
+    weights /= weights.sum()
     count = 1 + int(rng.choice(3, p=np.array(size.actions) / sum(size.actions)))
     while True:
-        drawn = [names[int(i)] for i in rng.choice(len(names), count, replace=False)]
+        drawn = [names[int(i)] for i in rng.choice(len(names), count, replace=False, p=weights)]
         if any(ACTIONS[name].final for name in drawn[:-1]):
             continue
-        composition = tuple(specs[name][int(rng.integers(len(specs[name])))] for name in drawn)
+        composition = tuple(_drawn(specs[name], rng, plain=often is not None) for name in drawn)
         if 1.1 * sum(map(usual_seconds, composition)) + 0.3 < size.max_seconds:
             return composition
+
+
+def _drawn(specs: Sequence[Spec], rng: np.random.Generator, plain: bool) -> Spec:
+    if plain and rng.random() < 0.7:
+        specs = [spec for spec in specs if not spec.carry]
+    return specs[int(rng.integers(len(specs)))]
 
 
 def make(entry: Entry, size: CorpusSize) -> tuple[Motion, list[str], list[str]]:

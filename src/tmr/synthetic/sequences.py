@@ -1,5 +1,6 @@
 """Actions in a row: one person performs up to three of them, with short pauses in between."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -40,13 +41,14 @@ def animate(
     rng: np.random.Generator,
     min_seconds: float = 2.0,
     max_seconds: float = 10.0,
+    draw_style: Callable[[np.random.Generator], Style] = Style.draw,
 ) -> Motion:
     """A person, drawn from ``rng``, who performs the actions of ``composition`` in turn.
 
     The motion starts at the origin, facing +Z. It is performed faster when it would be longer
     than ``max_seconds``; a person who is done too early stands still until ``min_seconds``.
     """
-    style = Style.draw(rng)
+    style = draw_style(rng)
     for _ in range(20):
         takes = [perform(Actor(style, rng, spec)) for spec in composition]
         spare = max_seconds - sum(take.seconds + 1 / FPS for take in takes)
@@ -67,9 +69,9 @@ def animate(
         np.floor(pauses * FPS).astype(int) if missing <= 0 else np.ceil(pauses * FPS).astype(int)
     )
     track, segments = _chain(takes, [int(hold) for hold in holds])
-    _live(track, rng)
+    _live(track, style, rng)
     first, end = _seen(composition, segments, len(track), min_seconds, rng)
-    joints = solve(track)[first:end]
+    joints = solve(replace(track, build=style.build))[first:end]
     joints = joints - np.array([joints[0, 0, 0], 0.0, joints[0, 0, 2]])
     last = (end - first - 1) / FPS
     told = ((a - first / FPS, b - first / FPS) for a, b in segments)
@@ -87,21 +89,21 @@ def _seen(
 ) -> tuple[int, int]:
     """First frame and end of what the camera sees: half of the walks are under way at either."""
     shortest = min_seconds * FPS + 1
-    missed = _missed(composition[0], segments[0], rng)
+    missed = _missed(composition[0], segments[0], False, rng)
     first = round((segments[0][0] + missed) * FPS)
     if not missed or frames - first <= shortest:
         first = 0
-    missed = _missed(composition[-1], segments[-1], rng)
+    missed = _missed(composition[-1], segments[-1], True, rng)
     end = round((segments[-1][1] - missed) * FPS)
     if not missed or end - first <= shortest:
         end = frames
     return first, end
 
 
-def _missed(spec: Spec, segment: tuple[float, float], rng: np.random.Generator) -> float:
+def _missed(spec: Spec, segment: tuple[float, float], end: bool, rng: np.random.Generator) -> float:
     """Seconds of an action at one end of a motion that are not filmed, mostly none."""
     seconds = rng.uniform(0.1, 0.3) * (segment[1] - segment[0]) if rng.random() < 0.5 else 0.0
-    return seconds if ACTIONS[spec.action].may_be_cut(spec) else 0.0
+    return seconds if ACTIONS[spec.action].may_be_cut(spec, end) else 0.0
 
 
 @cache
@@ -128,9 +130,14 @@ def _chain(takes: list[Take], holds: list[int]) -> tuple[Track, tuple[tuple[floa
         if holds[i + 1]:
             parts.append(_held(take.track, -1, holds[i + 1]))
             frames += holds[i + 1]
-    names = ("channels", "toes", "yaw", "pitch", "planted")
-    joined = [np.concatenate([getattr(part, name) for part in parts]) for name in names]
-    return Track(*joined), tuple(segments)
+
+    def joined(name: str) -> np.ndarray:
+        return np.concatenate([getattr(part, name) for part in parts])
+
+    track = Track(
+        joined("channels"), joined("toes"), joined("yaw"), joined("pitch"), joined("planted")
+    )
+    return track, tuple(segments)
 
 
 def _soften(track: Track) -> None:
@@ -169,10 +176,14 @@ def _held(track: Track, frame: int, frames: int) -> Track:
     )
 
 
-def _live(track: Track, rng: np.random.Generator) -> None:
-    """Add what nobody plans: the weight over the standing foot, breath, a wandering posture."""
+def _live(track: Track, style: Style, rng: np.random.Generator) -> None:
+    """Add what nobody plans: the weight over the standing foot, breath, a wandering posture,
+    bent knees and bouncing while the body is not low already."""
     t = np.arange(len(track)) / FPS
-    restless = np.exp(rng.normal(0.2, 0.5))
+    size, rate = style.rhythm
+    lower = style.knees + size * (1 - np.cos(2 * np.pi * rate * t + rng.uniform(0, 2 * np.pi)))
+    track["height"][:] -= lower * np.clip(1 + track["height"] / 0.3, 0, 1)
+    restless = np.exp(rng.normal(0.5, 0.7))
     for name, size in _WANDER.items():
         for _ in range(2):
             rate, phase = rng.uniform(0.08, 0.8), rng.uniform(0, 2 * np.pi)
