@@ -8,7 +8,7 @@ ANNOTATIONS := datasets/annotations/synthetic/annotations.json
 STATS := stats/synthetic/guoh3dfeats/statistics.safetensors
 STARTED := $(RUN)/config.json
 WEIGHTS := $(RUN)/last_weights/motion_encoder.pt
-MOTIONS := size.motions=1500
+MOTIONS := size.motions=1500 size.variety=0
 TRAINING := experiment=quickstart $(if $(EPOCHS),trainer.max_epochs=$(EPOCHS))
 
 .PHONY: quickstart open-data test lint pytest format clean-quickstart
@@ -70,7 +70,8 @@ open-data: | .venv/run
 	@test -d "$(CMU)" -a -d "$(HUMANML3D)" || { echo "error: found CMU=$(CMU) and \
 	HUMANML3D=$(HUMANML3D), expected two folders: the takes of CMU and a clone of HumanML3D"; exit 1; }
 	-$(BIN)/python -m prepare.import_motions source=$(CMU) name=cmu flat=true
-	$(BIN)/python -m prepare.synthesize size.motions=4000 size.test=250 size.val=150
+	$(BIN)/python -m prepare.synthesize size.motions=5000 size.test=250 size.val=150 \
+	    size.everyday=true
 	for name in cmu synthetic; do \
 	    $(BIN)/python -m prepare.compute_guoh3dfeats name=$$name || exit 1; done
 	$(BIN)/python -m prepare.annotations data=cmu release=$(HUMANML3D) options.source=CMU overwrite=true

@@ -18,6 +18,7 @@ from tmr.synthetic.captions import brief_captions, captions
 from tmr.synthetic.clip_builder import Spec, Style, swap_sides
 from tmr.synthetic.dataset import (
     CorpusSize,
+    Entry,
     canonical,
     dissimilar,
     make,
@@ -206,17 +207,38 @@ def test_people_miss_their_heading_and_stand_in_manners_of_their_own():
         assert 0.1 < np.mean([elbow > 45 for elbow in elbows]) < 0.4
 
 
-def test_training_motions_do_often_what_people_often_tell_of():
-    entries = plan(CorpusSize(motions=1500, test=100, val=60), seed=3)
+def test_without_variety_all_have_one_body_and_the_usual_manner():
+    styles = [Style.draw(np.random.default_rng(seed), variety=0.0) for seed in range(100)]
+    for name in ("left_hip", "spine2", "right_shoulder", "head"):
+        assert all((style.build.offset(name) == REFERENCE.offset(name)).all() for style in styles)
+    assert {style.build.standing_height() for style in styles} == {STANDING}
+    for still in ("drift", "knees", "bowed"):
+        assert {getattr(style, still) for style in styles} == {0.0}
+    few = [Style.draw(np.random.default_rng(seed), variety=0.5) for seed in range(300)]
+    assert 0.1 < np.mean([style.knees > 0 for style in few]) < 0.2
+    one = Entry("00000", "train", (Spec("walk", direction="forward"),), seed=(0,))
+    straight, _, _ = make(one, CorpusSize(variety=0.0))
+    aside = straight.joints[-1, 0] - straight.joints[0, 0]
+    assert abs(np.degrees(np.arctan2(aside[0], aside[2]))) < 2
 
-    def share(name: str, split: str) -> float:
-        kept = [e for e in entries if e.split == split]
-        return sum(spec.action == name for e in kept for spec in e.composition) / len(kept)
 
-    assert share("walk", "train") > 3 * share("salute", "train") > 0
-    assert share("wave", "train") > 1.5 * share("salute", "train")
-    every = [share(name, "test") for name in ACTIONS]
-    assert max(every) < 0.1  # of the 59 actions, each as often as the others
+def test_everyday_motions_do_often_what_people_often_tell_of():
+    def shares(everyday: bool, split: str) -> tuple[dict[str, float], float]:
+        """Of each action, and of actions that carry something, in the motions of a split."""
+        entries = plan(CorpusSize(motions=1500, test=100, val=60, everyday=everyday), seed=3)
+        kept = [spec for e in entries if e.split == split for spec in e.composition]
+        carry = [bool(spec.carry) for spec in kept if len(ACTIONS[spec.action].carries) > 1]
+        each = {name: float(np.mean([s.action == name for s in kept])) for name in ACTIONS}
+        return each, float(np.mean(carry))
+
+    everyday, carried = shares(True, "train")
+    assert everyday["walk"] > 3 * everyday["salute"] > 0
+    assert everyday["wave"] > 1.5 * everyday["salute"]
+    even, carried_evenly = shares(False, "train")
+    assert max(even.values()) < 0.05
+    assert carried < 0.75 * carried_evenly
+    tested, _ = shares(True, "test")
+    assert max(tested.values()) < 0.08  # of the 59 actions, each as often as the others
 
 
 @pytest.mark.parametrize("side", ["left", "right"])
@@ -426,6 +448,8 @@ def test_sizes_that_cannot_be_made_are_refused(tmp_path):
         CorpusSize(actions=[0.5, 0.2, 0.2])
     with pytest.raises(InputError, match="at most half"):
         CorpusSize(motions=100, test=60)
+    with pytest.raises(InputError, match=r"expected 0 .* to 1"):
+        CorpusSize(variety=2.0)
     with pytest.raises(InputError, match="of which 15 to train on"):
         plan(CorpusSize(motions=20, test=3, val=2), seed=0)
     with pytest.raises(InputError, match="larger share"):

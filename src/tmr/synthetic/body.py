@@ -60,15 +60,17 @@ class Build:
     ankle: float
 
     @staticmethod
-    def draw(rng: np.random.Generator) -> "Build":
-        """The reference's bones, each turned by some degrees, the same on both sides."""
+    def draw(rng: np.random.Generator, variety: float = 1.0) -> "Build":
+        """The reference's bones, each turned by some degrees, the same on both sides.
+
+        ``variety`` scales what tells bodies apart; by 0 all are the reference.
+        """
         standing = {}
         for name, direction in _STANDING.items():
-            side, up, ahead = np.array(direction) / np.linalg.norm(direction) + rng.normal(
-                0, 0.1, 3
-            )
+            off = variety * rng.normal(0, 0.1, 3)
+            side, up, ahead = np.array(direction) / np.linalg.norm(direction) + off
             standing[name] = (float(side) if direction[0] else 0.0, float(up), float(ahead))
-        return Build(standing, float(rng.uniform(0.05, 0.075)))
+        return Build(standing, float(_ANKLE + variety * (rng.uniform(0.05, 0.075) - _ANKLE)))
 
     def offset(self, name: str) -> Float[np.ndarray, "3"]:
         """From the parent to the joint in a person who stands upright."""

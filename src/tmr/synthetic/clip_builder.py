@@ -68,16 +68,17 @@ class Style:
     rhythm: tuple[float, float]  # bouncing: meters, and times a second
 
     @staticmethod
-    def draw(rng: np.random.Generator) -> "Style":
+    def draw(rng: np.random.Generator, variety: float = 1.0) -> "Style":
         """A random person: stooped or upright, stiff or loose, of small or large movements.
 
-        One of three has a manner of standing of their own: bent, arms held away or in front of the
-        body, knees bent, never quite still, slow or quick.
+        By a ``variety`` of 1, one of three stands or moves in a manner of their own: bent, arms
+        held away or in front of the body, knees bent, never quite still, slow or quick; bodies
+        differ, and walks miss their heading. By 0, none of this.
         """
-        manner = rng.random(6) < 0.3
+        manner = rng.random(6) < 0.3 * variety
         arms = _arms_at_rest(rng, bool(manner[0]))
         return Style(
-            build=Build.draw(rng),
+            build=Build.draw(rng, variety),
             pace=float(
                 rng.uniform(0.75, 1.4) if manner[5] else np.clip(rng.normal(1, 0.1), 0.8, 1.25)
             ),
@@ -96,7 +97,7 @@ class Style:
                 float(rng.uniform(-0.02, 0.03)),
             ),
             turning=(float(rng.uniform(0.4, 1.7)), float(rng.uniform(0.6, 1.7))),
-            drift=float(np.radians(np.clip(rng.normal(0, 7), -16, 16))),
+            drift=float(np.radians(variety * np.clip(rng.normal(0, 7), -16, 16))),
             knees=float(rng.uniform(0, 0.08) if manner[3] else 0),
             rhythm=(
                 float(rng.uniform(0.005, 0.03) if manner[4] else 0),

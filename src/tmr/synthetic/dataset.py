@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
@@ -14,7 +15,7 @@ from tmr.errors import InputError
 from tmr.io import call_in, save_array, write_json, write_text
 from tmr.synthetic.actions import ACTIONS
 from tmr.synthetic.captions import brief_captions, captions, phrase
-from tmr.synthetic.clip_builder import Spec
+from tmr.synthetic.clip_builder import Spec, Style
 from tmr.synthetic.sequences import Motion, animate, usual_seconds
 from tmr.text.left_right import swap_sides
 
@@ -24,10 +25,13 @@ Composition = tuple[Spec, ...]
 
 @dataclass(frozen=True)
 class CorpusSize:
-    """How many motions there are and how long they last.
+    """How many motions there are, how long they last, and how much of life is in them.
 
     ``actions`` holds the shares of motions with one, two and three actions. Keys are twice as many
-    as motions, because every motion has a mirrored copy.
+    as motions, because every motion has a mirrored copy. ``variety``, from 0 to 1, is how far
+    people differ in body and manner (see ``Style.draw``). With ``everyday``, training motions do
+    often what people often tell of, and half of the time with arms that do nothing else; otherwise
+    all actions are as frequent as each other, as they are in the other splits.
     """
 
     motions: int = 1800
@@ -36,6 +40,8 @@ class CorpusSize:
     actions: Sequence[float] = field(default=(0.65, 0.28, 0.07))
     min_seconds: float = 2.0
     max_seconds: float = 10.0
+    variety: float = 1.0
+    everyday: bool = False
 
     def __post_init__(self) -> None:
         """Raise InputError for sizes that cannot be made."""
@@ -53,6 +59,11 @@ class CorpusSize:
             raise InputError(
                 f"found motions={self.motions}, test={self.test}, val={self.val}; expected at "
                 "least one test and one validation motion, and at most half of all"
+            )
+        if not 0 <= self.variety <= 1:
+            raise InputError(
+                f"found variety={self.variety}; expected 0 (everyone stands and moves in the usual "
+                "manner) to 1 (as different as people are)"
             )
 
 
@@ -122,7 +133,7 @@ def plan(size: CorpusSize, seed: int) -> list[Entry]:
                 f"{list(size.actions)}; expected {keys}: give sequences of two or three "
                 f"actions a larger share, or ask for fewer with size.{split}"
             )
-    often = {name: action.often for name, action in ACTIONS.items()}
+    often = {name: action.often for name, action in ACTIONS.items()} if size.everyday else None
     while len(train) < wanted:
         composition = _draw(specs, size, rng, often)
         if canonical(composition) not in held:
@@ -153,8 +164,8 @@ def _draw(
 ) -> Composition:
     """A random composition of different actions, a final one at most at the end.
 
-    All actions come as often as each other, or as ``often`` as their numbers say, and then mostly
-    with arms that do nothing else: what people tell of least must not be what is shown most.
+    All actions come as often as each other, or as ``often`` as their numbers say, and then half of
+    the time with arms that do nothing else: what people tell of least must not be shown most.
     """
     names = list(specs)
     weights = np.array([often[name] if often else 1 for name in names], dtype=float)
@@ -170,7 +181,7 @@ def _draw(
 
 
 def _drawn(specs: Sequence[Spec], rng: np.random.Generator, plain: bool) -> Spec:
-    if plain and rng.random() < 0.7:
+    if plain and rng.random() < 0.5:
         specs = [spec for spec in specs if not spec.carry]
     return specs[int(rng.integers(len(specs)))]
 
@@ -178,7 +189,8 @@ def _drawn(specs: Sequence[Spec], rng: np.random.Generator, plain: bool) -> Spec
 def make(entry: Entry, size: CorpusSize) -> tuple[Motion, list[str], list[str]]:
     """The motion of an entry, its captions, and one phrase for each of its actions."""
     rng = np.random.default_rng(entry.seed)
-    motion = animate(entry.composition, rng, size.min_seconds, size.max_seconds)
+    draw_style = partial(Style.draw, variety=size.variety)
+    motion = animate(entry.composition, rng, size.min_seconds, size.max_seconds, draw_style)
     sentences = captions(entry.composition, rng)
     phrases = [f"a person {phrase(spec, rng)}." for spec in entry.composition]
     if entry.split == "train":
