@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 # Beside the data sets of its name: a training on `data=synthetic` must not find this small one.
 FOLDER = Path("datasets/examples")
-SIZE = CorpusSize(motions=300, test=100, val=10)
+SIZE = CorpusSize(motions=300, test=100, val=10, variety=0.0)
 
 
 def data_to_search(run: RunDir, config: Mapping[str, Any]) -> TextMotionData:
