@@ -57,6 +57,17 @@ def test_minilm_agrees_with_transformers_on_one_caption(minilm: TextModel) -> No
     assert largest_difference(embedding.sentence, mean_of_length_one(states)) < 1e-6
 
 
+def test_one_model_for_both_gives_the_bits_that_it_gives_in_two_passes(minilm: TextModel) -> None:
+    captions = [*CAPTIONS, "walks on", "runs on", "turns around"]
+    embeddings = minilm.embed(captions)
+    for embedding, tokens, sentence in zip(
+        embeddings, minilm.tokens(captions), minilm.sentences(captions), strict=True
+    ):
+        np.testing.assert_array_equal(embedding.tokens, tokens)
+        np.testing.assert_array_equal(embedding.sentence, sentence)
+        assert embedding.tokens.dtype == embedding.sentence.dtype == np.float32
+
+
 def test_two_models_give_tokens_of_the_one_and_sentences_of_the_other(
     tiny: TextModel, tiny_distilbert: Path, tiny_mpnet: Path
 ) -> None:

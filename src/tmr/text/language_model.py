@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import orjson
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
@@ -72,16 +73,32 @@ class TextModel:
     ) -> list[TextEmbedding]:
         """The embedding of each caption, in order: ``tokens`` and ``sentences`` together.
 
-        ``on_batch`` is called with the number of captions finished.
+        Where one model is both, captions pass through it once. ``on_batch`` is called with the
+        number of captions finished.
 
         Raises:
             InputError: a caption is empty; or as the class says.
         """
+        if self.token_model == self.sentence_model:
+            return self._embed_once(captions, on_batch)
         tokens = self.tokens(captions)
         return [
             TextEmbedding(states, sentence)
             for states, sentence in zip(tokens, self.sentences(captions, on_batch), strict=True)
         ]
+
+    def _embed_once(
+        self, captions: Sequence[str], on_batch: Callable[[int], object] | None
+    ) -> list[TextEmbedding]:
+        """The embeddings by the sentence model alone."""
+        _check(captions)
+        found: dict[int, TextEmbedding] = {}
+        for rows, _ in _batches(self._token_encoder.token_ids(captions)):
+            embeddings = self._sentence_encoder.embeddings([captions[row] for row in rows])
+            found.update(zip(rows, embeddings, strict=True))
+            if on_batch is not None:
+                on_batch(len(rows))
+        return [found[i] for i in range(len(captions))]
 
     def tokens(self, captions: Sequence[str]) -> list[Float[np.ndarray, "_ dim"]]:
         """The token states of each caption, in order.
@@ -218,6 +235,21 @@ class _SentenceEncoder:
                 show_progress_bar=False,
             )
         return np.asarray(vectors, dtype=np.float32)[: len(captions)]
+
+    def embeddings(self, captions: Sequence[str]) -> list[TextEmbedding]:
+        """Token states and sentence vectors of captions of equally many tokens."""
+        with full_float32():
+            found: Any = self.model.encode(
+                _filled_up(captions),
+                batch_size=BATCH_SIZE,
+                output_value=None,  # all that the model makes
+                show_progress_bar=False,
+            )
+        found = found[: len(captions)]
+        states = torch.stack([one["token_embeddings"] for one in found]).numpy(force=True)
+        vectors = torch.stack([one["sentence_embedding"] for one in found])
+        vectors = F.normalize(vectors, dim=1).numpy(force=True)
+        return [TextEmbedding(*both) for both in zip(states, vectors, strict=True)]
 
 
 def _filled_up(batch: Sequence[Any]) -> list[Any]:
