@@ -69,7 +69,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
     network = model_of(CONFIG)
     save_weights(run / "last_weights", {n: getattr(network, n).state_dict() for n in network.parts})
     Normalizer(torch.zeros(263), torch.ones(263)).save(run / "stats")
-    return dataclasses.replace(load(run), text_model=Hashed("hashed", "", "", 48))
+    return dataclasses.replace(load(run), text_model=Hashed("hashed", "tokens", "sentences", 48))
 
 
 def features(seed: int, frames: int) -> np.ndarray:
