@@ -8,7 +8,7 @@ ANNOTATIONS := datasets/annotations/synthetic/annotations.json
 STATS := stats/synthetic/guoh3dfeats/statistics.safetensors
 STARTED := $(RUN)/config.json
 WEIGHTS := $(RUN)/last_weights/motion_encoder.pt
-MOTIONS := size.motions=1500 size.variety=0
+MOTIONS := size.motions=2250 size.variety=0
 TRAINING := experiment=quickstart $(if $(EPOCHS),trainer.max_epochs=$(EPOCHS))
 
 .PHONY: quickstart open-data test lint pytest format clean-quickstart
