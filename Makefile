@@ -70,8 +70,7 @@ open-data: | .venv/run
 	@test -d "$(CMU)" -a -d "$(HUMANML3D)" || { echo "error: found CMU=$(CMU) and \
 	HUMANML3D=$(HUMANML3D), expected two folders: the takes of CMU and a clone of HumanML3D"; exit 1; }
 	-$(BIN)/python -m prepare.import_motions source=$(CMU) name=cmu flat=true
-	$(BIN)/python -m prepare.synthesize size.motions=5000 size.test=250 size.val=150 \
-	    size.everyday=true
+	$(BIN)/python -m prepare.synthesize size.motions=5000 size.test=250 size.val=150
 	for name in cmu synthetic; do \
 	    $(BIN)/python -m prepare.compute_guoh3dfeats name=$$name || exit 1; done
 	$(BIN)/python -m prepare.annotations data=cmu release=$(HUMANML3D) options.source=CMU overwrite=true

@@ -5,7 +5,7 @@ from tests.workspace import Workspace
 
 def test_the_command_writes_motions_captions_and_splits(quickstart: tuple[Workspace, str]) -> None:
     workspace, printed = quickstart
-    assert "train 376, val 24, test 80, all 480, nsim_test 80" in printed
+    assert "train 376, val 24, test 80, all 480, nsim_test 78" in printed
     datasets = workspace.folder / "datasets"
     clips = sorted((datasets / "motions/joints/synthetic").iterdir())
     assert [clip.name for clip in clips[:2]] == ["00000.npy", "00001.npy"] and len(clips) == 240

@@ -25,13 +25,11 @@ Composition = tuple[Spec, ...]
 
 @dataclass(frozen=True)
 class CorpusSize:
-    """How many motions there are, how long they last, and how much of life is in them.
+    """How many motions there are, how long they last, and how far people differ.
 
     ``actions`` holds the shares of motions with one, two and three actions. Keys are twice as many
     as motions, because every motion has a mirrored copy. ``variety``, from 0 to 1, is how far
-    people differ in body and manner (see ``Style.draw``). With ``everyday``, training motions do
-    often what people often tell of, and half of the time with arms that do nothing else; otherwise
-    all actions are as frequent as each other, as they are in the other splits.
+    people differ in body and manner (see ``Style.draw``).
     """
 
     motions: int = 1800
@@ -41,7 +39,6 @@ class CorpusSize:
     min_seconds: float = 2.0
     max_seconds: float = 10.0
     variety: float = 1.0
-    everyday: bool = False
 
     def __post_init__(self) -> None:
         """Raise InputError for sizes that cannot be made."""
@@ -98,9 +95,10 @@ def plan(size: CorpusSize, seed: int) -> list[Entry]:
     """Every motion of the data set, in order, the same for the same seed.
 
     No composition of the test or validation split, nor its mirror image, occurs in another split,
-    but every action with every value of each attribute occurs in training. Test compositions are
-    lopsided, so that a motion and its mirrored copy differ, and differ from each other in more than
-    counts and tempos.
+    but every action with every value of each attribute occurs in training, and often what people
+    often tell of; in the other splits all actions are as frequent as each other. Test compositions
+    are lopsided, so that a motion and its mirrored copy differ, and differ from each other in more
+    than counts and tempos.
     """
     rng = np.random.default_rng([seed, 0])
     specs = {name: action.specs(name) for name, action in ACTIONS.items()}
@@ -133,7 +131,7 @@ def plan(size: CorpusSize, seed: int) -> list[Entry]:
                 f"{list(size.actions)}; expected {keys}: give sequences of two or three "
                 f"actions a larger share, or ask for fewer with size.{split}"
             )
-    often = {name: action.often for name, action in ACTIONS.items()} if size.everyday else None
+    often = {name: action.often for name, action in ACTIONS.items()}
     while len(train) < wanted:
         composition = _draw(specs, size, rng, often)
         if canonical(composition) not in held:
