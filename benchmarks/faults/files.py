@@ -166,7 +166,7 @@ def files_that_are_read(
         lambda: store_of(store, Path(data.motions), paths),
         operator.eq,
     )  # fmt: skip
-    text, captions = Hashed("hashed", "", "", 48), [f"walk {n}" for n in range(40)]
+    text, captions = Hashed("hashed", "tokens", "sentences", 48), [f"walk {n}" for n in range(40)]
     embeddings = lambda: EmbeddingCache(folder / "embeddings", text)  # noqa: E731
     embeddings().build(captions)
     yield (

@@ -187,7 +187,7 @@ def test_other_files_are_as_tall_as_a_person(handlers: Handlers, takes: Path, tm
         named = [row for row, name in enumerate(bvh.names) if name]  # End Sites have none
         assert {bvh.names[row] for row in named} == {*JOINTS}
         positions = unit * world_positions(bvh, named)
-        assert 1.2 < np.ptp(positions[0, :, 1]) < 2.1
+        assert 1.2 < np.ptp(positions[..., 1], axis=1).max() < 2.1  # some bend low, not all along
         read = read_motion(path).joints
         assert read[0, joint("left_hip"), 0] > read[0, joint("right_hip"), 0]
 
