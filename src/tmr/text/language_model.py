@@ -2,19 +2,18 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import orjson
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
-from torch import Tensor
 
 from tmr import cache
 from tmr.device import choose_device, full_float32
@@ -28,6 +27,8 @@ BATCH_SIZE = 256
 # BLAS multiplies matrices of very few rows by other kernels, which round differently: smaller
 # batches are filled up with copies, so that a caption alone has the bits it has in a crowd.
 SMALLEST_BATCH = 4
+Given = TypeVar("Given")
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +93,8 @@ class TextModel:
     ) -> list[TextEmbedding]:
         """The embeddings by the sentence model alone."""
         _check(captions)
-        found: dict[int, TextEmbedding] = {}
-        for rows, _ in _batches(self._token_encoder.token_ids(captions)):
-            embeddings = self._sentence_encoder.embeddings([captions[row] for row in rows])
-            found.update(zip(rows, embeddings, strict=True))
-            if on_batch is not None:
-                on_batch(len(rows))
-        return [found[i] for i in range(len(captions))]
+        ids = self._token_encoder.token_ids(captions)
+        return _by_length(captions, ids, self._sentence_encoder.embeddings, on_batch)
 
     def tokens(self, captions: Sequence[str]) -> list[Float[np.ndarray, "_ dim"]]:
         """The token states of each caption, in order.
@@ -111,11 +107,8 @@ class TextModel:
             InputError: a caption is empty; or as the class says.
         """
         _check(captions)
-        found: dict[int, Float[np.ndarray, "_ dim"]] = {}
-        for rows, batch in _batches(self._token_encoder.token_ids(captions)):
-            states = self._token_encoder.states(batch)
-            found.update(zip(rows, states.numpy(force=True), strict=True))
-        return [found[i] for i in range(len(captions))]
+        ids = self._token_encoder.token_ids(captions)
+        return _by_length(ids, ids, self._token_encoder.states)
 
     def sentences(
         self, captions: Sequence[str], on_batch: Callable[[int], object] | None = None
@@ -129,13 +122,8 @@ class TextModel:
             InputError: a caption is empty; or as the class says.
         """
         _check(captions)
-        found: dict[int, Float[np.ndarray, " dim"]] = {}
-        for rows, _ in _batches(self._sentence_encoder.token_ids(captions)):
-            vectors = self._sentence_encoder.vectors([captions[row] for row in rows])
-            found.update(zip(rows, vectors, strict=True))
-            if on_batch is not None:
-                on_batch(len(rows))
-        return [found[i] for i in range(len(captions))]
+        ids = self._sentence_encoder.token_ids(captions)
+        return _by_length(captions, ids, self._sentence_encoder.vectors, on_batch)
 
     def token_counts(self, captions: Sequence[str]) -> list[int]:
         """Number of token states of each caption, special tokens included."""
@@ -167,15 +155,24 @@ def _check(captions: Sequence[str]) -> None:
         raise InputError(f"caption {empty[0] + 1} of {len(captions)} is empty: nothing to embed")
 
 
-def _batches(ids: Sequence[list[int]]) -> Iterator[tuple[list[int], list[list[int]]]]:
-    """Places and token numbers of captions, in batches of equally long ones."""
+def _by_length(
+    given: Sequence[Given],
+    ids: Sequence[list[int]],
+    made: Callable[[list[Given]], Iterable[Made]],
+    on_batch: Callable[[int], object] | None = None,
+) -> list[Made]:
+    """What ``made`` gives for each of ``given``, in order, in batches of equally many tokens."""
     rows_by_length: dict[int, list[int]] = defaultdict(list)
     for row, caption_ids in enumerate(ids):
         rows_by_length[len(caption_ids)].append(row)
+    found: dict[int, Made] = {}
     for _, rows in sorted(rows_by_length.items()):
         for start in range(0, len(rows), BATCH_SIZE):
             batch = rows[start : start + BATCH_SIZE]
-            yield batch, [ids[row] for row in batch]
+            found.update(zip(batch, made([given[row] for row in batch]), strict=True))
+            if on_batch is not None:
+                on_batch(len(batch))
+    return [found[i] for i in range(len(given))]
 
 
 class _Encoder:
@@ -196,12 +193,12 @@ class _Encoder:
         return _token_ids(self.tokenizer, captions, self.max_tokens)
 
     @torch.inference_mode()
-    def states(self, ids: Sequence[list[int]]) -> Float[Tensor, "batch tokens dim"]:
+    def states(self, ids: Sequence[list[int]]) -> Float[np.ndarray, "batch tokens dim"]:
         """Last hidden states of equally long captions."""
         filled = torch.tensor(_filled_up(ids), device=self.device)
         with full_float32():
             output = self.model(input_ids=filled, attention_mask=torch.ones_like(filled))
-        return output.last_hidden_state[: len(ids)]
+        return output.last_hidden_state[: len(ids)].numpy(force=True)
 
 
 class _SentenceEncoder:
