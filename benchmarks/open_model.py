@@ -34,7 +34,15 @@ from tmr.runs.build import embeddings_of
 from tmr.text.left_right import swap_sides
 from tmr.zero_shot import LabelSet, evaluate_recognition, label_probabilities, truth_table
 
-CONTENTS = yaml.safe_load(Path("configs/labels/bandai_content.yaml").read_text())
+CONTENTS = LabelSet(
+    **{
+        name: value
+        for name, value in yaml.safe_load(
+            Path("configs/labels/bandai_content.yaml").read_text()
+        ).items()
+        if name != "_target_"
+    }
+)
 # A sentence, and the contents that are right for it.
 SENTENCES = {
     "a person raises both arms above the head": ["raise-up-both-hands"],
@@ -108,7 +116,7 @@ def calibration(val: Encoded, test: Encoded, prefix: str) -> dict[str, Interval]
 def bandai(model: Model) -> dict[str, Interval]:
     """Recognition, sides and search on all clips of Bandai-Namco's second data set."""
     data = replace(data_set("bandai"), min_seconds=0.0, max_seconds=float("inf"))  # all clips
-    labels = LabelSet(**{name: value for name, value in CONTENTS.items() if name != "_target_"})
+    labels = CONTENTS
     kept = [(a, labels.parts(a)[0][1]) for a in data.present("all") if labels.parts(a)]
     motions = [read_features(data.motion_file(a.path)) for a, _ in kept]
     latents = torch.cat(

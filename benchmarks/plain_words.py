@@ -13,20 +13,17 @@ looked at.
 import argparse
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
-import torch
-import torch.nn.functional as F
-import yaml
 
+from benchmarks.open_model import CONTENTS
 from tmr.api import load
+from tmr.model import temperature_of
 from tmr.motion.features import joints_to_features
 from tmr.synthetic.clip_builder import Spec, Style
 from tmr.synthetic.sequences import animate
-from tmr.zero_shot import LabelSet
+from tmr.zero_shot import label_probabilities
 
-CONTENTS = yaml.safe_load(Path("configs/labels/bandai_content.yaml").read_text())
 TIMES = 100
 
 
@@ -67,7 +64,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("runs", nargs="+")
     runs = parser.parse_args().runs
-    labels = LabelSet(**{name: value for name, value in CONTENTS.items() if name != "_target_"})
+    labels = CONTENTS
     motions, truth = [], []
     for seed in range(TIMES):
         rng = np.random.default_rng([77, seed])
@@ -78,10 +75,11 @@ def main() -> None:
     print(", ".join(labels.labels))
     for run in runs:
         model = load(run, ckpt="last")
-        latents = F.normalize(model.encode_motions(motions, check=False).cpu(), dim=-1)
-        told = [model.encode_texts(some).cpu() for (some,) in labels.prompts.values()]
-        means = torch.stack([F.normalize(some, dim=-1).mean(dim=0) for some in told])
-        found = (latents @ F.normalize(means, dim=-1).mT).argmax(dim=1).numpy()
+        latents = model.encode_motions(motions, check=False).cpu()
+        prompts = [[model.encode_texts(some).cpu() for some in told]
+                   for told in labels.prompts.values()]  # fmt: skip
+        probabilities = label_probabilities(latents, prompts, temperature_of(model.network))
+        found = probabilities.argmax(axis=1)
         right = found == np.array(truth)
         recognized = np.bincount(np.array(truth)[right], minlength=len(labels.labels))
         taken = np.bincount(found, minlength=len(labels.labels))
